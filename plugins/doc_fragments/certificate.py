@@ -1,0 +1,31 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """How certificates are checked: the modules that declare ports."""
+
+    DOCUMENTATION = r"""
+options:
+  check_certificate:
+    description:
+      - Read the certificates of the ports that the task names, and refuse what a server can't serve or its clients would not accept -
+        a file that can't be read or is no certificate; expired, not yet valid, or with fewer than O(certificate_min_days) days left;
+        no private key, one that does not match, or one that every user of the host may read; a name that is not covered;
+        RSA keys under 2048 bits; MD5 or SHA-1 signatures; an extended key usage without server authentication.
+      - It stops the task for ports that it creates or changes. For ports that it leaves as they are it warns, so that an expired
+        certificate does not hold up an urgent change elsewhere.
+      - With V(false) no certificate is read.
+    type: bool
+    default: true
+  certificate_min_days:
+    description:
+      - How many whole days a certificate must still be valid.
+    type: int
+    default: 0
+requirements:
+  - cryptography 3.3 or later (Debian's C(python3-cryptography)), only where a certificate is to be checked.
+"""

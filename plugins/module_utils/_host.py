@@ -1,0 +1,46 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What this host can listen on: its addresses, and whether it may bind those that are away."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from ansible_collections.mailops.bindings.plugins.module_utils._model import IPBinding
+
+
+def cannot_listen(binding: IPBinding) -> str:
+    """Why no server could listen on this address now; '' if one can.
+
+    On this host means: a socket can be bound to it now. A floating address may be away, but only where the kernel lets
+    servers bind to an address that is (ip-sysctl: ip_nonlocal_bind); else its absence kills them at their next start.
+    """
+    if binding.floating:
+        family = "ipv6" if ":" in binding.address else "ipv4"
+        if not _may_bind_nonlocal(family):
+            return (
+                "%s is floating, and this host refuses to listen on an address while it is away: "
+                "set the sysctl net.%s.ip_nonlocal_bind to 1 first, or require_local_address to false" % (binding.address, family)
+            )
+        return ""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in binding.address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((binding.address, 0))
+    except OSError as error:
+        if error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL, errno.EAFNOSUPPORT):
+            return (
+                "%s is not an address of this host: add it to an interface first, declare it floating, "
+                "or set require_local_address to false" % binding.address
+            )
+        return "%s can't be listened on: %s" % (binding.address, error.strerror)
+    return ""
+
+
+def _may_bind_nonlocal(family: str) -> bool:
+    try:
+        with open("/proc/sys/net/%s/ip_nonlocal_bind" % family, encoding="ascii") as file:
+            return file.read().strip() == "1"
+    except OSError:
+        return False

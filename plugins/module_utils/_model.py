@@ -1,0 +1,251 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The values of a bindings config: ports, IP bindings, the document they make.
+
+Everything here is pure. Shapes only: what one value may look like. What values may stand beside each other is said in
+C(_rules), what a task makes of them in C(_plan).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import typing as t
+
+SCHEMA_VERSION = 1
+PROTOCOLS = ("smtp", "submission", "imap", "pop", "ldap")
+ENCRYPTIONS = ("none", "ssl", "tls")
+
+#: Standard port numbers: (without TLS or with STARTTLS, TLS from the first byte). IANA's service names registry;
+#: implicit TLS for submission, IMAP and POP: RFC 8314.
+_STANDARD_NUMBERS = {
+    "smtp": (25, 465),
+    "submission": (587, 465),
+    "imap": (143, 993),
+    "pop": (110, 995),
+    "ldap": (389, 636),
+}
+
+
+class Refused(Exception):
+    """What was asked for can't be done, and nothing was changed. C(str()) is the whole message for the user."""
+
+
+class MissingLibrary(Refused):
+    """A Python library that this task needs is not on the host: C(library), and the distribution's C(package)."""
+
+    def __init__(self, library: str, package: str, reason: str):
+        super().__init__("%s: the Python library %s is missing (%s)" % (reason, library, package))
+        self.library, self.package, self.reason = library, package, reason
+
+
+class Misshapen(Exception):
+    """A value has not the shape of the schema. Carries no explanation: that is C(_rules.explain)'s work."""
+
+
+class Port(t.NamedTuple):
+    """A port: what a server listens for. The paths are '' where there is none."""
+
+    name: str
+    protocol: str
+    port: int
+    encryption: str = "none"
+    certificate_path: str = ""
+    private_key_path: str = ""
+    description: str = ""
+
+    @property
+    def key_path(self) -> str:
+        """The file that holds the private key: the certificate's own unless another is named."""
+        return self.private_key_path or self.certificate_path
+
+
+class IPBinding(t.NamedTuple):
+    """An IP address in canonical form and the sorted names of the ports that it answers on."""
+
+    address: str
+    ports: tuple = ()
+    hostname: str = ""
+    description: str = ""
+    floating: bool = False
+
+
+class Bindings(t.NamedTuple):
+    """A whole config. C(ports) by name and C(ip_addresses) by canonical address, both in the order of their source."""
+
+    ports: dict
+    ip_addresses: dict
+    schema: t.Optional[str] = None  # the document's own "$schema", kept for people's editors
+
+
+EMPTY = Bindings({}, {})
+
+
+def standard_number(protocol: str, encryption: str) -> int:
+    """The number that a port of this protocol and encryption has where nobody says otherwise."""
+    return _STANDARD_NUMBERS[protocol][encryption == "ssl"]
+
+
+def canonical_address(text: str) -> str:
+    """The one way of writing this IP address (IPv6: RFC 5952).
+
+    Raises ValueError, saying what is wrong, for all that is not the plain address of one interface or a wildcard.
+    """
+    if "/" in text:
+        raise ValueError("is a network, not an address: leave the prefix length out")
+    if "%" in text:
+        raise ValueError("has a scope (%): an address that depends on an interface's name can't be declared")
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError("is not an IPv4 or IPv6 address" + _leading_zeros(text)) from None
+    if address.version == 4 and str(address) != text:  # Python before 3.9.5 reads 010 as ten
+        raise ValueError("is not an IPv4 or IPv6 address" + _leading_zeros(text))
+    if address.is_multicast:
+        raise ValueError("is a multicast address: no server listens for mail on one")
+    mapped = address.ipv4_mapped if address.version == 6 else None
+    if mapped:
+        raise ValueError("is an IPv4 address in IPv6 notation: write %s" % mapped)
+    return str(address)
+
+
+def _leading_zeros(text: str) -> str:
+    """A hint where an IPv4 address was padded: some programs read 010 as eight, some as ten."""
+    parts = text.split(".")
+    if len(parts) == 4 and all(part.isdigit() and part.isascii() for part in parts) and any(part != str(int(part)) for part in parts):
+        plain = ".".join(str(int(part)) for part in parts)
+        return ": leading zeros are ambiguous (octal or decimal?); if decimal is meant, write %s" % plain
+    return ""
+
+
+def address_order(address: str) -> tuple:
+    """Sort key: IPv4 before IPv6, then by number."""
+    parsed = ipaddress.ip_address(address)
+    return parsed.version, int(parsed)
+
+
+# -- shapes: one function per kind of value; the same is said in JSON Schema by _rules.SCHEMA (a test holds them together)
+
+def _text(value) -> bool:
+    return isinstance(value, str)
+
+
+def _filled_text(value) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _number(value) -> bool:
+    # JSON Schema (draft 6 on): 993.0 is an integer too. In Python True is an int; here it is not.
+    return (type(value) is int or (type(value) is float and value.is_integer())) and 1 <= value <= 65535
+
+
+def _names(value) -> bool:
+    return type(value) is list and all(map(_filled_text, value)) and len(set(value)) == len(value)
+
+
+_PORT_SHAPE = {
+    "name": _filled_text,
+    "protocol": PROTOCOLS.__contains__,
+    "port": _number,
+    "encryption": ENCRYPTIONS.__contains__,
+    "certificate_path": _text,
+    "private_key_path": _text,
+    "description": _text,
+}
+_IP_SHAPE = {
+    "address": _filled_text,
+    "ports": _names,
+    "hostname": _text,
+    "description": _text,
+    "floating": lambda value: type(value) is bool,
+}
+
+
+class Kind(t.NamedTuple):
+    """One of the two lists of the document: what its entries look like and which of their keys must be there."""
+
+    shape: dict
+    identity: str
+    required: tuple
+    make: type
+
+
+KINDS = {
+    "ports": Kind(_PORT_SHAPE, "name", ("name", "protocol", "port"), Port),
+    "ip_addresses": Kind(_IP_SHAPE, "address", ("address", "ports"), IPBinding),
+}
+
+
+def values(kind: str, entry: dict, complete: bool) -> dict:
+    """The entry's values, normalised; C(complete): as the document has it, else only what a task gives, and who it is.
+
+    Raises Misshapen. An IP's address is left as it is written: whether it is one is a rule, not a shape.
+    """
+    shape, identity, required, make = KINDS[kind]
+    if type(entry) is not dict or not all(key in entry for key in (required if complete else (identity,))):
+        raise Misshapen()
+    for key, value in entry.items():
+        if key not in shape or not shape[key](value):
+            raise Misshapen()
+    normal = dict(entry)
+    if kind == "ports" and "port" in normal:
+        normal["port"] = int(normal["port"])
+    elif "ports" in normal:
+        normal["ports"] = tuple(sorted(normal["ports"]))
+    return normal
+
+
+def check_frame(document) -> None:
+    """The document around its entries: raises Misshapen unless it is an object of our version with two lists."""
+    if (
+        type(document) is not dict
+        or not {"schema_version", "ports", "ip_addresses"} <= set(document) <= {"$schema", "schema_version", "ports", "ip_addresses"}
+        or type(document["schema_version"]) not in (int, float)
+        or document["schema_version"] != SCHEMA_VERSION
+        or type(document["ports"]) is not list
+        or type(document["ip_addresses"]) is not list
+        or not isinstance(document.get("$schema", ""), str)
+    ):
+        raise Misshapen()
+
+
+# -- and back to the document
+
+def port_entry(port: Port) -> dict:
+    """The port as the document has it: paths only where there are any."""
+    entry = port._asdict()
+    for key in ("certificate_path", "private_key_path"):
+        if not entry[key]:
+            del entry[key]
+    return entry
+
+
+def ip_entry(binding: IPBinding) -> dict:
+    """The IP binding as the document has it."""
+    entry = binding._asdict()
+    entry["ports"] = list(binding.ports)
+    return entry
+
+
+def port_entries(bindings: Bindings) -> list:
+    """All ports as the document has them, by name."""
+    return [port_entry(bindings.ports[name]) for name in sorted(bindings.ports)]
+
+
+def ip_entries(bindings: Bindings) -> list:
+    """All IP bindings as the document has them, in address order."""
+    return [ip_entry(bindings.ip_addresses[address]) for address in sorted(bindings.ip_addresses, key=address_order)]
+
+
+def canonical_text(bindings: Bindings) -> str:
+    """The one text of a config: what is written to the file."""
+    document = {"schema_version": SCHEMA_VERSION, "ports": port_entries(bindings), "ip_addresses": ip_entries(bindings)}
+    if bindings.schema is not None:
+        document["$schema"] = bindings.schema
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def unassigned_ports(bindings: Bindings) -> list:
+    """Names of the ports that no IP listens on, sorted."""
+    return sorted(set(bindings.ports).difference(*(binding.ports for binding in bindings.ip_addresses.values())))

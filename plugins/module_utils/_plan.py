@@ -1,0 +1,196 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a task asks for × what is there → what will be there, and the changes between. Pure: check mode is this and no more."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailops.bindings.plugins.module_utils import _rules
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    Bindings,
+    IPBinding,
+    Port,
+    Refused,
+    address_order,
+    canonical_address,
+    ip_entry,
+    port_entry,
+    standard_number,
+    unassigned_ports,
+)
+
+
+class Declaration(t.NamedTuple):
+    """What one task says should be. C(None) for a list: the task does not speak of it.
+
+    Entries have the keys of the document; only those that the task gives. What is left out keeps its stored value.
+    """
+
+    ports: t.Optional[list] = None
+    ip_addresses: t.Optional[list] = None
+    only_these: bool = False  # entries that are not declared go
+    exact_assignments: bool = False  # an IP's ports are exactly the declared ones, else at least these
+    require_assigned: bool = False
+    single: bool = False  # one entry, whose keys are the task's own options: messages need no path to it
+
+    def label(self, kind: str, index: int) -> str:
+        """The path of an entry, for messages."""
+        return "" if self.single else "%s[%d]." % (kind, index)
+
+
+def faults(declaration: Declaration) -> list:
+    """What is wrong with what was declared, whatever the config says, as messages."""
+    return _sift(declaration)[1]
+
+
+def _sift(declaration: Declaration) -> tuple:
+    """The well-formed entries, labelled, by kind; and what is wrong."""
+    problems = []
+    sound = {
+        kind: _rules.sift(kind, entries or (), lambda index, kind=kind: declaration.label(kind, index), False, problems)
+        for kind, entries in (("ports", declaration.ports), ("ip_addresses", declaration.ip_addresses))
+    }
+    problems += _rules.broken(_rules.IDENTITY_RULES, sound["ports"], sound["ip_addresses"])
+    return sound, problems
+
+
+def declared(current: Bindings, declaration: Declaration, config_path: str = "the config") -> Bindings:
+    """The config that says what C(current) said and what is declared.
+
+    Raises Refused with all that is wrong, a line each. C(config_path) names the file where an entry is at fault that the task did not name.
+    """
+    sound, problems = _sift(declaration)
+    ports = _stored("ports", current.ports, declaration.ports, declaration, config_path)
+    for name, (label, given) in _rules.distinct("ports", sound["ports"]).items():
+        if name not in current.ports and "protocol" not in given:
+            problems.append("%sprotocol: is needed to create the port %s" % (label, _rules.shown(name)))
+            continue
+        ports[name] = (label, merged_port(current.ports.get(name), given))
+
+    ip_addresses = _stored("ip_addresses", current.ip_addresses, declaration.ip_addresses, declaration, config_path)
+    for address, (label, given) in _rules.distinct("ip_addresses", sound["ip_addresses"]).items():
+        ip_addresses[address] = (label, merged_ip(current.ip_addresses.get(address), given, declaration.exact_assignments))
+
+    problems += _rules.judge(list(ports.values()), list(ip_addresses.values()), _rules.named_in(declaration.ports or ()) if problems else ())
+    desired = Bindings(
+        {name: port for name, (label, port) in ports.items()},
+        {address: binding for address, (label, binding) in ip_addresses.items()},
+        current.schema,
+    )
+    if declaration.require_assigned and not problems:
+        problems += [
+            "%sname: no IP address listens on %s, and require_assigned is set: assign it, or take it out" % (ports[name][0], _rules.shown(name))
+            for name in unassigned_ports(desired)
+        ]
+    if problems:
+        raise Refused("\n".join(problems))
+    return desired
+
+
+def _stored(kind, stored, spoken_of, declaration, config_path):
+    """The stored values that stay, labelled as what they are."""
+    if declaration.only_these and spoken_of is not None:
+        return {}
+    return {identity: ("%s: %s[%d]." % (config_path, kind, index), value) for index, (identity, value) in enumerate(stored.items())}
+
+
+def merged_port(stored: t.Optional[Port], given: dict) -> Port:
+    """The stored port with the given values, and with what follows from them."""
+    port = (stored or Port(given["name"], given["protocol"], 0))._replace(**given)
+    if "port" not in given:
+        # a number that was only the standard one of the old protocol and encryption follows them
+        if stored is None or stored.port == standard_number(stored.protocol, stored.encryption):
+            if stored is None or (stored.protocol, stored.encryption) != (port.protocol, port.encryption):
+                port = port._replace(port=standard_number(port.protocol, port.encryption))
+    if port.encryption == "none":
+        port = port._replace(**{key: given.get(key, "") for key in ("certificate_path", "private_key_path")})
+    return port
+
+
+def merged_ip(stored: t.Optional[IPBinding], given: dict, exact: bool) -> IPBinding:
+    """The stored IP binding with the given values; its ports exactly the given ones, or at least these."""
+    binding = (stored or IPBinding(given["address"]))._replace(**given)
+    if stored and "ports" in given and not exact:
+        binding = binding._replace(ports=tuple(sorted(set(stored.ports).union(given["ports"]))))
+    return binding
+
+
+def without_port(current: Bindings, name: str, unassign: bool) -> Bindings:
+    """The config without this port. Raises Refused where an IP listens on it, unless it may be unassigned there."""
+    if name not in current.ports:
+        return current
+    using = [address for address, binding in current.ip_addresses.items() if name in binding.ports]
+    if using and not unassign:
+        raise Refused("name: the port %s is assigned to %s: unassign it there first, or set unassign to true" % (_rules.shown(name), ", ".join(using)))
+    ports = {other: port for other, port in current.ports.items() if other != name}
+    ip_addresses = dict(current.ip_addresses)
+    for address in using:
+        ip_addresses[address] = _without(ip_addresses[address], {name})
+    return current._replace(ports=ports, ip_addresses=ip_addresses)
+
+
+def without_ip(current: Bindings, address: str, names: t.Optional[list]) -> Bindings:
+    """The config without this IP address, or, where names of ports are given, with the address not answering on these.
+
+    Raises Refused where the address is none.
+    """
+    try:
+        canonical = canonical_address(address)
+    except ValueError as reason:
+        raise Refused("address: %s %s" % (_rules.shown(address), reason)) from None
+    if canonical not in current.ip_addresses:
+        return current
+    ip_addresses = dict(current.ip_addresses)
+    if names is None:
+        del ip_addresses[canonical]
+    else:
+        ip_addresses[canonical] = _without(ip_addresses[canonical], set(names))
+    return current._replace(ip_addresses=ip_addresses)
+
+
+def _without(binding: IPBinding, names: set) -> IPBinding:
+    return binding._replace(ports=tuple(name for name in binding.ports if name not in names))
+
+
+# -- the changes between two configs
+
+def changes(current: Bindings, desired: Bindings) -> list:
+    """What has to be done to C(current) to make it C(desired): ports by name, then IP bindings in address order.
+
+    A change is C({action, kind, name, before, after}); before and after are entries of the document, empty where there is none.
+    """
+    found = _differing("port", current.ports, desired.ports, port_entry, None)
+    found += _differing("ip_binding", current.ip_addresses, desired.ip_addresses, ip_entry, address_order)
+    return found
+
+
+def _differing(kind, current, desired, entry, order) -> list:
+    if current == desired:
+        return []
+    found = []
+    for identity in sorted(set(current) | set(desired), key=order):
+        before, after = current.get(identity), desired.get(identity)
+        if before != after:
+            found.append({
+                "action": "add" if before is None else "remove" if after is None else "change",
+                "kind": kind,
+                "name": identity,
+                "before": {} if before is None else entry(before),
+                "after": {} if after is None else entry(after),
+            })
+    return found
+
+
+_PARTS = {"port": "ports", "ip_binding": "ip_addresses", "file": "files"}
+
+
+def diff(found: list) -> dict:
+    """The changes as C(--diff) shows them: before and after, only the parts that change; both empty where nothing does."""
+    sides = {"before": {}, "after": {}}
+    for change in found:
+        for side, parts in sides.items():
+            if change[side]:
+                parts.setdefault(_PARTS[change["kind"]], {})[change["name"]] = change[side]
+    return sides

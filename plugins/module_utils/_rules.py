@@ -1,0 +1,354 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What makes a bindings config valid: the schema, and the rules that no schema can say.
+
+Entries come here with a label, the path of the entry for the user ('ports[3].', or '' where the task has only the one).
+Every rule yields whole messages, 'ports[3].certificate_path: …', so that all that is wrong is reported at once.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.mailops.bindings.plugins.module_utils import _model
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    ENCRYPTIONS,
+    KINDS,
+    PROTOCOLS,
+    SCHEMA_VERSION,
+    Bindings,
+    IPBinding,
+    Misshapen,
+    MissingLibrary,
+    Port,
+    Refused,
+)
+
+_TEXT = {"type": "string"}
+_FILLED_TEXT = {"type": "string", "minLength": 1}
+
+#: JSON Schema, draft 7, of the document; docs/bindings.schema.json is this.
+SCHEMA = {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "title": "mailops.bindings: ports and IP bindings of a mail server",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["schema_version", "ports", "ip_addresses"],
+    "properties": {
+        "$schema": _TEXT,
+        "schema_version": {"type": "integer", "const": SCHEMA_VERSION},
+        "ports": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": list(KINDS["ports"].required),
+                "properties": {
+                    "name": _FILLED_TEXT,
+                    "protocol": {"type": "string", "enum": list(PROTOCOLS)},
+                    "port": {"type": "integer", "minimum": 1, "maximum": 65535},
+                    "encryption": {"type": "string", "enum": list(ENCRYPTIONS), "default": "none"},
+                    "certificate_path": _TEXT,
+                    "private_key_path": _TEXT,
+                    "description": _TEXT,
+                },
+            },
+        },
+        "ip_addresses": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": list(KINDS["ip_addresses"].required),
+                "properties": {
+                    "address": _FILLED_TEXT,
+                    "ports": {"type": "array", "items": _FILLED_TEXT, "uniqueItems": True},
+                    "hostname": _TEXT,
+                    "description": _TEXT,
+                    "floating": {"type": "boolean", "default": False},
+                },
+            },
+        },
+    },
+}
+
+
+# -- rules of identity: of entries as somebody wrote them, before they are merged into a config
+
+def names_are_printable(ports, ip_addresses):
+    """A port's name is printable and has no blanks at its ends: it is typed again elsewhere."""
+    for label, entry in ports:
+        name = entry["name"]
+        if not name.isprintable() or name != name.strip():
+            yield "%sname: %s must be printable, without blanks at its ends" % (label, shown(name))
+
+
+def names_are_unique(ports, ip_addresses):
+    """A port is known by its name."""
+    first = {}
+    for label, entry in ports:
+        if first.setdefault(entry["name"], label) != label:
+            yield "%sname: %s is already the name of %s: names are unique" % (label, shown(entry["name"]), first[entry["name"]].rstrip("."))
+
+
+def addresses_are_plain(ports, ip_addresses):
+    """An address is one interface's or a wildcard, in any usual notation."""
+    for label, entry in ip_addresses:
+        try:
+            _model.canonical_address(entry["address"])
+        except ValueError as reason:
+            yield "%saddress: %s %s" % (label, shown(entry["address"]), reason)
+
+
+def addresses_are_unique(ports, ip_addresses):
+    """An IP is known by its address, however that is written."""
+    first = {}
+    for label, entry in ip_addresses:
+        try:
+            address = _model.canonical_address(entry["address"])
+        except ValueError:
+            continue
+        if first.setdefault(address, label) != label:
+            yield "%saddress: %s is the same address as %s: each has one entry" % (label, shown(entry["address"]), first[address].rstrip("."))
+
+
+IDENTITY_RULES = (names_are_printable, names_are_unique, addresses_are_plain, addresses_are_unique)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+# -- rules of the whole: of Port and IPBinding as they would stand in the file
+
+def texts_are_unicode(ports, ip_addresses):
+    """A JSON escape can spell half a character (a lone surrogate), which no file can hold."""
+    for label, value in ports + ip_addresses:
+        for key in ("description", "hostname"):
+            if not _is_unicode(getattr(value, key, "")):
+                yield "%s%s: has a character that is not valid Unicode" % (label, key)
+
+
+def hostnames_are_printable(ports, ip_addresses):
+    """A host name stands in greetings: no blanks, nothing unprintable."""
+    for label, binding in ip_addresses:
+        if not binding.hostname.isprintable() or " " in binding.hostname:
+            yield "%shostname: %s is not a host name" % (label, shown(binding.hostname))
+
+
+def paths_are_absolute(ports, ip_addresses):
+    """A server's working directory is not the administrator's."""
+    for label, port in ports:
+        for key in ("certificate_path", "private_key_path"):
+            path = getattr(port, key)
+            if path and not (path.startswith("/") and path.isprintable()):
+                yield "%s%s: %s must be an absolute path" % (label, key, shown(path))
+
+
+def certificates_belong_to_tls(ports, ip_addresses):
+    """TLS needs a certificate; without TLS one would never be served."""
+    for label, port in ports:
+        if port.encryption != "none":
+            if not port.certificate_path:
+                yield "%scertificate_path: encryption %s needs a certificate: give its absolute path" % (label, port.encryption)
+            continue
+        for key in ("certificate_path", "private_key_path"):
+            if getattr(port, key):
+                yield "%s%s: encryption none serves no certificate: leave %s out, or set encryption to ssl or tls" % (label, key, key)
+
+
+def assigned_ports_exist(ports, ip_addresses):
+    """An IP can only answer on a port that is declared."""
+    known = {port.name for label, port in ports}
+    for label, binding in ip_addresses:
+        for name in binding.ports:
+            if name not in known:
+                yield "%sports: there is no port %s to assign to %s: declare it, or take it off the list" % (label, shown(name), binding.address)
+
+
+def numbers_do_not_meet(ports, ip_addresses):
+    """Two listeners can't have one number on one IP, and a wildcard listens on every address of its family."""
+    number = {port.name: port.port for label, port in ports}
+    on_wildcard = {"0.0.0.0": {}, "::": {}}
+    for label, binding in ip_addresses:
+        here = on_wildcard.get(binding.address, {})
+        for name in binding.ports:
+            if name not in number:
+                continue
+            other = here.setdefault(number[name], name)
+            if other != name:
+                yield "%sports: %s and %s both have number %d and meet on %s: give one another number, or unassign it" % (
+                    label, shown(other), shown(name), number[name], binding.address)
+    for label, binding in ip_addresses:
+        wildcard = "::" if ":" in binding.address else "0.0.0.0"
+        if binding.address == wildcard or not on_wildcard[wildcard]:
+            continue
+        for name in binding.ports:
+            other = on_wildcard[wildcard].get(number.get(name))
+            if other is not None:
+                yield "%sports: %s on %s and %s on %s both have number %d, and %s answers on every IPv%s address: unassign one of them" % (
+                    label, shown(name), binding.address, shown(other), wildcard, number[name], wildcard, "6" if wildcard == "::" else "4")
+
+
+RULES = (
+    texts_are_unicode,
+    hostnames_are_printable,
+    paths_are_absolute,
+    certificates_belong_to_tls,
+    assigned_ports_exist,
+    numbers_do_not_meet,
+)
+
+
+def broken(rules, ports: list, ip_addresses: list) -> list:
+    """What these rules find in these labelled entries, as messages."""
+    return [message for rule in rules for message in rule(ports, ip_addresses)]
+
+
+# -- reading entries and documents
+
+def sift(kind: str, entries: list, label, complete: bool, problems: list) -> list:
+    """The well-formed ones of these entries as [(label, values)]; what is wrong with the others goes to C(problems).
+
+    C(label) makes the path of an entry of its index.
+    """
+    sound = []
+    for index, entry in enumerate(entries):
+        try:
+            sound.append((label(index), _model.values(kind, entry, complete)))
+        except Misshapen:
+            schema = dict(SCHEMA["properties"][kind]["items"])
+            schema["required"] = schema["required"] if complete else [KINDS[kind].identity]
+            problems.extend(explain(entry, schema, label(index)))
+    return sound
+
+
+def distinct(kind: str, labelled: list) -> dict:
+    """These entries by their identity, the first of each; those whose address is none are left out. The rules have reported both."""
+    by_identity = {}
+    for label, entry in labelled:
+        identity = entry[KINDS[kind].identity]
+        if kind == "ip_addresses":
+            try:
+                identity = _model.canonical_address(identity)
+            except ValueError:
+                continue
+            entry = dict(entry, address=identity)
+        by_identity.setdefault(identity, (label, entry))
+    return by_identity
+
+
+def named_in(entries: list) -> set:
+    """All names that these raw entries have, also the entries that are otherwise broken."""
+    return {entry["name"] for entry in entries if type(entry) is dict and isinstance(entry.get("name"), str)}
+
+
+def read(document) -> Bindings:
+    """The config that a document says.
+
+    Raises Refused with all that is wrong with it, a line each.
+    """
+    try:
+        _model.check_frame(document)
+    except Misshapen:
+        raise Refused("\n".join(_explain_frame(document))) from None
+    problems = []
+    ports = sift("ports", document["ports"], "ports[{0}].".format, True, problems)
+    ip_addresses = sift("ip_addresses", document["ip_addresses"], "ip_addresses[{0}].".format, True, problems)
+    problems += broken(IDENTITY_RULES, ports, ip_addresses)
+    ports = [(label, Port(**entry)) for label, entry in distinct("ports", ports).values()]
+    ip_addresses = [(label, IPBinding(**entry)) for label, entry in distinct("ip_addresses", ip_addresses).values()]
+    problems += judge(ports, ip_addresses, named_in(document["ports"]) if problems else ())
+    if not _is_unicode(document.get("$schema", "")):
+        problems.append("$schema: has a character that is not valid Unicode")
+    if problems:
+        raise Refused("\n".join(problems))
+    return Bindings(
+        {port.name: port for label, port in ports},
+        {binding.address: binding for label, binding in ip_addresses},
+        document.get("$schema"),
+    )
+
+
+def judge(ports: list, ip_addresses: list, broken_names=()) -> list:
+    """What the rules of the whole say of these labelled values. Ports that are known to be broken are not missed again."""
+    sound = {port.name for label, port in ports}
+    lost = set(broken_names) - sound
+    if lost:
+        ip_addresses = [(label, binding._replace(ports=tuple(name for name in binding.ports if name not in lost))) for label, binding in ip_addresses]
+    return broken(RULES, ports, ip_addresses)
+
+
+# -- explaining what has not the shape of the schema
+
+def shown(value) -> str:
+    """A value as a message shows it: JSON, so that blanks and control characters can be seen, and short."""
+    text = json.dumps(value, ensure_ascii=True, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _explain_frame(document) -> list:
+    version = document.get("schema_version") if type(document) is dict else None
+    if type(version) is int and version > SCHEMA_VERSION:
+        # whatever else such a document holds is not ours to judge
+        return ["schema_version: %d is newer than this version of mailops.bindings knows (%d): upgrade the collection" % (version, SCHEMA_VERSION)]
+    return explain(document, SCHEMA, "")
+
+
+def explain(value, schema: dict, label: str) -> list:
+    """What the schema says is wrong with this value, as messages that begin with C(label). Raises MissingLibrary."""
+    try:
+        from jsonschema import Draft7Validator
+    except ImportError:
+        raise MissingLibrary(
+            "jsonschema", "Debian: python3-jsonschema", "%s is not valid, and nothing here can say where" % (label.rstrip(".") or "the document")
+        ) from None
+    messages = []
+    for error in Draft7Validator(schema).iter_errors(value):
+        path = label + "".join("[%d]" % step if isinstance(step, int) else ".%s" % step for step in error.absolute_path).lstrip(".")
+        for message in _words(error, path):
+            if message not in messages:  # 'required' comes once for each missing key, and we name all of them
+                messages.append(message)
+    return messages or ["%s: is not valid" % (label.rstrip(".") or "the document")]
+
+
+_TYPE_NAMES = {"string": "text", "integer": "a whole number", "boolean": "true or false", "array": "a list", "object": "an object with keys"}
+
+
+def _words(error, path: str):
+    """One violation of the schema in words. C(path) is where; for keys of an object, the object."""
+    at = path.rstrip(".") or "the document"
+    inner = path if not path or path.endswith(".") else path + "."
+    keyword, wanted, value = error.validator, error.validator_value, error.instance
+    if keyword == "required":
+        for key in wanted:
+            if key not in value:
+                yield "%s%s: is missing" % (inner, key)
+    elif keyword == "additionalProperties":
+        known = error.schema["properties"]
+        for key in sorted(set(value) - set(known)):
+            yield "%s%s: unknown key; known are %s" % (inner, key if key.isprintable() else shown(key), ", ".join(sorted(known)))
+    elif keyword == "type":
+        what = "a port number (1 to 65535)" if path.endswith("port") else _TYPE_NAMES[wanted]
+        yield "%s: %s is not %s" % (at, shown(value), what)
+    elif keyword == "enum":
+        # a wrong type is an error of its own keyword too; one message is enough
+        if isinstance(value, str):
+            yield "%s: %s is not one of %s" % (at, shown(value), ", ".join(wanted))
+    elif keyword in ("minimum", "maximum"):
+        yield "%s: %s is not a port number (1 to 65535)" % (at, shown(value))
+    elif keyword == "minLength":
+        yield "%s: is empty" % at
+    elif keyword == "uniqueItems":
+        twice = sorted({shown(item) for item in value if value.count(item) > 1})
+        yield "%s: has %s more than once" % (at, ", ".join(twice))
+    elif keyword == "const":
+        if type(value) is int:
+            yield "%s: is %s, but must be %s" % (at, shown(value), shown(wanted))
+    else:
+        yield "%s: %s" % (at, error.message)

@@ -1,0 +1,311 @@
+#!/usr/bin/python
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mail_bindings
+short_description: Declare all ports and IP bindings of a mail server in one task
+version_added: 0.1.0
+description:
+  - Declares ports and which IP addresses answer on which of them, the whole of a host's bindings config, in one task.
+  - One such task is quicker than a loop over M(mailops.bindings.mail_port) and M(mailops.bindings.mail_ip_binding), and it is all or nothing.
+author:
+  - mailops.bindings contributors (@mailops)
+extends_documentation_fragment:
+  - mailops.bindings.config
+  - mailops.bindings.write
+  - mailops.bindings.certificate
+  - mailops.bindings.attributes
+  - mailops.bindings.attributes.actiongroup_bindings
+options:
+  ports:
+    description:
+      - Ports by name. Keys that are left out keep their stored value.
+      - If the whole list is left out, the stored ports stay, also with O(exclusive=true).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - The port's name, by which it is known and assigned. Printable, without blanks at its ends.
+        type: str
+        required: true
+      protocol:
+        description:
+          - What is spoken on the port. Needed to create one.
+        type: str
+        choices: [smtp, submission, imap, pop, ldap]
+      port:
+        description:
+          - The number, 1 to 65535. If left out, a new port gets the standard one, see M(mailops.bindings.mail_port).
+        type: int
+      encryption:
+        description:
+          - V(ssl) is TLS from the first byte, V(tls) is STARTTLS, V(none) asks for no TLS. A new port has V(none) if this is left out.
+        type: str
+        choices: [none, ssl, tls]
+      certificate_path:
+        description:
+          - The certificate, an absolute path on the host. Required with V(ssl) and V(tls), an error with V(none).
+        type: str
+      private_key_path:
+        description:
+          - The certificate's private key, an absolute path on the host. If left out or empty, the key is in O(ports[].certificate_path).
+        type: str
+      certificate_password:
+        description:
+          - The password of a PKCS#12 file or of an encrypted private key. It is used to check them and never stored.
+        type: str
+      certificate_hostnames:
+        description:
+          - Names that clients reach the port by. The certificate must be for all of them.
+        type: list
+        elements: str
+      description:
+        description:
+          - What the port is for, in your words.
+        type: str
+  ip_addresses:
+    description:
+      - IP addresses and the ports that they answer on. Keys that are left out keep their stored value.
+      - If the whole list is left out, the stored addresses stay, also with O(exclusive=true).
+    type: list
+    elements: dict
+    suboptions:
+      address:
+        description:
+          - The IP address, in any notation, or a wildcard (V(0.0.0.0), V(::)).
+        type: str
+        required: true
+      ports:
+        description:
+          - Names of ports. They must be declared.
+        type: list
+        elements: str
+      hostname:
+        description:
+          - The name that clients reach this address by. Certificates of its ports must be for it.
+        type: str
+      description:
+        description:
+          - What the address is for, in your words.
+        type: str
+      floating:
+        description:
+          - The address fails over between hosts and may be away, see M(mailops.bindings.mail_ip_binding).
+        type: bool
+  exclusive:
+    description:
+      - With V(false), at least these ports are declared and, on each IP address, at least these assigned.
+      - With V(true), exactly these, and nothing else stays.
+    type: bool
+    default: false
+  replace_invalid:
+    description:
+      - With O(exclusive=true) and both lists given, replace a config that is not valid. The broken file is kept as a backup.
+    type: bool
+    default: false
+  require_assigned:
+    description:
+      - Refuse ports that no IP address listens on.
+    type: bool
+    default: false
+  require_local_address:
+    description:
+      - Refuse an address that this host can't listen on now. V(false) where the config is written ahead of the address, as for an image.
+    type: bool
+    default: true
+seealso:
+  - module: mailops.bindings.mail_port
+  - module: mailops.bindings.mail_ip_binding
+  - module: mailops.bindings.mail_bindings_info
+"""
+
+EXAMPLES = r"""
+- name: Exactly these ports on exactly these addresses
+  mailops.bindings.mail_bindings:
+    exclusive: true
+    ports:
+      - name: SMTP
+        protocol: smtp
+        encryption: tls
+        certificate_path: /etc/ssl/mail/fullchain.pem
+        private_key_path: /etc/ssl/mail/key.pem
+      - name: Submissions
+        protocol: submission
+        encryption: ssl
+        certificate_path: /etc/ssl/mail/fullchain.pem
+        private_key_path: /etc/ssl/mail/key.pem
+      - name: IMAPS
+        protocol: imap
+        encryption: ssl
+        certificate_path: /etc/ssl/mail/fullchain.pem
+        private_key_path: /etc/ssl/mail/key.pem
+    ip_addresses:
+      - address: 192.0.2.10
+        hostname: mail.example.com
+        ports: [SMTP, Submissions, IMAPS]
+      - address: 2001:db8::10
+        ports: [SMTP]
+
+- name: One more address for a port that is there, nothing else changes
+  mailops.bindings.mail_bindings:
+    ip_addresses:
+      - address: 192.0.2.11
+        ports: [IMAPS]
+
+- name: Start again over a config that somebody broke, and keep the broken one beside it
+  mailops.bindings.mail_bindings:
+    exclusive: true
+    replace_invalid: true
+    ports:
+      - name: SMTP
+        protocol: smtp
+    ip_addresses:
+      - address: 0.0.0.0
+        ports: [SMTP]
+"""
+
+RETURN = r"""
+changes:
+  description:
+    - What was changed, or would be in check mode. Ports by name, then addresses in their order, then the file itself. Empty if and only if RV(ignore:changed) is false.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    action:
+      description: One of V(add), V(change), V(remove).
+      type: str
+    kind:
+      description: One of V(port), V(ip_binding), V(file). The last is the config file's owner, group or mode, or that a broken one is replaced.
+      type: str
+    name:
+      description: The port's name, the IP address, or the file's path.
+      type: str
+    before:
+      description: The entry as it was, with the keys of the config. Empty if there was none.
+      type: dict
+    after:
+      description: The entry as it is now. Empty if there is none.
+      type: dict
+  sample:
+    - {action: change, kind: ip_binding, name: 192.0.2.10,
+       before: {address: 192.0.2.10, ports: [SMTP], hostname: '', description: '', floating: false},
+       after: {address: 192.0.2.10, ports: [IMAPS, SMTP], hostname: '', description: '', floating: false}}
+diff:
+  description: The parts that changed, before and after, by name. Both sides are empty if nothing changed.
+  returned: success
+  type: dict
+  contains:
+    before:
+      description: C(ports), C(ip_addresses) and C(files) as they were, only those that changed.
+      type: dict
+    after:
+      description: The same as they are now.
+      type: dict
+ports:
+  description: All ports of the config as they now are, or would be in check mode, by name. The keys are those of the config.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {name: IMAPS, protocol: imap, port: 993, encryption: ssl, certificate_path: /etc/ssl/mail/fullchain.pem,
+       private_key_path: /etc/ssl/mail/key.pem, description: ''}
+ip_addresses:
+  description: All IP addresses of the config as they now are, or would be in check mode, in address order.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '', floating: false}
+unassigned_ports:
+  description: Names of the ports that no IP address listens on. They are legal, and a warning names them.
+  returned: success
+  type: list
+  elements: str
+certificates:
+  description: The certificates of the ports that the task names or assigns. Empty where they are not checked.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The file.
+      type: str
+    subject:
+      description: The subject (RFC 4514). None if it can't be read, as with the other facts.
+      type: str
+    issuer:
+      description: The issuer (RFC 4514).
+      type: str
+    names:
+      description: The DNS names and IP addresses that it is for.
+      type: list
+      elements: str
+    not_before:
+      description: Valid from, ISO 8601 in UTC.
+      type: str
+    not_after:
+      description: Valid until, ISO 8601 in UTC.
+      type: str
+    days_left:
+      description: Whole days left, negative once it has expired.
+      type: int
+    fingerprint_sha256:
+      description: The fingerprint, as C(openssl x509 -fingerprint -sha256) prints it.
+      type: str
+    key_matches:
+      description: Whether the private key is the certificate's. None if there is none that can be read.
+      type: bool
+    problems:
+      description: All that is wrong with it, in words.
+      type: list
+      elements: str
+backup_file:
+  description: The config as it was before.
+  returned: changed, with O(backup=true), or where a broken config was replaced
+  type: str
+  sample: /etc/mail-bindings/bindings.json.4711.2026-11-22@10:36:13~
+"""
+
+from ansible_collections.mailops.bindings.plugins.module_utils._module import (
+    CERTIFICATE_OPTIONS,
+    LOCAL_ADDRESS_OPTIONS,
+    declare_bindings,
+)
+
+
+def main():
+    declare_bindings({
+        "ports": {"type": "list", "elements": "dict", "options": {
+            "name": {"type": "str", "required": True},
+            "protocol": {"type": "str", "choices": ["smtp", "submission", "imap", "pop", "ldap"]},
+            "port": {"type": "int"},
+            "encryption": {"type": "str", "choices": ["none", "ssl", "tls"]},
+            "certificate_path": {"type": "str"},
+            "private_key_path": {"type": "str", "no_log": False},
+            "certificate_password": {"type": "str", "no_log": True},
+            "certificate_hostnames": {"type": "list", "elements": "str"},
+            "description": {"type": "str"},
+        }},
+        "ip_addresses": {"type": "list", "elements": "dict", "options": {
+            "address": {"type": "str", "required": True},
+            "ports": {"type": "list", "elements": "str"},
+            "hostname": {"type": "str"},
+            "description": {"type": "str"},
+            "floating": {"type": "bool"},
+        }},
+        "exclusive": {"type": "bool", "default": False},
+        "replace_invalid": {"type": "bool", "default": False},
+        "require_assigned": {"type": "bool", "default": False},
+        **CERTIFICATE_OPTIONS,
+        **LOCAL_ADDRESS_OPTIONS,
+    })
+
+
+if __name__ == "__main__":
+    main()

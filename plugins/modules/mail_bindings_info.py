@@ -1,0 +1,84 @@
+#!/usr/bin/python
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mail_bindings_info
+short_description: Read the ports and IP bindings of a mail server
+version_added: 0.1.0
+description:
+  - Reads which ports are declared and which IP addresses answer on which of them, in the shape that M(mailops.bindings.mail_bindings) takes.
+  - It fails where the config is not valid, and says where.
+author:
+  - mailops.bindings contributors (@mailops)
+extends_documentation_fragment:
+  - mailops.bindings.config
+  - mailops.bindings.attributes
+  - mailops.bindings.attributes.actiongroup_bindings
+options:
+  source:
+    description:
+      - What to read. V(config) is the host's bindings config.
+    type: str
+    choices: [config]
+    default: config
+seealso:
+  - module: mailops.bindings.mail_bindings
+"""
+
+EXAMPLES = r"""
+- name: Read the bindings
+  mailops.bindings.mail_bindings_info:
+  register: bindings
+
+- name: Which addresses answer on IMAPS?
+  ansible.builtin.debug:
+    msg: "{{ bindings.ip_addresses | selectattr('ports', 'contains', 'IMAPS') | map(attribute='address') }}"
+"""
+
+RETURN = r"""
+changes:
+  description: Always empty.
+  returned: success
+  type: list
+  elements: dict
+diff:
+  description: Always empty on both sides.
+  returned: success
+  type: dict
+ports:
+  description: All ports of the config as they are, by name. The keys are those of the config.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {name: IMAPS, protocol: imap, port: 993, encryption: ssl, certificate_path: /etc/ssl/mail/fullchain.pem,
+       private_key_path: /etc/ssl/mail/key.pem, description: ''}
+ip_addresses:
+  description: All IP addresses of the config as they are, in address order.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '', floating: false}
+unassigned_ports:
+  description: Names of the ports that no IP address listens on. They are legal, and a warning names them.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from ansible_collections.mailops.bindings.plugins.module_utils._module import inform
+
+
+def main():
+    inform({
+        "source": {"type": "str", "choices": ["config"], "default": "config"},
+    })
+
+
+if __name__ == "__main__":
+    main()
