@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 import re
 import stat
 import typing as t
+
+from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge, read_regular_file
 
 try:
     from cryptography import x509
@@ -163,16 +164,13 @@ def require_library() -> None:
 def _content(path: str, option: str) -> tuple:
     """(bytes, mode) of a regular file."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # not waiting for the writer of a FIFO
-        with open(handle, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise _Unusable(option, "%s is %s, not a file" % (path, "a directory" if stat.S_ISDIR(status.st_mode) else "a device or pipe"))
-            if status.st_size > MAX_BYTES:
-                raise _Unusable(option, "%s has %d bytes: that is no certificate or key" % (path, status.st_size))
-            content = file.read(MAX_BYTES)
+        content, status = read_regular_file(path, MAX_BYTES)
     except OSError as error:
         raise _Unusable(option, "%s can't be read: %s" % (path, error.strerror)) from None
+    except NotAFile as what:
+        raise _Unusable(option, "%s is %s, not a file" % (path, what)) from None
+    except TooLarge as large:
+        raise _Unusable(option, "%s has %d bytes: that is no certificate or key" % (path, large.size)) from None
     if not content.strip():
         raise _Unusable(option, "%s is empty" % path)
     return content, status.st_mode

@@ -113,8 +113,8 @@ def canonical_address(text: str) -> str:
 def _leading_zeros(text: str) -> str:
     """A hint where an IPv4 address was padded: some programs read 010 as eight, some as ten."""
     parts = text.split(".")
-    if len(parts) == 4 and all(part.isdigit() and part.isascii() for part in parts) and any(part != str(int(part)) for part in parts):
-        plain = ".".join(str(int(part)) for part in parts)
+    plain = ".".join(part.lstrip("0") or "0" for part in parts)
+    if len(parts) == 4 and plain != text and all(part.isdigit() and part.isascii() and len(part) <= 4 for part in parts):
         return ": leading zeros are ambiguous (octal or decimal?); if decimal is meant, write %s" % plain
     return ""
 

@@ -18,10 +18,12 @@ import time
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules
+from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge, read_regular_file
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores import InvalidConfig, Stored
 
 LOCK_SECONDS = 30
+MAX_BYTES = 64 * 1024 * 1024  # a million assignments have 20 MB
 NEW_FILE_MODE = 0o640
 NEW_FOLDER_MODE = 0o755
 
@@ -69,23 +71,17 @@ class FileStore:
 
     def _read(self) -> t.Optional[Revision]:
         try:
-            # a FIFO would wait for its writer; opened so, it can be looked at first
-            handle = os.open(self.target, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            content, status = read_regular_file(self.target, MAX_BYTES)
         except FileNotFoundError:
             if os.path.islink(self.path):
                 raise Refused("%s is a symbolic link to %s, which does not exist: make that file, or remove the link" % (self.path, self.target)) from None
             return None
         except OSError as error:
             raise Refused("%s can't be read: %s%s" % (self.path, error.strerror, _as_whom(error))) from None
-        with open(handle, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                what = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-                raise Refused("%s is %s: config_path names the config file itself" % (self.path, what))
-            try:
-                content = file.read()
-            except OSError as error:
-                raise Refused("%s can't be read: %s" % (self.path, error.strerror)) from None
+        except NotAFile as what:
+            raise Refused("%s is %s: config_path names the config file itself" % (self.path, what)) from None
+        except TooLarge as large:
+            raise Refused("%s has %d bytes: that is no bindings config" % (self.path, large.size)) from None
         return Revision(content, status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
 
     def _parse(self, content: bytes):

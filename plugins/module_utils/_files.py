@@ -1,0 +1,37 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading a file that somebody else named: it may be anything."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+
+class NotAFile(Exception):
+    """There is something of that name, but no regular file: C(str()) says what."""
+
+
+class TooLarge(Exception):
+    """The file has C(size) bytes."""
+
+    def __init__(self, size: int):
+        super().__init__(size)
+        self.size = size
+
+
+def read_regular_file(path: str, max_bytes: int) -> tuple:
+    """(content, its os.stat_result), both of one moment. Raises OSError, NotAFile, TooLarge."""
+    # a FIFO would wait for its writer; opened so, it can be looked at first
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise NotAFile("a directory" if stat.S_ISDIR(status.st_mode) else "a device, pipe or socket")
+        if status.st_size > max_bytes:
+            raise TooLarge(status.st_size)
+        with open(handle, "rb", closefd=False) as file:
+            return file.read(max_bytes), status
+    finally:
+        os.close(handle)
