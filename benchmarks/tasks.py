@@ -33,7 +33,7 @@ def contenders(folder: pathlib.Path) -> dict:
         "mail_port": {"mailops.bindings.mail_port": {"name": "SMTP", "protocol": "smtp", "config_path": str(folder / "port.json")}},
         "mail_port, with certificate": {"mailops.bindings.mail_port": {
             "name": "IMAPS", "protocol": "imap", "encryption": "ssl", "config_path": str(folder / "secure.json"),
-            "certificate_path": str(folder / "pki/good.pem"), "private_key_path": str(folder / "pki/good.key")}},
+            "certificate_path": str(folder / "pki/cert.pem"), "private_key_path": str(folder / "pki/key.pem")}},
         "mail_bindings, 50 × 40": {"mailops.bindings.mail_bindings": {
             "config_path": config, "exclusive": True, "ports": ports,
             "ip_addresses": [{"address": "127.0.1.%d" % (number + 1), "ports": names} for number in range(50)]}},

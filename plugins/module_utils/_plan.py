@@ -187,10 +187,13 @@ _PARTS = {"port": "ports", "ip_binding": "ip_addresses", "file": "files"}
 
 
 def diff(found: list) -> dict:
-    """The changes as C(--diff) shows them: before and after, only the parts that change; both empty where nothing does."""
+    """The changes as C(--diff) shows them: before and after by kind and name, of an entry that stays only what differs in it."""
     sides = {"before": {}, "after": {}}
     for change in found:
-        for side, parts in sides.items():
-            if change[side]:
-                parts.setdefault(_PARTS[change["kind"]], {})[change["name"]] = change[side]
+        for side, other in (("before", "after"), ("after", "before")):
+            entry = change[side]
+            if change["action"] == "change":
+                entry = {key: value for key, value in entry.items() if key not in change[other] or change[other][key] != value}
+            if entry or change["action"] == "change":
+                sides[side].setdefault(_PARTS[change["kind"]], {})[change["name"]] = entry
     return sides

@@ -197,7 +197,7 @@ changes:
        before: {address: 192.0.2.10, ports: [SMTP], hostname: '', description: '', floating: false},
        after: {address: 192.0.2.10, ports: [IMAPS, SMTP], hostname: '', description: '', floating: false}}
 diff:
-  description: The parts that changed, before and after, by name. Both sides are empty if nothing changed.
+  description: What changed, before and after, by name; of an entry that stays only what differs in it. Both sides are empty if nothing changed.
   returned: success
   type: dict
   contains:

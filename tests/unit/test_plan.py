@@ -148,6 +148,14 @@ def test_changes_are_ports_by_name_then_addresses_in_order_and_the_diff_shows_on
     assert set(shown["before"]["ip_addresses"]) == {"192.0.2.1"}
 
 
+def test_the_diff_of_an_entry_that_stays_is_what_differs_in_it():
+    found = _plan.changes(CURRENT, _plan.declared(CURRENT, Declaration(ports=[{"name": "IMAPS", "private_key_path": "", "description": "x"}])))
+    assert _plan.diff(found) == {
+        "before": {"ports": {"IMAPS": {"private_key_path": "/tls/key.pem", "description": ""}}},
+        "after": {"ports": {"IMAPS": {"description": "x"}}}}
+    assert found[0]["after"] == {"name": "IMAPS", "protocol": "imap", "port": 993, "encryption": "ssl", "certificate_path": "/tls/chain.pem", "description": "x"}
+
+
 @settings(max_examples=300)
 @given(strategies.documents(), strategies.declarations())
 def test_planning_twice_changes_nothing_more_and_what_is_planned_is_valid(document, options):

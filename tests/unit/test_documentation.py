@@ -1,0 +1,137 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documentation says what the modules do: every example is one that they take, every result is described, and so on."""
+
+from __future__ import annotations
+
+import importlib
+import pathlib
+import re
+
+import pytest
+
+pytestmark = pytest.mark.needs_ansible
+pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
+yaml = pytest.importorskip("yaml")
+
+from ansible_collections.mailops.bindings.plugins.module_utils import _module  # noqa: E402
+
+ROOT = pathlib.Path(_module.__file__).parents[2]
+PREFIX = "mailops.bindings."
+MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+
+
+def load(module):
+    return importlib.import_module("ansible_collections.mailops.bindings.plugins.modules." + module)
+
+
+def argument_spec(module, monkeypatch):
+    """The spec that the module hands to AnsibleModule."""
+    seen = {}
+
+    class Seen(Exception):
+        pass
+
+    def init(self, argument_spec, **kwargs):
+        seen.update(argument_spec)
+        raise Seen
+
+    monkeypatch.setattr(_module.AnsibleModule, "__init__", init)
+    with pytest.raises(Seen):
+        load(module).main()
+    return seen
+
+
+def tasks_of(value):
+    """Every task of ours in a piece of YAML: (module, options)."""
+    if isinstance(value, list):
+        for item in value:
+            yield from tasks_of(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(key, str) and key.startswith(PREFIX):
+                yield key[len(PREFIX):], item or {}
+            else:
+                yield from tasks_of(item)
+
+
+def documented_tasks():
+    """(where, module, options) of every task in the modules' examples, in README and docs, and in the playbooks."""
+    for module in MODULES:
+        for found, options in tasks_of(yaml.safe_load(load(module).EXAMPLES)):
+            yield "EXAMPLES of " + module, found, options
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("**/*.md")]:
+        for block in re.findall(r"```ya?ml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+            for found, options in tasks_of(yaml.safe_load(block)):
+                yield page.name, found, options
+    for page in (ROOT / "playbooks").glob("*.yml"):
+        for found, options in tasks_of(yaml.safe_load(page.read_text(encoding="utf-8"))):
+            yield page.name, found, options
+
+
+TASKS = list(documented_tasks())
+
+
+@pytest.mark.parametrize("where, module, options", TASKS, ids=["%s: %s" % task[:2] for task in TASKS])
+def test_every_documented_task_is_one_that_the_module_takes(where, module, options, monkeypatch):
+    from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+    spec = argument_spec(module, monkeypatch)
+    plain = {key: value for key, value in options.items() if not (isinstance(value, str) and value.startswith("{{"))}
+    result = ArgumentSpecValidator(spec).validate(plain)
+    assert not result.error_messages
+    assert set(options) <= set(spec) | {alias for option in spec.values() for alias in option.get("aliases", ())}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_examples_of_its_own(module):
+    assert [task for task in TASKS if task[0] == "EXAMPLES of " + module and task[1] == module]
+
+
+@pytest.mark.parametrize("module, options", [
+    ("mail_port", {"name": "A", "protocol": "smtp"}),
+    ("mail_ip_binding", {"address": "127.0.0.1"}),
+    ("mail_bindings", {"ports": [{"name": "A", "protocol": "smtp"}]}),
+    ("mail_bindings_info", {}),
+])
+def test_every_result_is_documented_and_every_documented_result_is_there(module, options, tmp_path):
+    from .in_process import run
+
+    config = tmp_path / "bindings.json"
+    if module != "mail_bindings_info":
+        options = {**options, "backup": True}
+        config.write_text('{"schema_version": 1, "ports": [], "ip_addresses": []}')
+    result = run(module, {**options, "config_path": str(config)})
+    documented = yaml.safe_load(load(module).RETURN)
+    assert set(result) - {"invocation", "warnings", "changed"} == set(documented)
+    for change in result["changes"]:
+        assert set(change) == set(documented["changes"]["contains"])
+
+
+def test_facts_of_a_certificate_are_documented(tmp_path):
+    import pki
+
+    from .in_process import run
+
+    pki.write_set(tmp_path)
+    result = run("mail_port", {
+        "name": "A", "protocol": "imap", "encryption": "ssl", "config_path": str(tmp_path / "bindings.json"),
+        "certificate_path": str(tmp_path / "cert.pem"), "private_key_path": str(tmp_path / "key.pem")})
+    certificate, = result["certificates"]
+    assert set(certificate) == set(yaml.safe_load(load("mail_port").RETURN)["certificates"]["contains"])
+
+
+def test_every_module_is_in_the_action_group():
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+    assert runtime["action_groups"]["bindings"] == MODULES
+
+
+def test_readme_names_every_module():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all("`%s`" % module in readme for module in MODULES)
+
+
+def test_every_module_has_an_integration_target():
+    targets = {path.name for path in (ROOT / "tests" / "integration" / "targets").iterdir()}
+    assert set(MODULES) <= targets
