@@ -8,33 +8,31 @@ from __future__ import annotations
 import errno
 import socket
 
-from ansible_collections.mailops.bindings.plugins.module_utils._model import IPBinding
 
-
-def cannot_listen(binding: IPBinding) -> str:
+def cannot_listen(address: str, floating: bool) -> str:
     """Why no server could listen on this address now; '' if one can.
 
     On this host means: a socket can be bound to it now. A floating address may be away, but only where the kernel lets
     servers bind to an address that is (ip-sysctl: ip_nonlocal_bind); else its absence kills them at their next start.
     """
-    if binding.floating:
-        family = "ipv6" if ":" in binding.address else "ipv4"
+    if floating:
+        family = "ipv6" if ":" in address else "ipv4"
         if not _may_bind_nonlocal(family):
             return (
                 "%s is floating, and this host refuses to listen on an address while it is away: "
-                "set the sysctl net.%s.ip_nonlocal_bind to 1 first, or require_local_address to false" % (binding.address, family)
+                "set the sysctl net.%s.ip_nonlocal_bind to 1 first, or require_local_address to false" % (address, family)
             )
         return ""
     try:
-        with socket.socket(socket.AF_INET6 if ":" in binding.address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind((binding.address, 0))
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
     except OSError as error:
         if error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL, errno.EAFNOSUPPORT):
             return (
                 "%s is not an address of this host: add it to an interface first, declare it floating, "
-                "or set require_local_address to false" % binding.address
+                "or set require_local_address to false" % address
             )
-        return "%s can't be listened on: %s" % (binding.address, error.strerror)
+        return "%s can't be listened on: %s" % (address, error.strerror)
     return ""
 
 

@@ -9,6 +9,7 @@ C(_rules), what a task makes of them in C(_plan).
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import json
 import typing as t
@@ -87,6 +88,7 @@ def standard_number(protocol: str, encryption: str) -> int:
     return _STANDARD_NUMBERS[protocol][encryption == "ssl"]
 
 
+@functools.lru_cache(maxsize=None)  # one task asks for the same address many times
 def canonical_address(text: str) -> str:
     """The one way of writing this IP address (IPv6: RFC 5952).
 
@@ -119,6 +121,7 @@ def _leading_zeros(text: str) -> str:
     return ""
 
 
+@functools.lru_cache(maxsize=None)
 def address_order(address: str) -> tuple:
     """Sort key: IPv4 before IPv6, then by number."""
     parsed = ipaddress.ip_address(address)

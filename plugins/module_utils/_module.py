@@ -185,16 +185,16 @@ def _load(store: FileStore, task: Task) -> Stored:
 def _prepare(module: AnsibleModule, store: FileStore, task: Task) -> _Prepared:
     """All that a task would do, checked: the same in check mode and in a real run."""
     stored = _load(store, task)
+    problems = _unreachable(module, task, stored.bindings)
+    judged = {"certificates": [], "problems": [], "warnings": []}
     try:
         desired = task.desired(stored.bindings)
+        if module.params.get("check_certificate", True):
+            judged = _certificates(module, task, stored.bindings, desired)
     except MissingLibrary:
         raise
     except Refused as refused:
-        raise Refused(_failure([str(refused)])) from None
-    problems = _unreachable(module, task, desired)
-    judged = {"certificates": [], "problems": [], "warnings": []}
-    if module.params.get("check_certificate", True):
-        judged = _certificates(module, task, stored.bindings, desired)
+        raise Refused(_failure([str(refused), *problems])) from None
     problems += judged["problems"]
     if problems:
         raise Refused(_failure(problems))
@@ -202,15 +202,20 @@ def _prepare(module: AnsibleModule, store: FileStore, task: Task) -> _Prepared:
     return _Prepared(stored, desired, changes, judged["certificates"], judged["warnings"])
 
 
-def _unreachable(module: AnsibleModule, task: Task, desired: Bindings) -> list:
-    """Declared addresses that this host can't listen on."""
+def _unreachable(module: AnsibleModule, task: Task, current: Bindings) -> list:
+    """Declared addresses that this host can't listen on. What is no address at all, the rules report."""
     if not module.params.get("require_local_address") or not task.declaration.ip_addresses:
         return []
     from ansible_collections.mailops.bindings.plugins.module_utils._host import cannot_listen
 
     problems = []
     for index, entry in enumerate(task.declaration.ip_addresses):
-        reason = cannot_listen(desired.ip_addresses[_model.canonical_address(entry["address"])])
+        try:
+            address = _model.canonical_address(entry["address"])
+        except ValueError:
+            continue
+        stored = current.ip_addresses.get(address)
+        reason = cannot_listen(address, entry.get("floating", bool(stored and stored.floating)))
         if reason:
             problems.append("%saddress: %s" % (task.declaration.label("ip_addresses", index), reason))
     return problems
@@ -320,7 +325,7 @@ def _bindings_task(params: dict) -> Task:
         declaration,
         lambda current: _plan.declared(current, declaration, params["config_path"]),
         lambda desired: {entry["name"] for entry in ports or ()}.union(*(entry.get("ports", ()) for entry in ip_addresses or ())),
-        beside={option["name"]: _given(option, BESIDE_DOCUMENT) for option in params.get("ports") or ()},
+        beside={option["name"]: _given(option, BESIDE_DOCUMENT) for option in params.get("ports") or () if isinstance(option, dict) and "name" in option},
         replace_invalid=params.get("replace_invalid", False),
     )
 
@@ -331,10 +336,16 @@ def _given(options: t.Mapping, keys: t.Iterable[str]) -> dict:
 
 
 def _entries(options: t.Optional[list]) -> t.Optional[list]:
-    """The entries of a list option as the document would have them: what was given, without what is never stored."""
+    """The entries of a list option as the document would have them: what was given, without what is never stored.
+
+    Before ansible-core has validated them they may be anything: what is no entry is passed on, to be reported with its place.
+    """
     if options is None:
         return None
-    return [_given(option, [key for key in option if key not in BESIDE_DOCUMENT]) for option in options]
+    return [
+        _given(option, [key for key in option if key not in BESIDE_DOCUMENT]) if isinstance(option, dict) else option
+        for option in (options if isinstance(options, list) else [options])
+    ]
 
 
 def _uid(owner: t.Optional[str]) -> t.Optional[int]:

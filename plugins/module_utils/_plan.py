@@ -84,9 +84,13 @@ def declared(current: Bindings, declaration: Declaration, config_path: str = "th
             "%sname: no IP address listens on %s, and require_assigned is set: assign it, or take it out" % (ports[name][0], _rules.shown(name))
             for name in unassigned_ports(desired)
         ]
+    _refuse(problems)
+    return desired
+
+
+def _refuse(problems: list) -> None:
     if problems:
         raise Refused("\n".join(problems))
-    return desired
 
 
 def _stored(kind, stored, spoken_of, declaration, config_path):
@@ -119,6 +123,7 @@ def merged_ip(stored: t.Optional[IPBinding], given: dict, exact: bool) -> IPBind
 
 def without_port(current: Bindings, name: str, unassign: bool) -> Bindings:
     """The config without this port. Raises Refused where an IP listens on it, unless it may be unassigned there."""
+    _refuse(faults(Declaration(ports=[{"name": name}], single=True)))
     if name not in current.ports:
         return current
     using = [address for address, binding in current.ip_addresses.items() if name in binding.ports]
@@ -136,10 +141,8 @@ def without_ip(current: Bindings, address: str, names: t.Optional[list]) -> Bind
 
     Raises Refused where the address is none.
     """
-    try:
-        canonical = canonical_address(address)
-    except ValueError as reason:
-        raise Refused("address: %s %s" % (_rules.shown(address), reason)) from None
+    _refuse(faults(Declaration(ip_addresses=[{"address": address}], single=True)))
+    canonical = canonical_address(address)
     if canonical not in current.ip_addresses:
         return current
     ip_addresses = dict(current.ip_addresses)

@@ -132,7 +132,11 @@ def test_ports_are_taken_off_an_ip_and_an_ip_out_of_the_config():
     assert _plan.without_ip(CURRENT, "192.0.2.1", ["SMTP", "nobody"]).ip_addresses["192.0.2.1"].ports == ("IMAPS",)
     assert _plan.without_ip(CURRENT, "192.0.2.1", None).ip_addresses == {}
     assert _plan.without_ip(CURRENT, "192.0.2.9", None) == CURRENT
-    assert refusal(_plan.without_ip, CURRENT, "192.0.2.010", None)[0].startswith("address: ")
+
+
+def test_what_is_to_go_must_be_a_name_or_an_address():
+    assert refusal(_plan.without_ip, CURRENT, "192.0.2.010", None)[0].startswith('address: "192.0.2.010" is not')
+    assert refusal(_plan.without_port, CURRENT, "", False) == ["name: is empty"]
 
 
 def test_changes_are_ports_by_name_then_addresses_in_order_and_the_diff_shows_only_these():

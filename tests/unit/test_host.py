@@ -1,0 +1,38 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Can a server listen on this address? Asked of the kernel, not of a list of interfaces."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.mailops.bindings.plugins.module_utils import _host
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.3.2.1", "0.0.0.0"])
+def test_one_can_listen_on_what_can_be_bound(address):
+    assert _host.cannot_listen(address, floating=False) == ""
+
+
+@pytest.mark.parametrize("address", ["203.0.113.77", "2001:db8::77", "fe80::77"])
+def test_an_address_that_is_not_here_is_named_with_three_ways_out(address):
+    reason = _host.cannot_listen(address, floating=False)
+    assert reason.startswith(address + " is not an address of this host")
+    assert all(way in reason for way in ("add it to an interface", "floating", "require_local_address"))
+
+
+@pytest.mark.parametrize("address, sysctl", [("203.0.113.77", "net.ipv4.ip_nonlocal_bind"), ("2001:db8::77", "net.ipv6.ip_nonlocal_bind")])
+def test_a_floating_address_may_be_away_where_the_kernel_lets_servers_bind_it(address, sysctl, monkeypatch):
+    asked = []
+    monkeypatch.setattr(_host, "_may_bind_nonlocal", lambda family: asked.append(family) or True)
+    assert _host.cannot_listen(address, floating=True) == ""
+    monkeypatch.setattr(_host, "_may_bind_nonlocal", lambda family: False)
+    assert sysctl in _host.cannot_listen(address, floating=True)
+    assert asked == [sysctl.split(".")[1]]
+
+
+def test_the_kernel_s_answer_is_read():
+    with open("/proc/sys/net/ipv4/ip_nonlocal_bind", encoding="ascii") as file:
+        assert _host._may_bind_nonlocal("ipv4") == (file.read() == "1\n")
+    assert _host._may_bind_nonlocal("ipx") is False
