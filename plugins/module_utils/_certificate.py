@@ -28,8 +28,8 @@ except ImportError:  # said when a certificate is to be judged: a task may do wi
 MAX_BYTES = 1024 * 1024  # a chain of ten certificates with their key has 30 kB
 MIN_RSA_BITS = 2048  # CA/Browser Forum baseline requirements 6.1.5; Debian's OpenSSL refuses less at its default security level
 
-_PEM_CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-_PEM_KEY = re.compile(b"-----BEGIN ((?:[A-Z0-9]+ )*)PRIVATE KEY-----.+?-----END (?:[A-Z0-9]+ )*PRIVATE KEY-----", re.DOTALL)
+_PEM_CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----", re.DOTALL)
+_PEM_KEY = re.compile(b"-----BEGIN ((?:[A-Z0-9]+ )*)PRIVATE KEY-----(?:[^-]|-(?!----))+-----END (?:[A-Z0-9]+ )*PRIVATE KEY-----", re.DOTALL)
 _SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
 _ANY_PURPOSE = "2.5.29.37.0"
 
@@ -86,9 +86,9 @@ class Certificate:
         if self.leaf is not None:
             not_before, not_after = _validity(self.leaf)
             facts.update(
-                subject=self.leaf.subject.rfc4514_string(),
-                issuer=self.leaf.issuer.rfc4514_string(),
-                names=_names(self.leaf),
+                subject=_distinguished_name(self.leaf, "subject"),
+                issuer=_distinguished_name(self.leaf, "issuer"),
+                names=_shown_names(self.leaf),
                 not_before=not_before.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 not_after=not_after.strftime("%Y-%m-%dT%H:%M:%SZ"),
                 days_left=(not_after - self.now).days,
@@ -139,10 +139,11 @@ class Certificate:
             yield "is not valid before %s: use it from then on, or look at this host's clock" % not_before.strftime("%Y-%m-%d %H:%M UTC")
         elif left < min_days:
             yield "has %d days left, fewer than the %d asked for (certificate_min_days): renew it" % (left, min_days)
-        names = _names(self.leaf)
+        names = _shown_names(self.leaf)
         for hostname in hostnames:
-            if not _covers(names, hostname):
-                yield "is not for %s: its names are %s" % (hostname, ", ".join(names) or "none (a common name alone does not count, RFC 9525)")
+            if not _covers(*_names(self.leaf), hostname):
+                yield "is not for %s: its names are %s: have it issued for that name too" % (
+                    hostname, ", ".join(names) or "none (a common name alone does not count, RFC 9525)")
         public_key = self.leaf.public_key()
         if isinstance(public_key, (rsa.RSAPublicKey, dsa.DSAPublicKey)) and public_key.key_size < MIN_RSA_BITS:
             yield "has a key of %d bits, which clients refuse: make one of at least %d" % (public_key.key_size, MIN_RSA_BITS)
@@ -151,7 +152,7 @@ class Certificate:
             yield "is signed with %s, which clients refuse: have it issued again with SHA-256" % {"md5": "MD5", "sha1": "SHA-1"}[digest]
         purposes = _purposes(self.leaf)
         if purposes is not None and not purposes & {_SERVER_AUTH, _ANY_PURPOSE}:
-            yield "is not for servers: its extended key usage lacks server authentication"
+            yield "is not for servers: its extended key usage lacks server authentication: have it issued again with serverAuth"
 
 
 def require_library() -> None:
@@ -166,13 +167,13 @@ def _content(path: str, option: str) -> tuple:
     try:
         content, status = read_regular_file(path, MAX_BYTES)
     except OSError as error:
-        raise _Unusable(option, "%s can't be read: %s" % (path, error.strerror)) from None
+        raise _Unusable(option, "%s can't be read: %s: look at its path and permissions" % (path, error.strerror)) from None
     except NotAFile as what:
-        raise _Unusable(option, "%s is %s, not a file" % (path, what)) from None
+        raise _Unusable(option, "%s is %s: name a file" % (path, what)) from None
     except TooLarge as large:
-        raise _Unusable(option, "%s has %d bytes: that is no certificate or key" % (path, large.size)) from None
+        raise _Unusable(option, "%s has %d bytes, and is no certificate or key: name another file" % (path, large.size)) from None
     if not content.strip():
-        raise _Unusable(option, "%s is empty" % path)
+        raise _Unusable(option, "%s is empty: put it there, or name another file" % path)
     return content, status.st_mode
 
 
@@ -187,43 +188,57 @@ def _is_pkcs12(content: bytes) -> bool:
 def _pkcs12(path: str, content: bytes, password: t.Optional[str]) -> tuple:
     from cryptography.hazmat.primitives.serialization import pkcs12
 
-    # "no password" is written in two ways: with an empty one, and with none at all
-    for attempt in (password.encode(),) if password else (None, b""):
-        try:
-            key, certificate, others = pkcs12.load_key_and_certificates(content, attempt)
-            break
-        except Exception:  # pylint: disable=broad-except  # ValueError, TypeError, UnsupportedAlgorithm, by version
-            continue
-    else:
+    try:
+        key, certificate, ignored_chain = pkcs12.load_key_and_certificates(content, password.encode() if password else None)
+    except Exception:  # pylint: disable=broad-except  # ValueError, TypeError, UnsupportedAlgorithm, by version
         if password is None:
-            raise _Unusable("certificate_password", "%s is a PKCS#12 file that needs its password: give certificate_password" % path)
-        raise _Unusable("certificate_password", "%s is a PKCS#12 file, and certificate_password is not its password (or the file is damaged)" % path)
+            raise _Unusable("certificate_password", "%s is a PKCS#12 file that needs its password: give certificate_password" % path) from None
+        raise _Unusable(
+            "certificate_password",
+            "%s is a PKCS#12 file, and certificate_password is not its password: give the right one (or the file is damaged)" % path) from None
     if certificate is None:
         raise _Unusable("certificate_path", "%s is a PKCS#12 file without a certificate%s" % (path, " for its key" if key else ""))
     if key is None:
         raise _Unusable("private_key_path", "%s is a PKCS#12 file without a private key: export it again with the key" % path)
-    return certificate, key
+    try:
+        return _readable(certificate), key
+    except Exception:  # pylint: disable=broad-except
+        raise _unreadable(path) from None
+
+
+def _readable(certificate):
+    """The certificate, all of whose parts that are judged could be parsed: the library does so only when asked for one."""
+    for part in (_public_bytes, _validity, _names, _purposes, _digest):
+        part(certificate)
+    return certificate
+
+
+def _unreadable(path: str) -> _Unusable:
+    return _Unusable(
+        "certificate_path",
+        "%s holds a damaged certificate, something else in its place, or a kind that this host's cryptography can't read: "
+        "look at it with openssl x509 -text; check_certificate: false does without" % path)
 
 
 def _certificate(path: str, content: bytes):
-    blocks = _PEM_CERTIFICATE.findall(content)
+    block = _PEM_CERTIFICATE.search(content)
     try:
-        if blocks:
-            return x509.load_pem_x509_certificate(blocks[0])
+        if block:
+            return _readable(x509.load_pem_x509_certificate(block.group(0)))
         if content[:1] == b"\x30":
-            return x509.load_der_x509_certificate(content)
-    except (ValueError, TypeError):
-        raise _Unusable("certificate_path", "%s holds a damaged certificate, or something else in its place" % path) from None
+            return _readable(x509.load_der_x509_certificate(content))
+    except Exception:  # pylint: disable=broad-except  # ValueError, InvalidVersion, DuplicateExtension, UnsupportedAlgorithm, …, by version
+        raise _unreadable(path) from None
     if _PEM_KEY.search(content):
-        raise _Unusable("certificate_path", "%s holds a private key, but no certificate" % path)
-    raise _Unusable("certificate_path", "%s is not a certificate (neither PEM nor DER nor PKCS#12)" % path)
+        raise _Unusable("certificate_path", "%s holds a private key, but no certificate: name the certificate's file, and this one in private_key_path" % path)
+    raise _Unusable("certificate_path", "%s is not a certificate (neither PEM nor DER nor PKCS#12): name another file" % path)
 
 
 def _key(path: str, content: bytes, password: t.Optional[str], option: str):
     block = _PEM_KEY.search(content)
     if not block and content[:1] != b"\x30":
         holds = "a certificate, but no private key" if _PEM_CERTIFICATE.search(content) else "no private key"
-        raise _Unusable(option, "%s holds %s" % (path, holds))
+        raise _Unusable(option, "%s holds %s: name the key's file" % (path, holds))
     try:
         if block:
             pem = block.group(0)
@@ -231,15 +246,32 @@ def _key(path: str, content: bytes, password: t.Optional[str], option: str):
             if encrypted and not password:
                 raise _Unusable("certificate_password", "the private key in %s is encrypted: give certificate_password" % path)
             if block.group(1) == b"OPENSSH ":
-                raise _Unusable(option, "the private key in %s is in OpenSSH's own format, which mail servers don't read: convert a copy with ssh-keygen -p -m PEM" % path)
+                raise _Unusable(option, (
+                    "the private key in %s is in OpenSSH's own format, which mail servers don't read: convert a copy with ssh-keygen -p -m PEM" % path))
             return serialization.load_pem_private_key(pem + b"\n", password.encode() if encrypted else None)
-        return serialization.load_der_private_key(content, None)
+        return _der_key(path, content, password)
     except UnsupportedAlgorithm:
         raise _Unusable(option, "the private key in %s is of a kind that is not supported" % path) from None
     except (ValueError, TypeError):
         if block and b"ENCRYPTED" in block.group(0):
-            raise _Unusable("certificate_password", "certificate_password does not open the private key in %s (or the key is damaged)" % path) from None
-        raise _Unusable(option, "%s holds a damaged private key, or something else in its place" % path) from None
+            raise _wrong_password(path) from None
+        raise _Unusable(option, "%s holds a damaged private key, or something else in its place: name the key's file" % path) from None
+
+
+def _der_key(path: str, content: bytes, password: t.Optional[str]):
+    try:
+        return serialization.load_der_private_key(content, None)
+    except TypeError:  # encrypted
+        if not password:
+            raise _Unusable("certificate_password", "the private key in %s is encrypted: give certificate_password" % path) from None
+    try:
+        return serialization.load_der_private_key(content, password.encode())
+    except (ValueError, TypeError):
+        raise _wrong_password(path) from None
+
+
+def _wrong_password(path: str) -> _Unusable:
+    return _Unusable("certificate_password", "certificate_password does not open the private key in %s: give the right one (or the key is damaged)" % path)
 
 
 def _public_bytes(holder) -> bytes:
@@ -254,27 +286,38 @@ def _validity(certificate) -> tuple:
     return certificate.not_valid_before.replace(tzinfo=utc), certificate.not_valid_after.replace(tzinfo=utc)
 
 
-def _extension(certificate, kind):
+def _distinguished_name(certificate, which: str) -> t.Optional[str]:
     try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except (x509.ExtensionNotFound, ValueError):
+        return getattr(certificate, which).rfc4514_string()
+    except (ValueError, TypeError):  # 3.3: a country that has not two letters; 50: a type of text that is none
         return None
 
 
-def _names(certificate) -> list:
-    """DNS names and IP addresses of the subject alternative name; the common name counts for no client (RFC 9525, 6.3)."""
+def _extension(certificate, kind):
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _shown_names(certificate) -> list:
+    names, addresses = _names(certificate)
+    return names + [str(address) for address in addresses]
+
+
+def _names(certificate) -> tuple:
+    """(DNS names, IP addresses) of the subject alternative name; the common name counts for no client (RFC 9525, 6.3)."""
     names = _extension(certificate, x509.SubjectAlternativeName)
     if names is None:
-        return []
-    return names.get_values_for_type(x509.DNSName) + [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+        return [], []
+    return names.get_values_for_type(x509.DNSName), names.get_values_for_type(x509.IPAddress)
 
 
-def _covers(names: list, hostname: str) -> bool:
+def _covers(names: list, addresses: list, hostname: str) -> bool:
     """RFC 9525, 6.3: the whole left-most label may be a wildcard; case does not matter; an address needs its own entry."""
     wanted = hostname.rstrip(".").lower()
     try:
-        wanted = str(ipaddress.ip_address(wanted))
-        return wanted in names
+        return ipaddress.ip_address(wanted) in addresses
     except ValueError:
         pass
     below = wanted.partition(".")[2]

@@ -139,12 +139,16 @@ def _filled_text(value) -> bool:
 
 
 def _number(value) -> bool:
-    # JSON Schema (draft 6 on): 993.0 is an integer too. In Python True is an int; here it is not.
-    return (type(value) is int or (type(value) is float and value.is_integer())) and 1 <= value <= 65535
+    return _integer(value) and 1 <= value <= 65535
+
+
+def _integer(value) -> bool:
+    # JSON Schema (draft 6 on): 993.0 is an integer too. In Python True is an int; in JSON it is not.
+    return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())
 
 
 def _names(value) -> bool:
-    return type(value) is list and all(map(_filled_text, value)) and len(set(value)) == len(value)
+    return isinstance(value, list) and all(map(_filled_text, value)) and len(set(value)) == len(value)
 
 
 _PORT_SHAPE = {
@@ -161,7 +165,7 @@ _IP_SHAPE = {
     "ports": _names,
     "hostname": _text,
     "description": _text,
-    "floating": lambda value: type(value) is bool,
+    "floating": lambda value: isinstance(value, bool),
 }
 
 
@@ -186,7 +190,7 @@ def values(kind: str, entry: dict, complete: bool) -> dict:
     Raises Misshapen. An IP's address is left as it is written: whether it is one is a rule, not a shape.
     """
     shape, identity, required, make = KINDS[kind]
-    if type(entry) is not dict or not all(key in entry for key in (required if complete else (identity,))):
+    if not isinstance(entry, dict) or not all(key in entry for key in (required if complete else (identity,))):
         raise Misshapen()
     for key, value in entry.items():
         if key not in shape or not shape[key](value):
@@ -202,12 +206,12 @@ def values(kind: str, entry: dict, complete: bool) -> dict:
 def check_frame(document) -> None:
     """The document around its entries: raises Misshapen unless it is an object of our version with two lists."""
     if (
-        type(document) is not dict
+        not isinstance(document, dict)
         or not {"schema_version", "ports", "ip_addresses"} <= set(document) <= {"$schema", "schema_version", "ports", "ip_addresses"}
-        or type(document["schema_version"]) not in (int, float)
+        or not _integer(document["schema_version"])
         or document["schema_version"] != SCHEMA_VERSION
-        or type(document["ports"]) is not list
-        or type(document["ip_addresses"]) is not list
+        or not isinstance(document["ports"], list)
+        or not isinstance(document["ip_addresses"], list)
         or not isinstance(document.get("$schema", ""), str)
     ):
         raise Misshapen()

@@ -245,7 +245,7 @@ def distinct(kind: str, labelled: list) -> dict:
 
 def named_in(entries: list) -> set:
     """All names that these raw entries have, also the entries that are otherwise broken."""
-    return {entry["name"] for entry in entries if type(entry) is dict and isinstance(entry.get("name"), str)}
+    return {entry["name"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("name"), str)}
 
 
 def read(document) -> Bindings:
@@ -293,8 +293,8 @@ def shown(value) -> str:
 
 
 def _explain_frame(document) -> list:
-    version = document.get("schema_version") if type(document) is dict else None
-    if type(version) is int and version > SCHEMA_VERSION:
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
         # whatever else such a document holds is not ours to judge
         return ["schema_version: %d is newer than this version of mailops.bindings knows (%d): upgrade the collection" % (version, SCHEMA_VERSION)]
     return explain(document, SCHEMA, "")
@@ -348,7 +348,7 @@ def _words(error, path: str):
         twice = sorted({shown(item) for item in value if value.count(item) > 1})
         yield "%s: has %s more than once" % (at, ", ".join(twice))
     elif keyword == "const":
-        if type(value) is int:
+        if isinstance(value, int) and not isinstance(value, bool):
             yield "%s: is %s, but must be %s" % (at, shown(value), shown(wanted))
     else:
         yield "%s: %s" % (at, error.message)

@@ -111,7 +111,8 @@ ip_address:
   sample: {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '', floating: false}
 changes:
   description:
-    - What was changed, or would be in check mode. Ports by name, then addresses in their order, then the file itself. Empty if and only if RV(ignore:changed) is false.
+    - What was changed, or would be in check mode. Ports by name, then addresses in their order, then the file itself.
+    - Empty if and only if C(changed) is false.
   returned: success
   type: list
   elements: dict

@@ -132,7 +132,8 @@ port:
            private_key_path: /etc/ssl/mail/key.pem, description: ''}
 changes:
   description:
-    - What was changed, or would be in check mode. Ports by name, then addresses in their order, then the file itself. Empty if and only if RV(ignore:changed) is false.
+    - What was changed, or would be in check mode. Ports by name, then addresses in their order, then the file itself.
+    - Empty if and only if C(changed) is false.
   returned: success
   type: list
   elements: dict

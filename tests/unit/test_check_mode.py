@@ -10,7 +10,7 @@ import pathlib
 import tempfile
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules
@@ -20,7 +20,6 @@ from . import strategies
 pytestmark = pytest.mark.needs_ansible
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.none() | strategies.documents(), strategies.tasks(), st.fixed_dictionaries({}, optional={"mode": st.sampled_from(["0600", "u=rw,g=r,o="])}),
        st.sampled_from([None, 2]))
 def test_check_mode_says_what_the_real_run_does_and_a_second_one_does_nothing(document, task, attributes, indent):

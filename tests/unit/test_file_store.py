@@ -134,7 +134,7 @@ def test_a_config_that_is_not_valid_is_refused_says_where_and_names_the_way_out(
 
 @pytest.mark.parametrize("make, reason", [
     (lambda path: path.mkdir(), "is a directory"),
-    (lambda path: os.mkfifo(path), "is a device, pipe or socket"),
+    (os.mkfifo, "is a device, pipe or socket"),
     (lambda path: path.symlink_to("nowhere.json"), "is a symbolic link to .*nowhere.json, which does not exist"),
     (lambda path: path.symlink_to(path.name), "can't be read|symbolic link"),
     (lambda path: path.symlink_to("/dev/null"), "is a device, pipe or socket"),

@@ -9,7 +9,7 @@ import ipaddress
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
@@ -99,7 +99,6 @@ def test_what_is_written_reads_as_the_same(document):
     assert bindings.schema == document.get("$schema")
 
 
-@settings(max_examples=400)
 @given(strategies.bent_documents())
 def test_the_strict_parser_and_the_schema_accept_the_same_documents(document):
     def well_formed():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan, _rules
 from ansible_collections.mailops.bindings.plugins.module_utils._model import EMPTY, Bindings, IPBinding, Port, Refused
@@ -157,10 +157,10 @@ def test_the_diff_of_an_entry_that_stays_is_what_differs_in_it():
     assert _plan.diff(found) == {
         "before": {"ports": {"IMAPS": {"private_key_path": "/tls/key.pem", "description": ""}}},
         "after": {"ports": {"IMAPS": {"description": "x"}}}}
-    assert found[0]["after"] == {"name": "IMAPS", "protocol": "imap", "port": 993, "encryption": "ssl", "certificate_path": "/tls/chain.pem", "description": "x"}
+    assert found[0]["after"] == {
+        "name": "IMAPS", "protocol": "imap", "port": 993, "encryption": "ssl", "certificate_path": "/tls/chain.pem", "description": "x"}
 
 
-@settings(max_examples=300)
 @given(strategies.documents(), strategies.declarations())
 def test_planning_twice_changes_nothing_more_and_what_is_planned_is_valid(document, options):
     exclusive = options.pop("exclusive", False)
