@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make a private CA and a server certificate to try things with: make-certificate FOLDER HOSTNAME
+"""Make a private CA and a server certificate to try things with: python make_certificate.py FOLDER HOSTNAME
 
 Writes ca.pem, fullchain.pem (the server's certificate, then the CA's) and key.pem. Certificates that have a month left are kept.
 """

@@ -135,9 +135,9 @@ class FileStore:
             if os.path.exists(path) and not os.access(path, needed, effective_ids=os.access in os.supports_effective_ids):
                 raise Refused("%s is not writable for the user %s: use become, or choose another config_path" % (path, _user(os.geteuid())))
         uid, gid, mode = self._wanted(stored.revision)
-        if os.geteuid() != 0 and uid not in (-1, os.geteuid()):
+        if uid not in (-1, os.geteuid()) and not _may_chown():
             raise Refused("%s belongs, or is to belong, to the user %s, and only root can write such a file: use become" % (self.path, _user(uid)))
-        if os.geteuid() != 0 and gid not in (-1, os.getegid(), *os.getgroups()):
+        if gid not in (-1, os.getegid(), *os.getgroups()) and not _may_chown():
             raise Refused("%s belongs, or is to belong, to the group %s, which %s is not in: use become" % (self.path, _group(gid), _user(os.geteuid())))
 
     @contextlib.contextmanager
@@ -286,6 +286,15 @@ def _sync_folder(folder: str) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _may_chown() -> bool:
+    """May this process give files away? Not every root may, nor only root (capabilities(7): CAP_CHOWN is bit 0)."""
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+            return bool(next(int(line.split()[1], 16) for line in file if line.startswith("CapEff:")) & 1)
+    except (OSError, StopIteration):
+        return os.geteuid() == 0
 
 
 def _described(attributes: tuple) -> dict:
