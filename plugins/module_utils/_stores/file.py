@@ -291,8 +291,8 @@ def _sync_folder(folder: str) -> None:
 def _may_chown() -> bool:
     """May this process give files away? Not every root may, nor only root (capabilities(7): CAP_CHOWN is bit 0)."""
     try:
-        with open("/proc/self/status", encoding="ascii", errors="replace") as file:
-            return bool(next(int(line.split()[1], 16) for line in file if line.startswith("CapEff:")) & 1)
+        with open("/proc/self/status", "rb") as file:
+            return bool(next(int(line.split()[1], 16) for line in file if line.startswith(b"CapEff:")) & 1)
     except (OSError, StopIteration):
         return os.geteuid() == 0
 
