@@ -40,20 +40,28 @@ class Declaration(t.NamedTuple):
         return "" if self.single else "%s[%d]." % (kind, index)
 
 
+class _Sifted(t.NamedTuple):
+    """What was declared: the ports' entries as far as they are well-formed, the well-formed entries, and what is wrong."""
+
+    all_ports: list
+    ports: list
+    ip_addresses: list
+    problems: list
+
+
+def _sift(declaration: Declaration) -> _Sifted:
+    problems = []
+    (all_ports, ports), (all_ip_addresses, ip_addresses) = (
+        _rules.sift(kind, entries or (), lambda index, kind=kind: declaration.label(kind, index), False, problems)
+        for kind, entries in (("ports", declaration.ports), ("ip_addresses", declaration.ip_addresses))
+    )
+    problems += _rules.broken(_rules.ENTRY_RULES, all_ports, all_ip_addresses)
+    return _Sifted(all_ports, ports, ip_addresses, problems)
+
+
 def faults(declaration: Declaration) -> list:
     """What is wrong with what was declared, whatever the config says, as messages."""
-    return _sift(declaration)[1]
-
-
-def _sift(declaration: Declaration) -> tuple:
-    """The well-formed entries, labelled, by kind; and what is wrong."""
-    problems = []
-    sound = {
-        kind: _rules.sift(kind, entries or (), lambda index, kind=kind: declaration.label(kind, index), False, problems)
-        for kind, entries in (("ports", declaration.ports), ("ip_addresses", declaration.ip_addresses))
-    }
-    problems += _rules.broken(_rules.IDENTITY_RULES, sound["ports"], sound["ip_addresses"])
-    return sound, problems
+    return _sift(declaration).problems
 
 
 def declared(current: Bindings, declaration: Declaration, config_path: str = "the config") -> Bindings:
@@ -61,19 +69,21 @@ def declared(current: Bindings, declaration: Declaration, config_path: str = "th
 
     Raises Refused with all that is wrong, a line each. C(config_path) names the file where an entry is at fault that the task did not name.
     """
-    sound, problems = _sift(declaration)
+    sifted = _sift(declaration)
+    problems = sifted.problems
+
     ports = _stored("ports", current.ports, declaration.ports, declaration, config_path)
-    for name, (label, given) in _rules.distinct("ports", sound["ports"]).items():
+    for name, (label, given) in _rules.distinct("ports", sifted.ports).items():
         if name not in current.ports and "protocol" not in given:
             problems.append("%sprotocol: is needed to create the port %s" % (label, _rules.shown(name)))
             continue
         ports[name] = (label, merged_port(current.ports.get(name), given))
 
     ip_addresses = _stored("ip_addresses", current.ip_addresses, declaration.ip_addresses, declaration, config_path)
-    for address, (label, given) in _rules.distinct("ip_addresses", sound["ip_addresses"]).items():
+    for address, (label, given) in _rules.distinct("ip_addresses", sifted.ip_addresses).items():
         ip_addresses[address] = (label, merged_ip(current.ip_addresses.get(address), given, declaration.exact_assignments))
 
-    problems += _rules.judge(list(ports.values()), list(ip_addresses.values()), _rules.named_in(declaration.ports or ()) if problems else ())
+    problems += _rules.judge(list(ports.values()), list(ip_addresses.values()), sifted.all_ports)
     desired = Bindings(
         {name: port for name, (label, port) in ports.items()},
         {address: binding for address, (label, binding) in ip_addresses.items()},

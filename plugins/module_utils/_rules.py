@@ -74,7 +74,7 @@ SCHEMA = {
 }
 
 
-# -- rules of identity: of entries as somebody wrote them, before they are merged into a config
+# -- rules of entries, as somebody wrote them: what can be said of one without the rest of the config, and that each is one
 
 def names_are_printable(ports, ip_addresses):
     """A port's name is printable and has no blanks at its ends: it is typed again elsewhere."""
@@ -113,7 +113,40 @@ def addresses_are_unique(ports, ip_addresses):
             yield "%saddress: %s is the same address as %s: each has one entry" % (label, shown(entry["address"]), first[address].rstrip("."))
 
 
-IDENTITY_RULES = (names_are_printable, names_are_unique, addresses_are_plain, addresses_are_unique)
+def texts_are_unicode(ports, ip_addresses):
+    """A JSON escape can spell half a character (a lone surrogate), which no file can hold."""
+    for label, entry in ports + ip_addresses:
+        for key in ("description", "hostname"):
+            if not _is_unicode(entry.get(key, "")):
+                yield "%s%s: has a character that is not valid Unicode" % (label, key)
+
+
+def hostnames_are_printable(ports, ip_addresses):
+    """A host name stands in greetings: no blanks, nothing unprintable."""
+    for label, entry in ip_addresses:
+        hostname = entry.get("hostname", "")
+        if not hostname.isprintable() or " " in hostname:
+            yield "%shostname: %s is not a host name" % (label, shown(hostname))
+
+
+def paths_are_absolute(ports, ip_addresses):
+    """A server's working directory is not the administrator's."""
+    for label, entry in ports:
+        for key in ("certificate_path", "private_key_path"):
+            path = entry.get(key, "")
+            if path and not (path.startswith("/") and path.isprintable()):
+                yield "%s%s: %s must be an absolute path" % (label, key, shown(path))
+
+
+ENTRY_RULES = (
+    names_are_printable,
+    names_are_unique,
+    addresses_are_plain,
+    addresses_are_unique,
+    texts_are_unicode,
+    hostnames_are_printable,
+    paths_are_absolute,
+)
 
 
 def _is_unicode(text: str) -> bool:
@@ -125,30 +158,6 @@ def _is_unicode(text: str) -> bool:
 
 
 # -- rules of the whole: of Port and IPBinding as they would stand in the file
-
-def texts_are_unicode(ports, ip_addresses):
-    """A JSON escape can spell half a character (a lone surrogate), which no file can hold."""
-    for label, value in ports + ip_addresses:
-        for key in ("description", "hostname"):
-            if not _is_unicode(getattr(value, key, "")):
-                yield "%s%s: has a character that is not valid Unicode" % (label, key)
-
-
-def hostnames_are_printable(ports, ip_addresses):
-    """A host name stands in greetings: no blanks, nothing unprintable."""
-    for label, binding in ip_addresses:
-        if not binding.hostname.isprintable() or " " in binding.hostname:
-            yield "%shostname: %s is not a host name" % (label, shown(binding.hostname))
-
-
-def paths_are_absolute(ports, ip_addresses):
-    """A server's working directory is not the administrator's."""
-    for label, port in ports:
-        for key in ("certificate_path", "private_key_path"):
-            path = getattr(port, key)
-            if path and not (path.startswith("/") and path.isprintable()):
-                yield "%s%s: %s must be an absolute path" % (label, key, shown(path))
-
 
 def certificates_belong_to_tls(ports, ip_addresses):
     """TLS needs a certificate; without TLS one would never be served."""
@@ -196,9 +205,6 @@ def numbers_do_not_meet(ports, ip_addresses):
 
 
 RULES = (
-    texts_are_unicode,
-    hostnames_are_printable,
-    paths_are_absolute,
     certificates_belong_to_tls,
     assigned_ports_exist,
     numbers_do_not_meet,
@@ -212,20 +218,26 @@ def broken(rules, ports: list, ip_addresses: list) -> list:
 
 # -- reading entries and documents
 
-def sift(kind: str, entries: list, label, complete: bool, problems: list) -> list:
-    """The well-formed ones of these entries as [(label, values)]; what is wrong with the others goes to C(problems).
+def sift(kind: str, entries: list, label, complete: bool, problems: list) -> tuple:
+    """(all, well-formed) of these entries as lists of (label, values).
 
-    C(label) makes the path of an entry of its index.
+    What has not the shape of the schema goes to C(problems); the values beside it are still among all, for the rules of
+    entries. C(label) makes the path of an entry of its index.
     """
-    sound = []
+    every, sound = [], []
+    identity = KINDS[kind].identity
     for index, entry in enumerate(entries):
         try:
-            sound.append((label(index), _model.values(kind, entry, complete)))
+            values = _model.values(kind, entry, complete)
+            sound.append((label(index), values))
         except Misshapen:
             schema = dict(SCHEMA["properties"][kind]["items"])
-            schema["required"] = schema["required"] if complete else [KINDS[kind].identity]
+            schema["required"] = schema["required"] if complete else [identity]
             problems.extend(explain(entry, schema, label(index)))
-    return sound
+            values = _model.well_formed_values(kind, entry)
+        if identity in values:
+            every.append((label(index), values))
+    return every, sound
 
 
 def distinct(kind: str, labelled: list) -> dict:
@@ -243,11 +255,6 @@ def distinct(kind: str, labelled: list) -> dict:
     return by_identity
 
 
-def named_in(entries: list) -> set:
-    """All names that these raw entries have, also the entries that are otherwise broken."""
-    return {entry["name"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("name"), str)}
-
-
 def read(document) -> Bindings:
     """The config that a document says.
 
@@ -258,12 +265,12 @@ def read(document) -> Bindings:
     except Misshapen:
         raise Refused("\n".join(_explain_frame(document))) from None
     problems = []
-    ports = sift("ports", document["ports"], "ports[{0}].".format, True, problems)
-    ip_addresses = sift("ip_addresses", document["ip_addresses"], "ip_addresses[{0}].".format, True, problems)
-    problems += broken(IDENTITY_RULES, ports, ip_addresses)
+    all_ports, ports = sift("ports", document["ports"], "ports[{0}].".format, True, problems)
+    all_ip_addresses, ip_addresses = sift("ip_addresses", document["ip_addresses"], "ip_addresses[{0}].".format, True, problems)
+    problems += broken(ENTRY_RULES, all_ports, all_ip_addresses)
     ports = [(label, Port(**entry)) for label, entry in distinct("ports", ports).values()]
     ip_addresses = [(label, IPBinding(**entry)) for label, entry in distinct("ip_addresses", ip_addresses).values()]
-    problems += judge(ports, ip_addresses, named_in(document["ports"]) if problems else ())
+    problems += judge(ports, ip_addresses, all_ports)
     if not _is_unicode(document.get("$schema", "")):
         problems.append("$schema: has a character that is not valid Unicode")
     if problems:
@@ -275,10 +282,12 @@ def read(document) -> Bindings:
     )
 
 
-def judge(ports: list, ip_addresses: list, broken_names=()) -> list:
-    """What the rules of the whole say of these labelled values. Ports that are known to be broken are not missed again."""
-    sound = {port.name for label, port in ports}
-    lost = set(broken_names) - sound
+def judge(ports: list, ip_addresses: list, all_ports: list) -> list:
+    """What the rules of the whole say of these labelled values.
+
+    Of the entries in C(all_ports) some are broken and not among C(ports): that has been said, so they are not missed again.
+    """
+    lost = {entry["name"] for label, entry in all_ports}.difference(port.name for label, port in ports)
     if lost:
         ip_addresses = [(label, binding._replace(ports=tuple(name for name in binding.ports if name not in lost))) for label, binding in ip_addresses]
     return broken(RULES, ports, ip_addresses)

@@ -122,11 +122,11 @@ def test_what_is_legal_is_read(value):
 
 def test_all_that_is_wrong_is_said_at_once_and_nothing_twice():
     value = document(
-        [port(number=0), port("B", encryption="ssl"), port("B", 99), port("C", x=1, protocol="nntp")],
+        [port(number=0, encryption="ssl", certificate_path="a.pem"), port("B", encryption="ssl"), port("B", 99), port("C", x=1, protocol="nntp")],
         [ip("192.0.2.1/24", ["A"]), ip("192.0.2.2", ["A", "C", "missing"]), ip("192.0.2.2")])
     found = complaints(value)
     assert [message.partition(":")[0] for message in found] == [
-        "ports[0].port", "ports[3].x", "ports[3].protocol", "ports[2].name", "ip_addresses[0].address", "ip_addresses[2].address",
+        "ports[0].port", "ports[3].x", "ports[3].protocol", "ports[2].name", "ip_addresses[0].address", "ip_addresses[2].address", "ports[0].certificate_path",
         "ports[1].certificate_path", "ip_addresses[1].ports"]
     assert "missing" in found[-1]  # A and C are declared, if badly: that they are is not denied
 
@@ -165,5 +165,5 @@ def test_the_schema_is_one_and_is_the_published_file():
 
 
 def test_every_rule_says_what_it_is_for():
-    assert all(rule.__doc__ for rule in _rules.IDENTITY_RULES + _rules.RULES)
+    assert all(rule.__doc__ for rule in _rules.ENTRY_RULES + _rules.RULES)
     assert _model.KINDS.keys() == {"ports", "ip_addresses"}
