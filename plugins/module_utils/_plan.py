@@ -83,12 +83,13 @@ def declared(current: Bindings, declaration: Declaration, config_path: str = "th
     for address, (label, given) in _rules.distinct("ip_addresses", sifted.ip_addresses).items():
         ip_addresses[address] = (label, merged_ip(current.ip_addresses.get(address), given, declaration.exact_assignments))
 
-    problems += _rules.judge(list(ports.values()), list(ip_addresses.values()), sifted.all_ports)
     desired = Bindings(
         {name: port for name, (label, port) in ports.items()},
         {address: binding for address, (label, binding) in ip_addresses.items()},
         current.schema,
     )
+    if desired != current:  # else the rules hold, as they did when it was read
+        problems += _rules.judge(list(ports.values()), list(ip_addresses.values()), sifted.all_ports)
     if declaration.require_assigned and not problems:
         problems += [
             "%sname: no IP address listens on %s, and require_assigned is set: assign it, or take it out" % (ports[name][0], _rules.shown(name))
