@@ -21,6 +21,7 @@ import tempfile
 import pki
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -553,3 +554,16 @@ def test_a_missing_library_is_named_with_its_package(monkeypatch):
         _certificate.require_library()
     assert missing.value.library == "cryptography"
     assert "python3-cryptography" in missing.value.package
+
+
+@pytest.mark.parametrize("part", ["p", "dmp1", "iqmp"])
+def test_an_rsa_key_whose_parts_do_not_belong_together_is_damaged(files, tmp_path, part):
+    """It has the certificate's public key; OpenSSL signs with it all the same, other libraries need not: hence no short cut at loading."""
+    key = serialization.load_der_private_key((files / "key.der").read_bytes(), None)
+    der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+    number = getattr(key.private_numbers(), part)
+    size = (number.bit_length() + 7) // 8
+    bent = der.replace(number.to_bytes(size, "big"), (number ^ (1 << 400)).to_bytes(size, "big"))
+    assert bent != der
+    finding = only(Certificate(Source(str(files / "cert.pem"), written(tmp_path, bent)), NOW).findings())
+    assert finding.option == "private_key_path" and "damaged private key" in finding.message
