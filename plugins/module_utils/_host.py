@@ -27,6 +27,8 @@ def cannot_listen(address: str, floating: bool) -> str:
         with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind((address, 0))
     except OSError as error:
+        if error.errno == errno.EINVAL and address.startswith("fe80:"):
+            return "%s is a link-local address, which depends on an interface's name: it can't be declared" % address
         if error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL, errno.EAFNOSUPPORT):
             return (
                 "%s is not an address of this host: add it to an interface first, declare it floating, "

@@ -104,6 +104,8 @@ def canonical_address(text: str) -> str:
         raise ValueError("is not an IPv4 or IPv6 address" + _leading_zeros(text)) from None
     if address.version == 4 and str(address) != text:  # Python before 3.9.5 reads 010 as ten
         raise ValueError("is not an IPv4 or IPv6 address" + _leading_zeros(text))
+    if str(address) == "255.255.255.255":
+        raise ValueError("is the broadcast address: no server listens for mail on it")
     if address.is_multicast:
         raise ValueError("is a multicast address: no server listens for mail on one")
     mapped = address.ipv4_mapped if address.version == 6 else None
@@ -139,11 +141,11 @@ def _filled_text(value) -> bool:
 
 
 def _number(value) -> bool:
-    return _integer(value) and 1 <= value <= 65535
+    return is_integer(value) and 1 <= value <= 65535
 
 
-def _integer(value) -> bool:
-    # JSON Schema (draft 6 on): 993.0 is an integer too. In Python True is an int; in JSON it is not.
+def is_integer(value) -> bool:
+    """As JSON Schema (draft 6 on) sees it: 993.0 is one too, and true, which is an int in Python, is none."""
     return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())
 
 
@@ -214,7 +216,7 @@ def check_frame(document) -> None:
     if (
         not isinstance(document, dict)
         or not {"schema_version", "ports", "ip_addresses"} <= set(document) <= {"$schema", "schema_version", "ports", "ip_addresses"}
-        or not _integer(document["schema_version"])
+        or not is_integer(document["schema_version"])
         or document["schema_version"] != SCHEMA_VERSION
         or not isinstance(document["ports"], list)
         or not isinstance(document["ip_addresses"], list)

@@ -9,14 +9,17 @@ Every task takes the same way: load, plan, check what the plan needs of the host
 from __future__ import annotations
 
 import os
+import re
+import types
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan
+from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan, _rules
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, MissingLibrary, Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._stores import InvalidConfig, Stored
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
+from ansible_collections.mailops.bindings.plugins.module_utils._plan import BESIDE_DOCUMENT
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig, Stored
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import NEW_FILE_MODE, FileStore
 
 #: Options of all modules; plugins/doc_fragments/config.py documents them.
 CONFIG_OPTIONS = {
@@ -37,36 +40,105 @@ CERTIFICATE_OPTIONS = {
 }
 LOCAL_ADDRESS_OPTIONS = {"require_local_address": {"type": "bool", "default": True}}
 
-#: What a task says of a certificate beside the document's own keys: never stored.
-BESIDE_DOCUMENT = ("certificate_password", "certificate_hostnames")
-
 
 class Task(t.NamedTuple):
     """One task of a module that writes."""
 
     declaration: _plan.Declaration  # what is declared, empty where something is to go
-    desired: t.Callable[[Bindings], Bindings]  # current -> desired; raises Refused
-    names: t.Callable[[Bindings], set]  # desired -> the ports that the task names or assigns
-    beside: dict = {}  # port name -> its C(BESIDE_DOCUMENT) options
+    outcome: t.Callable[[Bindings], _plan.Outcome]  # from the current bindings
+    ports: t.Iterable = ()  # names of the ports that the task names
+    addresses: t.Iterable = ()  # and the addresses whose ports it assigns, canonical
+    beside: t.Mapping = types.MappingProxyType({})  # port name -> its BESIDE_DOCUMENT options
     single: tuple = ()  # ("port", kind of list, identity): the result that a single module has beside the lists
+    problems: t.Iterable = ()  # what is wrong with the task itself
     replace_invalid: bool = False
 
 
 class _Module(AnsibleModule):
-    """AnsibleModule, but a bad value inside a list is reported with its path, and all such at once."""
+    """AnsibleModule, but all that is wrong with the options is reported, with its place, and a secret stays one wherever it stands."""
 
-    def __init__(self, task: t.Callable, argument_spec: dict):
-        self._faults = lambda: _plan.faults(task(self.params).declaration)
+    def __init__(self, argument_spec: dict, task: t.Optional[t.Callable] = None):
+        self._task = task
+        self._as_given: dict = {}
         super().__init__(argument_spec=argument_spec, supports_check_mode=True)
-        self._faults = list
+        self._task = None  # what fails from here on has its own message
+
+    def _load_params(self):
+        super()._load_params()
+        # ansible-core masks what an option declares as secret. Not what stands under a mistyped key or a list too deep, and
+        # in the system's log it shows lists by repr(), where a secret with a quote or a backslash reads otherwise.
+        for secret in _secrets(self.params):
+            for ignored in range(3):  # a list in a list is shown as the repr() of a repr()
+                self.no_log_values.add(secret)
+                secret = repr(secret)[1:-1]
+        self._as_given = dict(self.params)
+        for option in ("ports", "ip_addresses"):
+            entries = self.params.get(option)
+            if entries is not None and self.argument_spec.get(option, {}).get("elements") == "dict":
+                # null means left out. What is no entry ansible-core would print, whatever is in it, and stop there
+                entries = entries if isinstance(entries, list) else [entries]
+                self.params[option] = [_without_nulls(entry) if isinstance(entry, dict) else {} for entry in entries]
 
     def fail_json(self, msg, **kwargs):
-        # ansible-core's own validation stops at the first error and says 'found in ports', not in which of forty
-        try:
+        if self._task and hasattr(self, "validation_result"):
+            # ansible-core's own validation reports one error, and says 'found in ports', not in which of forty
             msg = _failure(self._faults()) or msg
-        except Exception:  # pylint: disable=broad-except  # options too broken for us: ansible-core's message stands
-            pass
         super().fail_json(msg=msg, **kwargs)
+
+    def _faults(self) -> list:
+        known = sorted(self.argument_spec)
+        result = self.validation_result
+        faults = [
+            "%s: unknown option; known are %s" % (name, ", ".join(known))
+            for name in sorted(map(str, self._as_given)) if name not in result._aliases and name not in known and not name.startswith("_ansible_")
+        ]
+        try:
+            ours = _plan.faults(self._task(_converted(self._as_given)).declaration)
+        except MissingLibrary:
+            ours = []
+        # what we have not a better message for: ansible-core's, of options that no entry has
+        shape = "|".join(sorted({key for kind in _model.KINDS.values() for key in kind.shape} | set(BESIDE_DOCUMENT) | {"ip_addresses", "Supported parameters"}))
+        others = [message for message in result.error_messages if not (ours or faults) or not re.search(r"\b(%s)\b" % shape, message)]
+        return faults + ours + others
+
+
+def _secrets(value, secret: bool = False) -> t.Iterator[str]:
+    """Every text under a key that speaks of a password, at any depth."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _secrets(inner, secret or "passw" in str(key).lower())
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _secrets(inner, secret)
+    elif secret and isinstance(value, str) and value:
+        yield value
+
+
+def _without_nulls(entry: dict) -> dict:
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def _converted(options: dict) -> dict:
+    """The options as ansible-core would convert them, where it could; what it could not stays, to be reported with its place."""
+    from ansible.module_utils.common.validation import check_type_bool, check_type_int, check_type_list, check_type_str
+
+    checks = {"port": check_type_int, "floating": check_type_bool, "exclusive": check_type_bool, "require_assigned": check_type_bool,
+              "replace_invalid": check_type_bool, "unassign": check_type_bool}
+
+    def convert(key, value):
+        if isinstance(value, list) and key in ("ports", "ip_addresses"):
+            return [convert_all(entry) if isinstance(entry, dict) else entry for entry in value]
+        check = checks.get(key) or (check_type_list if key in ("ports", "ip_addresses") else check_type_str)
+        try:
+            return value if value is None or isinstance(value, (dict, list)) else check(value)
+        except (TypeError, ValueError):
+            return value
+
+    def convert_all(entry):
+        return {key: convert(key, value) for key, value in entry.items()}
+
+    converted = convert_all({"address": options.get("ip"), **options})
+    return {key: converted.get(key) for key in set(converted) | {"name", "address", "ports", "ip_addresses"}}
 
 
 def declare_port(options: dict) -> None:
@@ -85,13 +157,13 @@ def declare_bindings(options: dict) -> None:
 
 
 def _declare(task: t.Callable[[dict], Task], options: dict) -> None:
-    module = _Module(task, {**options, **CONFIG_OPTIONS, **WRITE_OPTIONS})
+    module = _Module({**options, **CONFIG_OPTIONS, **WRITE_OPTIONS}, task)
     _finish(module, lambda: _apply(module, task(module.params)))
 
 
 def inform(options: dict) -> None:
     """Run the module that reads."""
-    module = AnsibleModule(argument_spec={**options, **CONFIG_OPTIONS}, supports_check_mode=True)
+    module = _Module({**options, **CONFIG_OPTIONS})
     _finish(module, lambda: _result(module, _store(module).load().bindings, []))
 
 
@@ -100,13 +172,15 @@ def _finish(module: AnsibleModule, work: t.Callable[[], dict]) -> None:
         result, failure = work(), None
     except MissingLibrary as missing:
         failure = missing_required_lib("%s (%s)" % (missing.library, missing.package), reason="since " + missing.reason)
+        if missing.library == "cryptography":
+            failure += " Or set check_certificate to false."
     except Refused as refused:
         failure = str(refused)
     except Exception as error:  # pylint: disable=broad-except  # no traceback reaches a user
         trace = error.__traceback__
         while trace.tb_next:
             trace = trace.tb_next
-        failure = "a fault of mailops.bindings, please report it: %s in %s, line %d. Nothing was changed" % (
+        failure = "a fault of mailops.bindings, please report it: %s in %s, line %d" % (
             type(error).__name__, os.path.basename(trace.tb_frame.f_code.co_filename), trace.tb_lineno)
     # outside the handlers, where ansible-core would add a traceback of its own
     if failure is not None:
@@ -125,14 +199,14 @@ def _failure(problems: t.Iterable[str]) -> str:
 # -- the way of a task that writes
 
 def _store(module: AnsibleModule) -> FileStore:
-    return STORES[module.params["store"]](module)
+    return STORES[module.params["store"]](module.params)
 
 
-def _file_store(module: AnsibleModule) -> FileStore:
-    params = module.params
+def _file_store(params: dict) -> FileStore:
+    owner, group, mode = params.get("owner"), params.get("group"), params.get("mode")
     return FileStore(
         params["config_path"],
-        attributes=lambda mode: (_uid(params.get("owner")), _gid(params.get("group")), _mode(params.get("mode"), mode)),
+        attributes=lambda current: (_uid(owner), _gid(group), _mode(mode, current)),
         backup=params.get("backup", False),
     )
 
@@ -159,8 +233,9 @@ def _apply(module: AnsibleModule, task: Task) -> dict:
                 # others may have written since; a task that changes nothing never waits for them
                 if _load(store, task).revision != prepared.stored.revision:
                     prepared = _prepare(module, store, task)
+                    store.check_writable(prepared.stored)
                 if prepared.changes:
-                    backup = store.save(prepared.stored, prepared.desired, prepared.changes)
+                    backup = store.save(prepared.stored, prepared.desired)
     for warning in prepared.warnings:
         module.warn(warning)
     result = _result(module, prepared.desired, prepared.changes)
@@ -178,33 +253,29 @@ def _load(store: FileStore, task: Task) -> Stored:
         return store.load()
     except InvalidConfig as invalid:
         if not task.replace_invalid:
-            raise
+            raise Refused(_failure([str(invalid), *_plan.faults(task.declaration)])) from None
         return invalid.stored
 
 
 def _prepare(module: AnsibleModule, store: FileStore, task: Task) -> _Prepared:
     """All that a task would do, checked: the same in check mode and in a real run."""
+    params = module.params
     stored = _load(store, task)
-    problems = _unreachable(module, task, stored.bindings)
-    judged = {"certificates": [], "problems": [], "warnings": []}
-    try:
-        desired = task.desired(stored.bindings)
-        if module.params.get("check_certificate", True):
-            judged = _certificates(module, task, stored.bindings, desired)
-    except MissingLibrary:
-        raise
-    except Refused as refused:
-        raise Refused(_failure([str(refused), *problems])) from None
-    problems += judged["problems"]
+    desired, problems = task.outcome(stored.bindings)
+    problems = [*task.problems, *problems, *_unreachable(params, task, stored.bindings), *_unknown_attributes(params)]
+    judged = _Judged([], [], [])
+    if params.get("check_certificate", True):
+        judged = _certificates(params, task, stored.bindings, desired)
+    problems += judged.problems
     if problems:
         raise Refused(_failure(problems))
     changes = _plan.changes(stored.bindings, desired) + store.extra_changes(stored)
-    return _Prepared(stored, desired, changes, judged["certificates"], judged["warnings"])
+    return _Prepared(stored, desired, changes, judged.certificates, judged.warnings)
 
 
-def _unreachable(module: AnsibleModule, task: Task, current: Bindings) -> list:
+def _unreachable(params: dict, task: Task, current: Bindings) -> list:
     """Declared addresses that this host can't listen on. What is no address at all, the rules report."""
-    if not module.params.get("require_local_address") or not task.declaration.ip_addresses:
+    if not params.get("require_local_address") or not task.declaration.ip_addresses:
         return []
     from ansible_collections.mailops.bindings.plugins.module_utils._host import cannot_listen
 
@@ -221,10 +292,19 @@ def _unreachable(module: AnsibleModule, task: Task, current: Bindings) -> list:
     return problems
 
 
-def _certificates(module: AnsibleModule, task: Task, current: Bindings, desired: Bindings) -> dict:
-    """The certificates of the ports that the task names or assigns: as results, what stops the task, and what it warns of."""
-    judged = {"certificates": [], "problems": [], "warnings": []}
-    names = [name for name in sorted(task.names(desired)) if name in desired.ports and desired.ports[name].certificate_path]
+class _Judged(t.NamedTuple):
+    """What is known of the certificates: as results, what stops the task, and what it warns of."""
+
+    certificates: list
+    problems: list
+    warnings: list
+
+
+def _certificates(params: dict, task: Task, current: Bindings, desired: Bindings) -> _Judged:
+    """Judge the certificates of the ports that the task names or assigns."""
+    judged = _Judged([], [], [])
+    named = set(task.ports).union(*(desired.ip_addresses[address].ports for address in task.addresses if address in desired.ip_addresses))
+    names = [name for name in sorted(named) if name in desired.ports and desired.ports[name].certificate_path]
     if not names:
         return judged
     from ansible_collections.mailops.bindings.plugins.module_utils import _certificate
@@ -235,7 +315,7 @@ def _certificates(module: AnsibleModule, task: Task, current: Bindings, desired:
     except MissingLibrary as missing:
         if changed:
             raise
-        judged["warnings"].append(str(missing))
+        judged.warnings.append(str(missing))
         return judged
 
     import datetime
@@ -247,22 +327,25 @@ def _certificates(module: AnsibleModule, task: Task, current: Bindings, desired:
         for name in binding.ports if binding.hostname else ():
             reached_by.setdefault(name, set()).add(binding.hostname)
     read: dict = {}  # each certificate once, however many ports serve it
+    warned: dict = {}  # message -> the unchanged ports that it is about
     for name in names:
         port, beside = desired.ports[name], task.beside.get(name, {})
         source = _certificate.Source(port.certificate_path, port.private_key_path, beside.get("certificate_password"))
         if source not in read:
             certificate = _certificate.Certificate(source, now)
             read[source] = certificate, dict(certificate.facts(), problems=[])
-            judged["certificates"].append(read[source][1])
+            judged.certificates.append(read[source][1])
         certificate, facts = read[source]
         hostnames = sorted(reached_by.get(name, set()).union(beside.get("certificate_hostnames") or ()))
-        for finding in certificate.findings(module.params.get("certificate_min_days", 0), hostnames):
+        for finding in certificate.findings(params.get("certificate_min_days", 0), hostnames):
             if finding.message not in facts["problems"]:
                 facts["problems"].append(finding.message)
-                if name not in changed:
-                    judged["warnings"].append("port %s: %s" % (name, finding.message))
             if name in changed:
-                judged["problems"].append("%s%s: %s" % (labels.get(name, ""), finding.option, finding.message))
+                judged.problems.append("%s%s: %s" % (labels.get(name, ""), finding.option, finding.message))
+            elif finding.option != "certificate_password" or source.password is not None:
+                # that a task which leaves a port alone was not given its password is nothing to warn of
+                warned.setdefault(finding.message, []).append(name)
+    judged.warnings.extend("port %s: %s" % (", ".join(ports), message) for message, ports in warned.items())
     return judged
 
 
@@ -286,48 +369,60 @@ def _port_task(params: dict) -> Task:
     name = params["name"]
     single = ("port", "ports", name)
     if params.get("state") == "absent":
-        return Task(_plan.Declaration(), lambda current: _plan.without_port(current, name, params["unassign"]), lambda desired: set(), single=single)
+        return Task(_plan.Declaration(), lambda current: _plan.without_port(current, name, params["unassign"]), single=single)
     declaration = _plan.Declaration(ports=[_given(params, _model.KINDS["ports"].shape)], single=True)
     return Task(
         declaration,
         lambda current: _plan.declared(current, declaration, params["config_path"]),
-        lambda desired: {name},
+        ports=[name],
         beside={name: _given(params, BESIDE_DOCUMENT)},
         single=single,
     )
 
 
 def _ip_binding_task(params: dict) -> Task:
-    address = params["address"]
-    try:
-        single = ("ip_address", "ip_addresses", _model.canonical_address(address))
-    except ValueError:
-        single = ()  # the rules will say so
+    addresses = _canonical([params])
+    single = ("ip_address", "ip_addresses", *addresses) if addresses else ()
     if params.get("state") == "absent":
-        return Task(_plan.Declaration(), lambda current: _plan.without_ip(current, address, params["ports"]), lambda desired: set(), single=single)
+        return Task(_plan.Declaration(), lambda current: _plan.without_ip(current, params["address"], params["ports"]), single=single)
     declaration = _plan.Declaration(
-        ip_addresses=[_given(params, _model.KINDS["ip_addresses"].shape)], exact_assignments=params["exclusive"], single=True)
+        ip_addresses=[_given(params, _model.KINDS["ip_addresses"].shape)], exact_assignments=bool(params.get("exclusive")), single=True)
     return Task(
         declaration,
         lambda current: _plan.declared(current, declaration, params["config_path"]),
-        lambda desired: set(desired.ip_addresses[single[2]].ports),
+        addresses=addresses,
         single=single,
     )
 
 
 def _bindings_task(params: dict) -> Task:
-    exclusive = params.get("exclusive", False)
-    ports, ip_addresses = _entries(params.get("ports")), _entries(params.get("ip_addresses"))
-    declaration = _plan.Declaration(ports, ip_addresses, exclusive, exclusive, params.get("require_assigned", False))
-    if params.get("replace_invalid") and not (exclusive and ports is not None and ip_addresses is not None):
-        raise Refused("replace_invalid: needs exclusive: true, ports and ip_addresses, since nothing of a config that is not valid can be kept")
+    exclusive, replace_invalid = bool(params.get("exclusive")), bool(params.get("replace_invalid"))
+    ports, ip_addresses = _entries(params.get("ports"), BESIDE_DOCUMENT), _entries(params.get("ip_addresses"))
+    declaration = _plan.Declaration(ports, ip_addresses, exclusive, exclusive, bool(params.get("require_assigned")))
+    problems = []
+    if replace_invalid and not (exclusive and ports is not None and ip_addresses is not None):
+        problems.append("replace_invalid: needs exclusive: true, ports and ip_addresses, since nothing of a config that is not valid can be kept")
+    named = [option for option in params.get("ports") or () if isinstance(option, dict) and "name" in option]
     return Task(
         declaration,
         lambda current: _plan.declared(current, declaration, params["config_path"]),
-        lambda desired: {entry["name"] for entry in ports or ()}.union(*(entry.get("ports", ()) for entry in ip_addresses or ())),
-        beside={option["name"]: _given(option, BESIDE_DOCUMENT) for option in params.get("ports") or () if isinstance(option, dict) and "name" in option},
-        replace_invalid=params.get("replace_invalid", False),
+        ports=[option["name"] for option in named],
+        addresses=_canonical(ip_addresses or ()),
+        beside={option["name"]: _given(option, BESIDE_DOCUMENT) for option in named if isinstance(option["name"], str)},
+        problems=problems,
+        replace_invalid=replace_invalid and not problems,
     )
+
+
+def _canonical(entries: t.Iterable) -> list:
+    """The addresses of these entries; what is none is left to the rules."""
+    addresses = []
+    for entry in entries:
+        try:
+            addresses.append(_model.canonical_address(entry["address"]))
+        except (ValueError, TypeError, KeyError):
+            continue
+    return addresses
 
 
 def _given(options: t.Mapping, keys: t.Iterable[str]) -> dict:
@@ -335,17 +430,32 @@ def _given(options: t.Mapping, keys: t.Iterable[str]) -> dict:
     return {key: options[key] for key in keys if options.get(key) is not None}
 
 
-def _entries(options: t.Optional[list]) -> t.Optional[list]:
-    """The entries of a list option as the document would have them: what was given, without what is never stored.
+def _entries(options: t.Optional[list], beside: t.Iterable = ()) -> t.Optional[list]:
+    """The entries of a list option as the document would have them: what was given, without what is C(beside) the document.
 
     Before ansible-core has validated them they may be anything: what is no entry is passed on, to be reported with its place.
     """
     if options is None:
         return None
     return [
-        _given(option, [key for key in option if key not in BESIDE_DOCUMENT]) if isinstance(option, dict) else option
+        {key: value for key, value in option.items() if key not in beside and (value is not None or key not in _KNOWN)}
+        if isinstance(option, dict) else option
         for option in (options if isinstance(options, list) else [options])
     ]
+
+
+_KNOWN = {key for kind in _model.KINDS.values() for key in kind.shape}
+
+
+def _unknown_attributes(params: dict) -> list:
+    """What is wrong with owner, group and mode, each."""
+    problems = []
+    for check in (lambda: _uid(params["owner"]), lambda: _gid(params["group"]), lambda: _mode(params["mode"], NEW_FILE_MODE)):
+        try:
+            check()
+        except Refused as refused:
+            problems.append(str(refused))
+    return problems
 
 
 def _uid(owner: t.Optional[str]) -> t.Optional[int]:
@@ -363,26 +473,29 @@ def _number_of(value, option, what, look_up) -> t.Optional[int]:
         return None
     try:
         return look_up(value)
-    except KeyError:
-        if value.isdecimal():
+    except (KeyError, ValueError):
+        # the highest number is -1 to the kernel, which means: as it is
+        if value.isascii() and value.isdecimal() and len(value) <= 10 and int(value) < 2**32 - 1:
             return int(value)
-        raise Refused("%s: there is no %s %s on this host" % (option, what, value)) from None
+        raise Refused("%s: there is no %s %s on this host: name one, or give its number" % (option, what, _rules.shown(value))) from None
 
 
 def _mode(mode, current: int) -> t.Optional[int]:
     """The mode that the option asks for. Octal as number or text, or symbolic (u=rw,g=r), as in ansible.builtin.file."""
     if mode is None:
         return None
-    if isinstance(mode, str):
+    wanted = -1
+    if isinstance(mode, str) and re.fullmatch("[0-7]+", mode):
+        wanted = int(mode, 8)
+    elif isinstance(mode, str) and mode:
         try:
-            mode = int(mode, 8)
-        except ValueError:
-            import types
-            try:
-                # ansible-core's own reading of symbolic modes; st_mode is all that it looks at
-                return AnsibleModule._symbolic_mode_to_octal(types.SimpleNamespace(st_mode=0o100000 | current), mode)
-            except Exception:  # pylint: disable=broad-except
-                mode = -1
-    if not isinstance(mode, int) or isinstance(mode, bool) or not 0 < mode <= 0o7777:
-        raise Refused("mode: give it in quotes as octal, '0640', or symbolic, u=rw,g=r")
-    return mode
+            # ansible-core's own reading of symbolic modes; st_mode is all that it looks at
+            wanted = AnsibleModule._symbolic_mode_to_octal(types.SimpleNamespace(st_mode=0o100000 | current), mode)
+        except Exception:  # pylint: disable=broad-except
+            pass
+    elif isinstance(mode, int) and not isinstance(mode, bool):
+        wanted = mode
+    # 640 without quotes is 01200: what its owner can't read was never meant
+    if not 0o400 <= wanted <= 0o777:
+        raise Refused("mode: %s is none for a config: give it in quotes as octal, '0640', or symbolic, u=rw,g=r" % _rules.shown(mode))
+    return wanted

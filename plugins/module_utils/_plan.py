@@ -12,7 +12,6 @@ from ansible_collections.mailops.bindings.plugins.module_utils._model import (
     Bindings,
     IPBinding,
     Port,
-    Refused,
     address_order,
     canonical_address,
     ip_entry,
@@ -20,6 +19,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._model import (
     standard_number,
     unassigned_ports,
 )
+
+
+#: What a task says of a port's certificate beside the document's own keys: used to check it, never stored.
+BESIDE_DOCUMENT = ("certificate_password", "certificate_hostnames")
 
 
 class Declaration(t.NamedTuple):
@@ -40,6 +43,13 @@ class Declaration(t.NamedTuple):
         return "" if self.single else "%s[%d]." % (kind, index)
 
 
+class Outcome(t.NamedTuple):
+    """The config that a task makes, as far as it can be made, and all that is wrong with it, as messages."""
+
+    bindings: Bindings
+    problems: list
+
+
 class _Sifted(t.NamedTuple):
     """What was declared: the ports' entries as far as they are well-formed, the well-formed entries, and what is wrong."""
 
@@ -52,8 +62,8 @@ class _Sifted(t.NamedTuple):
 def _sift(declaration: Declaration) -> _Sifted:
     problems = []
     (all_ports, ports), (all_ip_addresses, ip_addresses) = (
-        _rules.sift(kind, entries or (), lambda index, kind=kind: declaration.label(kind, index), False, problems)
-        for kind, entries in (("ports", declaration.ports), ("ip_addresses", declaration.ip_addresses))
+        _rules.sift(kind, entries or (), lambda index, kind=kind: declaration.label(kind, index), False, problems, known_beside)
+        for kind, entries, known_beside in (("ports", declaration.ports, BESIDE_DOCUMENT), ("ip_addresses", declaration.ip_addresses, ()))
     )
     problems += _rules.broken(_rules.ENTRY_RULES, all_ports, all_ip_addresses)
     return _Sifted(all_ports, ports, ip_addresses, problems)
@@ -64,10 +74,10 @@ def faults(declaration: Declaration) -> list:
     return _sift(declaration).problems
 
 
-def declared(current: Bindings, declaration: Declaration, config_path: str = "the config") -> Bindings:
+def declared(current: Bindings, declaration: Declaration, config_path: str = "the config") -> Outcome:
     """The config that says what C(current) said and what is declared.
 
-    Raises Refused with all that is wrong, a line each. C(config_path) names the file where an entry is at fault that the task did not name.
+    C(config_path) names the file where an entry is at fault that the task did not name.
     """
     sifted = _sift(declaration)
     problems = sifted.problems
@@ -90,18 +100,12 @@ def declared(current: Bindings, declaration: Declaration, config_path: str = "th
     )
     if desired != current:  # else the rules hold, as they did when it was read
         problems += _rules.judge(list(ports.values()), list(ip_addresses.values()), sifted.all_ports)
-    if declaration.require_assigned and not problems:
+    if declaration.require_assigned:
         problems += [
             "%sname: no IP address listens on %s, and require_assigned is set: assign it, or take it out" % (ports[name][0], _rules.shown(name))
             for name in unassigned_ports(desired)
         ]
-    _refuse(problems)
-    return desired
-
-
-def _refuse(problems: list) -> None:
-    if problems:
-        raise Refused("\n".join(problems))
+    return Outcome(desired, problems)
 
 
 def _stored(kind, stored, spoken_of, declaration, config_path):
@@ -114,11 +118,9 @@ def _stored(kind, stored, spoken_of, declaration, config_path):
 def merged_port(stored: t.Optional[Port], given: dict) -> Port:
     """The stored port with the given values, and with what follows from them."""
     port = (stored or Port(given["name"], given["protocol"], 0))._replace(**given)
-    if "port" not in given:
-        # a number that was only the standard one of the old protocol and encryption follows them
-        if stored is None or stored.port == standard_number(stored.protocol, stored.encryption):
-            if stored is None or (stored.protocol, stored.encryption) != (port.protocol, port.encryption):
-                port = port._replace(port=standard_number(port.protocol, port.encryption))
+    # a number that was only the standard one of the old protocol and encryption follows them
+    if "port" not in given and (stored is None or stored.port == standard_number(stored.protocol, stored.encryption)):
+        port = port._replace(port=standard_number(port.protocol, port.encryption))
     if port.encryption == "none":
         port = port._replace(**{key: given.get(key, "") for key in ("certificate_path", "private_key_path")})
     return port
@@ -132,36 +134,33 @@ def merged_ip(stored: t.Optional[IPBinding], given: dict, exact: bool) -> IPBind
     return binding
 
 
-def without_port(current: Bindings, name: str, unassign: bool) -> Bindings:
-    """The config without this port. Raises Refused where an IP listens on it, unless it may be unassigned there."""
-    _refuse(faults(Declaration(ports=[{"name": name}], single=True)))
+def without_port(current: Bindings, name: str, unassign: bool) -> Outcome:
+    """The config without this port: a problem where an IP listens on it, unless it may be unassigned there."""
+    problems = faults(Declaration(ports=[{"name": name}], single=True))
     if name not in current.ports:
-        return current
+        return Outcome(current, problems)
     using = [address for address, binding in current.ip_addresses.items() if name in binding.ports]
     if using and not unassign:
-        raise Refused("name: the port %s is assigned to %s: unassign it there first, or set unassign to true" % (_rules.shown(name), ", ".join(using)))
+        problems.append("name: the port %s is assigned to %s: unassign it there first, or set unassign to true" % (_rules.shown(name), ", ".join(using)))
     ports = {other: port for other, port in current.ports.items() if other != name}
     ip_addresses = dict(current.ip_addresses)
     for address in using:
         ip_addresses[address] = _without(ip_addresses[address], {name})
-    return current._replace(ports=ports, ip_addresses=ip_addresses)
+    return Outcome(current._replace(ports=ports, ip_addresses=ip_addresses), problems)
 
 
-def without_ip(current: Bindings, address: str, names: t.Optional[list]) -> Bindings:
-    """The config without this IP address, or, where names of ports are given, with the address not answering on these.
-
-    Raises Refused where the address is none.
-    """
-    _refuse(faults(Declaration(ip_addresses=[{"address": address}], single=True)))
+def without_ip(current: Bindings, address: str, names: t.Optional[list]) -> Outcome:
+    """The config without this IP address, or, where names of ports are given, with the address not answering on these."""
+    problems = faults(Declaration(ip_addresses=[{"address": address}], single=True))
+    if problems or canonical_address(address) not in current.ip_addresses:
+        return Outcome(current, problems)
     canonical = canonical_address(address)
-    if canonical not in current.ip_addresses:
-        return current
     ip_addresses = dict(current.ip_addresses)
     if names is None:
         del ip_addresses[canonical]
     else:
         ip_addresses[canonical] = _without(ip_addresses[canonical], set(names))
-    return current._replace(ip_addresses=ip_addresses)
+    return Outcome(current._replace(ip_addresses=ip_addresses), problems)
 
 
 def _without(binding: IPBinding, names: set) -> IPBinding:

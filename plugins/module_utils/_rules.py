@@ -218,11 +218,11 @@ def broken(rules, ports: list, ip_addresses: list) -> list:
 
 # -- reading entries and documents
 
-def sift(kind: str, entries: list, label, complete: bool, problems: list) -> tuple:
+def sift(kind: str, entries: list, label, complete: bool, problems: list, known_beside=()) -> tuple:
     """(all, well-formed) of these entries as lists of (label, values).
 
     What has not the shape of the schema goes to C(problems); the values beside it are still among all, for the rules of
-    entries. C(label) makes the path of an entry of its index.
+    entries. C(label) makes the path of an entry of its index. C(known_beside): keys that a task knows beside the document's.
     """
     every, sound = [], []
     identity = KINDS[kind].identity
@@ -231,8 +231,9 @@ def sift(kind: str, entries: list, label, complete: bool, problems: list) -> tup
             values = _model.values(kind, entry, complete)
             sound.append((label(index), values))
         except Misshapen:
-            schema = dict(SCHEMA["properties"][kind]["items"])
-            schema["required"] = schema["required"] if complete else [identity]
+            schema = SCHEMA["properties"][kind]["items"]
+            if not complete:
+                schema = {**schema, "required": [identity], "properties": {**schema["properties"], **dict.fromkeys(known_beside, {})}}
             problems.extend(explain(entry, schema, label(index)))
             values = _model.well_formed_values(kind, entry)
         if identity in values:
@@ -298,14 +299,14 @@ def judge(ports: list, ip_addresses: list, all_ports: list) -> list:
 def shown(value) -> str:
     """A value as a message shows it: JSON, so that blanks and control characters can be seen, and short."""
     text = json.dumps(value, ensure_ascii=True, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return text if len(text) <= 80 else text[:50] + "..." + text[-27:]
 
 
 def _explain_frame(document) -> list:
     version = document.get("schema_version") if isinstance(document, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+    if isinstance(version, (int, float)) and version > SCHEMA_VERSION:
         # whatever else such a document holds is not ours to judge
-        return ["schema_version: %d is newer than this version of mailops.bindings knows (%d): upgrade the collection" % (version, SCHEMA_VERSION)]
+        return ["schema_version: %s is newer than this version of mailops.bindings knows (%d): upgrade the collection" % (shown(version), SCHEMA_VERSION)]
     return explain(document, SCHEMA, "")
 
 
@@ -315,7 +316,7 @@ def explain(value, schema: dict, label: str) -> list:
         from jsonschema import Draft7Validator
     except ImportError:
         raise MissingLibrary(
-            "jsonschema", "Debian: python3-jsonschema", "%s is not valid, and nothing here can say where" % (label.rstrip(".") or "the document")
+            "jsonschema", "Debian: python3-jsonschema", "%s is not valid, and nothing here can say where" % (label.rstrip(".") or "something")
         ) from None
     messages = []
     for error in Draft7Validator(schema).iter_errors(value):
@@ -344,7 +345,8 @@ def _words(error, path: str):
             yield "%s%s: unknown key; known are %s" % (inner, key if key.isprintable() else shown(key), ", ".join(sorted(known)))
     elif keyword == "type":
         what = "a port number (1 to 65535)" if path.endswith("port") else _TYPE_NAMES[wanted]
-        yield "%s: %s is not %s" % (at, shown(value), what)
+        # of a list or an object only that it is one: who knows what is in it
+        yield "%s: %s is not %s" % (at, {list: "a list", dict: "an object"}.get(type(value)) or shown(value), what)
     elif keyword == "enum":
         # a wrong type is an error of its own keyword too; one message is enough
         if isinstance(value, str):
@@ -357,7 +359,7 @@ def _words(error, path: str):
         twice = sorted({shown(item) for item in value if value.count(item) > 1})
         yield "%s: has %s more than once" % (at, ", ".join(twice))
     elif keyword == "const":
-        if isinstance(value, int) and not isinstance(value, bool):
+        if _model.is_integer(value):
             yield "%s: is %s, but must be %s" % (at, shown(value), shown(wanted))
     else:
         yield "%s: %s" % (at, error.message)

@@ -83,6 +83,7 @@ options:
       ports:
         description:
           - Names of ports. They must be declared.
+          - If left out, an address that is there keeps its ports, also with O(exclusive=true), and a new one has none.
         type: list
         elements: str
       hostname:

@@ -12,6 +12,9 @@ version_added: 0.1.0
 description:
   - Declares which of the declared ports one IP address of a mail server answers on, in the host's bindings config.
   - The ports themselves are declared with M(mailops.bindings.mail_port), or all at once with M(mailops.bindings.mail_bindings).
+requirements:
+  - cryptography 3.3 or later (Debian's C(python3-cryptography)), only where the ports of the address have certificates. Without it, a warning says
+    that they were not looked at.
 author:
   - mailops.bindings contributors (@mailops)
 extends_documentation_fragment:
@@ -47,7 +50,7 @@ options:
     default: true
   hostname:
     description:
-      - The name that clients reach this address by. Certificates of its ports must be for it.
+      - The name that clients reach this address by. Certificates of its ports should be for it, a warning names those that are not.
     type: str
   description:
     description:

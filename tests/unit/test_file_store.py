@@ -18,7 +18,7 @@ import time
 import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import EMPTY, Bindings, Port, Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._stores import InvalidConfig
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig
 from ansible_collections.mailops.bindings.plugins.module_utils._stores import file as file_store
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
 
@@ -31,7 +31,7 @@ def bindings(*names):
 
 def save(store, wanted):
     with store.lock():
-        return store.save(store.load(), wanted, [])
+        return store.save(store.load(), wanted)
 
 
 def names_in(path):
@@ -92,7 +92,7 @@ def test_a_symbolic_link_stays_and_its_target_is_replaced(tmp_path):
     store = FileStore(str(link))
     with store.lock():
         assert sorted(os.listdir(target.parent)) == [".real.json.lock", "real.json"]
-        store.save(store.load(), bindings("B"), [])
+        store.save(store.load(), bindings("B"))
     assert link.is_symlink() and names_in(target) == ["B"]
     assert os.listdir(tmp_path / "elsewhere") == ["real.json"]
 
@@ -114,11 +114,11 @@ def test_a_backup_has_the_bytes_and_attributes_of_before(config):
     (b"\xff\xfe{}", "byte 1 is not UTF-8"),
     (b'{"schema_version": 1, "ports": [{"name": "caf\xe9"', "byte 46 is not UTF-8"),
     (b"\xef\xbb\xbf{}", "not JSON: Unexpected UTF-8 BOM"),
-    (b"[]", "the document: [] is not an object"),
+    (b"[]", "the document: a list is not an object"),
     (b"null", "the document: null is not an object"),
     (b'{"schema_version": 2}', "schema_version: 2 is newer"),
-    (b'{"schema_version": 1, "schema_version": 1}', 'the key "schema_version" stands more than once'),
-    (b'{"ports": [{"name": "A", "port": 1, "port": 2}]}', 'the key "port" stands more than once in one object ("A")'),
+    (b'{"schema_version": 1, "schema_version": 1}', "schema_version: stands more than once"),
+    (b'{"ports": [{}, {"port": 1, "port": 2, "a": 1, "a": 1}]}', r"  ports[1].a: stands more than once\n  ports[1].port: stands more than once"),
     (b'{"schema_version": NaN}', "NaN is not a number in JSON"),
     (b"[" * 100_000, "nested too deeply"),
     (b'{"schema_version": ' + b"1" * 10_000 + b"}", "is newer than this version|not JSON"),
@@ -146,9 +146,59 @@ def test_what_is_no_file_is_refused(store, config, make, reason):
         FileStore(str(config)).load()
 
 
-def test_a_path_must_be_absolute():
-    with pytest.raises(Refused, match="config_path: .* must be an absolute path"):
-        FileStore("bindings.json")
+@pytest.mark.parametrize("path", ["bindings.json", "/tmp/", "/tmp/\0"])
+def test_a_path_is_the_absolute_one_of_a_file(path):
+    with pytest.raises(Refused, match="config_path: .* must be the absolute path of a file"):
+        FileStore(path)
+
+
+def refusal(store):
+    with pytest.raises(Refused) as refused:
+        store.check_writable(store.load())
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("name", [".bindings.json.lock", ".bindings.json.new"])
+def test_what_stands_in_the_way_is_seen_before_anything_is_written(store, config, name):
+    config.parent.mkdir()
+    (config.parent / name).mkdir()
+    assert name in refusal(store) and "remove it" in refusal(store)
+
+
+def test_a_name_leaves_room_for_the_files_beside_it(tmp_path):
+    assert "too long" in refusal(FileStore(str(tmp_path / ("x" * 252))))
+    assert "too long" in refusal(FileStore(str(tmp_path / ("x" * 230)), backup=True))
+    save(FileStore(str(tmp_path / ("x" * 249))), bindings("A"))
+
+
+def test_where_no_file_can_be_made_the_run_ends(tmp_path):
+    store = FileStore("/proc/bindings.json")
+    with pytest.raises(Refused, match="lock file /proc/.bindings.json.lock can't be made"):
+        with store.lock():
+            pass
+
+
+def test_a_folder_that_can_not_be_synced_is_no_failure(store, config, monkeypatch):
+    save(store, bindings("A"))
+    real = os.open
+
+    def no_folders(path, flags, *mode):
+        if flags & os.O_DIRECTORY:
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", no_folders)
+    save(store, bindings("B"))
+    assert names_in(config) == ["B"]
+
+
+def test_owner_and_mode_alone_change_in_one_step_and_keep_the_bytes(config):
+    save(FileStore(str(config)), bindings("A"))
+    config.write_bytes(config.read_bytes() + b"  ")
+    content, inode = config.read_bytes(), config.stat().st_ino
+    save(FileStore(str(config), attributes=lambda mode: (None, None, 0o600)), bindings("A"))
+    assert (config.read_bytes(), stat.S_IMODE(config.stat().st_mode)) == (content, 0o600)
+    assert config.stat().st_ino != inode
 
 
 def test_a_config_lies_in_one_missing_folder_at_the_most(tmp_path):
@@ -254,7 +304,7 @@ def test_sixty_four_processes_add_a_port_each_and_none_is_lost(store, config):
         with store.lock():
             stored = store.load()
             name = "port-%02d" % number
-            store.save(stored, Bindings({**stored.bindings.ports, name: Port(name, "smtp", 25)}, {}), [])
+            store.save(stored, Bindings({**stored.bindings.ports, name: Port(name, "smtp", 25)}, {}))
 
     processes = [fork.Process(target=add, args=(number,)) for number in range(64)]
     for process in processes:

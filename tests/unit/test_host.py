@@ -15,11 +15,15 @@ def test_one_can_listen_on_what_can_be_bound(address):
     assert _host.cannot_listen(address, floating=False) == ""
 
 
-@pytest.mark.parametrize("address", ["203.0.113.77", "2001:db8::77", "fe80::77"])
+@pytest.mark.parametrize("address", ["203.0.113.77", "2001:db8::77"])
 def test_an_address_that_is_not_here_is_named_with_three_ways_out(address):
     reason = _host.cannot_listen(address, floating=False)
     assert reason.startswith(address + " is not an address of this host")
     assert all(way in reason for way in ("add it to an interface", "floating", "require_local_address"))
+
+
+def test_a_link_local_address_is_no_address_without_its_interface():
+    assert "link-local" in _host.cannot_listen("fe80::77", floating=False)
 
 
 @pytest.mark.parametrize("address, sysctl", [("203.0.113.77", "net.ipv4.ip_nonlocal_bind"), ("2001:db8::77", "net.ipv6.ip_nonlocal_bind")])

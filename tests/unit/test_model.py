@@ -38,6 +38,7 @@ def test_an_address_has_one_notation(written, canonical):
     ("fe80::1%eth0", "has a scope"),
     ("::ffff:192.0.2.1", "write 192.0.2.1"),
     ("::ffff:c000:201", "write 192.0.2.1"),
+    ("255.255.255.255", "broadcast"),
     ("224.0.0.1", "multicast"),
     ("ff02::1", "multicast"),
     ("192.0.2", "is not an IPv4 or IPv6 address"),

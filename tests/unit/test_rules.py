@@ -93,15 +93,17 @@ def complaints(value):
     (document([port()], [ip("2001:db8::1", ["A"]), ip("::", ["A"])]),
      'ip_addresses[0].ports: "A" on 2001:db8::1 and "A" on :: both have number 25, and :: answers on every IPv6 address: unassign one of them'),
     # the document
-    ([], "the document: [] is not an object with keys"),
+    ([], "the document: a list is not an object with keys"),
     (None, "the document: null is not an object with keys"),
     ({"schema_version": 1, "ports": []}, "ip_addresses: is missing"),
     (document(schema_version=2, anything="new"), "schema_version: 2 is newer than this version of mailops.bindings knows (1): upgrade the collection"),
+    (document(schema_version=2.5), "schema_version: 2.5 is newer than this version of mailops.bindings knows (1): upgrade the collection"),
+    (document(schema_version=0.5), "schema_version: 0.5 is not a whole number"),
     (document(schema_version=0), "schema_version: is 0, but must be 1"),
     (document(schema_version="1"), 'schema_version: "1" is not a whole number'),
     (document(schema_version=True), "schema_version: true is not a whole number"),
     (document(port=[]), "port: unknown key; known are $schema, ip_addresses, ports, schema_version"),
-    (dict(document(), ports={}), "ports: {} is not a list"),
+    (dict(document(), ports={}), "ports: an object is not a list"),
     ({**document(), "$schema": "\ud800"}, "$schema: has a character that is not valid Unicode"),
 ])
 def test_a_broken_rule_is_one_message_that_says_where_and_what(value, message):
