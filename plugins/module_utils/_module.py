@@ -97,8 +97,8 @@ class _Module(AnsibleModule):
         except MissingLibrary:
             ours = []
         # what we have not a better message for: ansible-core's, of options that no entry has
-        shape = "|".join(sorted({key for kind in _model.KINDS.values() for key in kind.shape} | set(BESIDE_DOCUMENT) | {"ip_addresses", "Supported parameters"}))
-        others = [message for message in result.error_messages if not (ours or faults) or not re.search(r"\b(%s)\b" % shape, message)]
+        explained = r"\b(%s|ip_addresses|Supported parameters)\b" % "|".join(sorted(_KNOWN.union(BESIDE_DOCUMENT)))
+        others = [message for message in result.error_messages if not (ours or faults) or not re.search(explained, message)]
         return faults + ours + others
 
 
@@ -253,7 +253,8 @@ def _load(store: FileStore, task: Task) -> Stored:
         return store.load()
     except InvalidConfig as invalid:
         if not task.replace_invalid:
-            raise Refused(_failure([str(invalid), *_plan.faults(task.declaration)])) from None
+            faults = [*task.problems, *_plan.faults(task.declaration)]
+            raise Refused("\n".join([str(invalid), *(["The task itself is not right either:"] if faults else []), *faults])) from None
         return invalid.stored
 
 

@@ -415,7 +415,7 @@ case(
     r"ports\[0\]\.port",
     config=b"{",
 )
-case("bindings-ports-no-list", mail_bindings(ports="SMTP"), "dict")  # the words are ansible-core's own
+case("bindings-ports-no-list", mail_bindings(ports="SMTP"), r"ports\[0\]: \"SMTP\" is not an object")
 
 # --- a config that is not valid ----------------------------------------------------------------
 
