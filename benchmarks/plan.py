@@ -33,7 +33,8 @@ def once(content: str, declaration: _plan.Declaration) -> float:
     """Seconds of processor time for what a task does between reading and writing: parse, check, plan, compare, write out."""
     start = time.process_time()
     current = _rules.read(json.loads(content))
-    desired = _plan.declared(current, declaration)
+    desired, problems = _plan.declared(current, declaration)
+    assert not problems
     _plan.diff(_plan.changes(current, desired))
     _model.canonical_text(desired)
     return time.process_time() - start

@@ -16,6 +16,7 @@ import stat
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge, read_regular_file
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, MissingLibrary
 
 try:
     from cryptography import x509
@@ -155,11 +156,54 @@ class Certificate:
             yield "is not for servers: its extended key usage lacks server authentication: have it issued again with serverAuth"
 
 
-def require_library() -> None:
-    """Raises MissingLibrary where certificates can't be read at all."""
+class Judged(t.NamedTuple):
+    """Of certificates: as results have them, what stops the task, what it warns of."""
+
+    certificates: list
+    problems: list
+    warnings: list
+
+
+def judge(current: Bindings, desired: Bindings, labels: dict, beside: t.Mapping, min_days: int, now: datetime.datetime) -> Judged:
+    """Judge the certificates of the ports in C(labels), the paths of their entries for messages.
+
+    C(beside): what the task says of a port's certificate beside the document (its password, names). What is wrong stops
+    the task for the ports that it creates or changes; for the others it warns, so that one expired file never holds up an
+    urgent change elsewhere. Raises MissingLibrary where a certificate that matters can't be read.
+    """
+    judged = Judged([], [], [])
+    changed = {name for name in labels if current.ports.get(name) != desired.ports[name]}
     if x509 is None:
-        from ansible_collections.mailops.bindings.plugins.module_utils._model import MissingLibrary
-        raise MissingLibrary("cryptography", "Debian: python3-cryptography", "certificates can't be checked")
+        missing = MissingLibrary("cryptography", "Debian: python3-cryptography", "certificates can't be checked")
+        if changed:
+            raise missing
+        judged.warnings.append(str(missing))
+        return judged
+    reached_by: dict = {}
+    for binding in desired.ip_addresses.values():
+        for name in binding.ports if binding.hostname else ():
+            reached_by.setdefault(name, set()).add(binding.hostname)
+    read: dict = {}  # each certificate once, however many ports serve it
+    warned: dict = {}  # message -> the unchanged ports that it is about
+    for name, label in labels.items():
+        port, given = desired.ports[name], beside.get(name, {})
+        source = Source(port.certificate_path, port.private_key_path, given.get("certificate_password"))
+        if source not in read:
+            certificate = Certificate(source, now)
+            read[source] = certificate, dict(certificate.facts(), problems=[])
+            judged.certificates.append(read[source][1])
+        certificate, facts = read[source]
+        hostnames = sorted(reached_by.get(name, set()).union(given.get("certificate_hostnames") or ()))
+        for finding in certificate.findings(min_days, hostnames):
+            if finding.message not in facts["problems"]:
+                facts["problems"].append(finding.message)
+            if name in changed:
+                judged.problems.append("%s%s: %s" % (label, finding.option, finding.message))
+            elif finding.option != "certificate_password" or source.password is not None:
+                # that a task which leaves a port alone was not given its password is nothing to warn of
+                warned.setdefault(finding.message, []).append(name)
+    judged.warnings.extend("port %s: %s" % (", ".join(ports), message) for message, ports in warned.items())
+    return judged
 
 
 def _content(path: str, option: str) -> tuple:

@@ -10,7 +10,6 @@ C(_rules), what a task makes of them in C(_plan).
 from __future__ import annotations
 
 import functools
-import ipaddress
 import json
 import typing as t
 
@@ -94,6 +93,8 @@ def canonical_address(text: str) -> str:
 
     Raises ValueError, saying what is wrong, for all that is not the plain address of one interface or a wildcard.
     """
+    import ipaddress  # here: a task about ports alone does without
+
     if "/" in text:
         raise ValueError("is a network, not an address: leave the prefix length out")
     if "%" in text:
@@ -126,6 +127,8 @@ def _leading_zeros(text: str) -> str:
 @functools.lru_cache(maxsize=None)
 def address_order(address: str) -> tuple:
     """Sort key: IPv4 before IPv6, then by number."""
+    import ipaddress
+
     parsed = ipaddress.ip_address(address)
     return parsed.version, int(parsed)
 

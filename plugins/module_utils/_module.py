@@ -86,20 +86,13 @@ class _Module(AnsibleModule):
         super().fail_json(msg=msg, **kwargs)
 
     def _faults(self) -> list:
-        known = sorted(self.argument_spec)
-        result = self.validation_result
-        faults = [
-            "%s: unknown option; known are %s" % (name, ", ".join(known))
-            for name in sorted(map(str, self._as_given)) if name not in result._aliases and name not in known and not name.startswith("_ansible_")
-        ]
+        from ansible_collections.mailops.bindings.plugins.module_utils._options import converted, faults
+
         try:
-            ours = _plan.faults(self._task(_converted(self._as_given)).declaration)
+            ours = _plan.faults(self._task(converted(self._as_given)).declaration)
         except MissingLibrary:
             ours = []
-        # what we have not a better message for: ansible-core's, of options that no entry has
-        explained = r"\b(%s|ip_addresses|Supported parameters)\b" % "|".join(sorted(_KNOWN.union(BESIDE_DOCUMENT)))
-        others = [message for message in result.error_messages if not (ours or faults) or not re.search(explained, message)]
-        return faults + ours + others
+        return faults(self._as_given, self.argument_spec, self.validation_result, ours)
 
 
 def _secrets(value, secret: bool = False) -> t.Iterator[str]:
@@ -116,29 +109,6 @@ def _secrets(value, secret: bool = False) -> t.Iterator[str]:
 
 def _without_nulls(entry: dict) -> dict:
     return {key: value for key, value in entry.items() if value is not None}
-
-
-def _converted(options: dict) -> dict:
-    """The options as ansible-core would convert them, where it could; what it could not stays, to be reported with its place."""
-    from ansible.module_utils.common.validation import check_type_bool, check_type_int, check_type_list, check_type_str
-
-    checks = {"port": check_type_int, "floating": check_type_bool, "exclusive": check_type_bool, "require_assigned": check_type_bool,
-              "replace_invalid": check_type_bool, "unassign": check_type_bool}
-
-    def convert(key, value):
-        if isinstance(value, list) and key in ("ports", "ip_addresses"):
-            return [convert_all(entry) if isinstance(entry, dict) else entry for entry in value]
-        check = checks.get(key) or (check_type_list if key in ("ports", "ip_addresses") else check_type_str)
-        try:
-            return value if value is None or isinstance(value, (dict, list)) else check(value)
-        except (TypeError, ValueError):
-            return value
-
-    def convert_all(entry):
-        return {key: convert(key, value) for key, value in entry.items()}
-
-    converted = convert_all({"address": options.get("ip"), **options})
-    return {key: converted.get(key) for key in set(converted) | {"name", "address", "ports", "ip_addresses"}}
 
 
 def declare_port(options: dict) -> None:
@@ -264,14 +234,14 @@ def _prepare(module: AnsibleModule, store: FileStore, task: Task) -> _Prepared:
     stored = _load(store, task)
     desired, problems = task.outcome(stored.bindings)
     problems = [*task.problems, *problems, *_unreachable(params, task, stored.bindings), *_unknown_attributes(params)]
-    judged = _Judged([], [], [])
+    certificates, warnings = [], []
     if params.get("check_certificate", True):
-        judged = _certificates(params, task, stored.bindings, desired)
-    problems += judged.problems
+        certificates, stopping, warnings = _certificates(params, task, stored.bindings, desired)
+        problems += stopping
     if problems:
         raise Refused(_failure(problems))
     changes = _plan.changes(stored.bindings, desired) + store.extra_changes(stored)
-    return _Prepared(stored, desired, changes, judged.certificates, judged.warnings)
+    return _Prepared(stored, desired, changes, certificates, warnings)
 
 
 def _unreachable(params: dict, task: Task, current: Bindings) -> list:
@@ -293,61 +263,20 @@ def _unreachable(params: dict, task: Task, current: Bindings) -> list:
     return problems
 
 
-class _Judged(t.NamedTuple):
-    """What is known of the certificates: as results, what stops the task, and what it warns of."""
-
-    certificates: list
-    problems: list
-    warnings: list
-
-
-def _certificates(params: dict, task: Task, current: Bindings, desired: Bindings) -> _Judged:
-    """Judge the certificates of the ports that the task names or assigns."""
-    judged = _Judged([], [], [])
+def _certificates(params: dict, task: Task, current: Bindings, desired: Bindings) -> tuple:
+    """(as results have them, what stops the task, what it warns of): the certificates of the ports that the task names or assigns."""
     named = set(task.ports).union(*(desired.ip_addresses[address].ports for address in task.addresses if address in desired.ip_addresses))
-    names = [name for name in sorted(named) if name in desired.ports and desired.ports[name].certificate_path]
-    if not names:
-        return judged
-    from ansible_collections.mailops.bindings.plugins.module_utils import _certificate
-
-    changed = {name for name in names if current.ports.get(name) != desired.ports[name]}
-    try:
-        _certificate.require_library()
-    except MissingLibrary as missing:
-        if changed:
-            raise
-        judged.warnings.append(str(missing))
-        return judged
-
+    named = [name for name in sorted(named) if name in desired.ports and desired.ports[name].certificate_path]
+    if not named:
+        return [], [], []
     import datetime
 
-    now = datetime.datetime.now(datetime.timezone.utc)
+    from ansible_collections.mailops.bindings.plugins.module_utils._certificate import judge
+
     labels = {entry["name"]: task.declaration.label("ports", index) for index, entry in enumerate(task.declaration.ports or ())}
-    reached_by: dict = {}
-    for binding in desired.ip_addresses.values():
-        for name in binding.ports if binding.hostname else ():
-            reached_by.setdefault(name, set()).add(binding.hostname)
-    read: dict = {}  # each certificate once, however many ports serve it
-    warned: dict = {}  # message -> the unchanged ports that it is about
-    for name in names:
-        port, beside = desired.ports[name], task.beside.get(name, {})
-        source = _certificate.Source(port.certificate_path, port.private_key_path, beside.get("certificate_password"))
-        if source not in read:
-            certificate = _certificate.Certificate(source, now)
-            read[source] = certificate, dict(certificate.facts(), problems=[])
-            judged.certificates.append(read[source][1])
-        certificate, facts = read[source]
-        hostnames = sorted(reached_by.get(name, set()).union(beside.get("certificate_hostnames") or ()))
-        for finding in certificate.findings(params.get("certificate_min_days", 0), hostnames):
-            if finding.message not in facts["problems"]:
-                facts["problems"].append(finding.message)
-            if name in changed:
-                judged.problems.append("%s%s: %s" % (labels.get(name, ""), finding.option, finding.message))
-            elif finding.option != "certificate_password" or source.password is not None:
-                # that a task which leaves a port alone was not given its password is nothing to warn of
-                warned.setdefault(finding.message, []).append(name)
-    judged.warnings.extend("port %s: %s" % (", ".join(ports), message) for message, ports in warned.items())
-    return judged
+    return judge(
+        current, desired, {name: labels.get(name, "") for name in named}, task.beside,
+        params.get("certificate_min_days", 0), datetime.datetime.now(datetime.timezone.utc))
 
 
 def _result(module: AnsibleModule, bindings: Bindings, changes: list) -> dict:

@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _certificate
 from ansible_collections.mailops.bindings.plugins.module_utils._certificate import Certificate, Source
-from ansible_collections.mailops.bindings.plugins.module_utils._model import MissingLibrary
+from ansible_collections.mailops.bindings.plugins.module_utils._model import EMPTY, Bindings, MissingLibrary, Port
 
 NOW = datetime.datetime(2030, 6, 1, 12, 34, 56, tzinfo=datetime.timezone.utc)
 EXPIRES = NOW + datetime.timedelta(days=pki.DAYS)
@@ -548,12 +548,34 @@ def test_a_password_is_in_no_finding_and_no_fact(files, password):
 
 
 def test_a_missing_library_is_named_with_its_package(monkeypatch):
-    _certificate.require_library()
+    new = Bindings({"A": Port("A", "imap", 993, "ssl", "/tls/cert.pem")}, {})
     monkeypatch.setattr(_certificate, "x509", None)
     with pytest.raises(MissingLibrary) as missing:
-        _certificate.require_library()
+        _certificate.judge(EMPTY, new, {"A": ""}, {}, 0, NOW)
     assert missing.value.library == "cryptography"
     assert "python3-cryptography" in missing.value.package
+    # a port that is left as it is needs no proof: that there is none is said
+    certificates, problems, warnings = _certificate.judge(new, new, {"A": ""}, {}, 0, NOW)
+    assert (certificates, problems) == ([], []) and "python3-cryptography" in warnings[0]
+
+
+def test_what_is_wrong_stops_a_port_that_changes_and_warns_of_those_that_stay(files):
+    expired = {"protocol": "imap", "encryption": "ssl", "certificate_path": str(files / "expired.pem")}
+    ports = {name: Port(name=name, port=number, **expired) for name, number in (("A", 993), ("B", 994), ("C", 995))}
+    current = Bindings({name: ports[name] for name in "AB"}, {})
+    judged = _certificate.judge(current, Bindings(ports, {}), {"A": "", "B": "", "C": "ports[0]."}, {}, 0, NOW)
+    assert len(judged.certificates) == 1  # read once
+    assert [message.partition(": ")[0] for message in judged.problems] == ["ports[0].certificate_path"]
+    assert [message.partition(": ")[0] for message in judged.warnings] == ["port A, B"]
+
+
+def test_a_task_that_leaves_a_port_alone_need_not_know_its_password(files):
+    port = Port("A", "imap", 993, "ssl", str(files / "password.p12"))
+    bindings = Bindings({"A": port}, {})
+    judged = _certificate.judge(bindings, bindings, {"A": ""}, {}, 0, NOW)
+    assert judged.warnings == [] and "certificate_password" in judged.certificates[0]["problems"][0]
+    assert _certificate.judge(EMPTY, bindings, {"A": ""}, {}, 0, NOW).problems[0].startswith("certificate_password: ")
+    assert _certificate.judge(bindings, bindings, {"A": ""}, {"A": {"certificate_password": WRONG_PASSWORD}}, 0, NOW).warnings
 
 
 @pytest.mark.parametrize("part", ["p", "dmp1", "iqmp"])

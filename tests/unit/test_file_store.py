@@ -17,9 +17,9 @@ import time
 
 import pytest
 
+from ansible_collections.mailops.bindings.plugins.module_utils import _replacing
 from ansible_collections.mailops.bindings.plugins.module_utils._model import EMPTY, Bindings, Port, Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig
-from ansible_collections.mailops.bindings.plugins.module_utils._stores import file as file_store
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
 
 fork = multiprocessing.get_context("fork")
@@ -274,7 +274,7 @@ def test_a_full_disk_leaves_all_as_it_was(config, exists, backup):
 
 
 def test_who_waits_too_long_for_the_lock_is_told_who_may_hold_it(store, monkeypatch):
-    monkeypatch.setattr(file_store, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(_replacing, "LOCK_SECONDS", 0.2)
     release, held = fork.Event(), fork.Event()
 
     def hold():
