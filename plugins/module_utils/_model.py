@@ -41,7 +41,7 @@ class MissingLibrary(Refused):
 
 
 class Misshapen(Exception):
-    """A value has not the shape of the schema. Carries no explanation: that is C(_rules.explain)'s work."""
+    """A value has not the shape of the schema. Carries no explanation: that is C(_schema)'s work."""
 
 
 class Port(t.NamedTuple):
@@ -133,7 +133,13 @@ def address_order(address: str) -> tuple:
     return parsed.version, int(parsed)
 
 
-# -- shapes: one function per kind of value; the same is said in JSON Schema by _rules.SCHEMA (a test holds them together)
+def shown(value) -> str:
+    """A value as a message shows it: JSON, so that blanks and control characters can be seen, and short."""
+    text = json.dumps(value, ensure_ascii=True, default=str)
+    return text if len(text) <= 80 else text[:50] + "..." + text[-27:]
+
+
+# -- shapes: one function per kind of value; the same is said in JSON Schema by _schema.SCHEMA (a test holds them together)
 
 def _text(value) -> bool:
     return isinstance(value, str)

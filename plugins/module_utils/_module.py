@@ -15,7 +15,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan, _rules
+from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, MissingLibrary, Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._plan import BESIDE_DOCUMENT
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig, Stored
@@ -407,7 +407,7 @@ def _number_of(value, option, what, look_up) -> t.Optional[int]:
         # the highest number is -1 to the kernel, which means: as it is
         if value.isascii() and value.isdecimal() and len(value) <= 10 and int(value) < 2**32 - 1:
             return int(value)
-        raise Refused("%s: there is no %s %s on this host: name one, or give its number" % (option, what, _rules.shown(value))) from None
+        raise Refused("%s: there is no %s %s on this host: name one, or give its number" % (option, what, _model.shown(value))) from None
 
 
 def _mode(mode, current: int) -> t.Optional[int]:
@@ -427,5 +427,5 @@ def _mode(mode, current: int) -> t.Optional[int]:
         wanted = mode
     # 640 without quotes is 01200: what its owner can't read was never meant
     if not 0o400 <= wanted <= 0o777:
-        raise Refused("mode: %s is none for a config: give it in quotes as octal, '0640', or symbolic, u=rw,g=r" % _rules.shown(mode))
+        raise Refused("mode: %s is none for a config: give it in quotes as octal, '0640', or symbolic, u=rw,g=r" % _model.shown(mode))
     return wanted

@@ -16,6 +16,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._model import (
     canonical_address,
     ip_entry,
     port_entry,
+    shown,
     standard_number,
     unassigned_ports,
 )
@@ -85,7 +86,7 @@ def declared(current: Bindings, declaration: Declaration, config_path: str = "th
     ports = _stored("ports", current.ports, declaration.ports, declaration, config_path)
     for name, (label, given) in _rules.distinct("ports", sifted.ports).items():
         if name not in current.ports and "protocol" not in given:
-            problems.append("%sprotocol: is needed to create the port %s" % (label, _rules.shown(name)))
+            problems.append("%sprotocol: is needed to create the port %s" % (label, shown(name)))
             continue
         ports[name] = (label, merged_port(current.ports.get(name), given))
 
@@ -102,7 +103,7 @@ def declared(current: Bindings, declaration: Declaration, config_path: str = "th
         problems += _rules.judge(list(ports.values()), list(ip_addresses.values()), sifted.all_ports)
     if declaration.require_assigned:
         problems += [
-            "%sname: no IP address listens on %s, and require_assigned is set: assign it, or take it out" % (ports[name][0], _rules.shown(name))
+            "%sname: no IP address listens on %s, and require_assigned is set: assign it, or take it out" % (ports[name][0], shown(name))
             for name in unassigned_ports(desired)
         ]
     return Outcome(desired, problems)
@@ -141,7 +142,7 @@ def without_port(current: Bindings, name: str, unassign: bool) -> Outcome:
         return Outcome(current, problems)
     using = [address for address, binding in current.ip_addresses.items() if name in binding.ports]
     if using and not unassign:
-        problems.append("name: the port %s is assigned to %s: unassign it there first, or set unassign to true" % (_rules.shown(name), ", ".join(using)))
+        problems.append("name: the port %s is assigned to %s: unassign it there first, or set unassign to true" % (shown(name), ", ".join(using)))
     ports = {other: port for other, port in current.ports.items() if other != name}
     ip_addresses = dict(current.ip_addresses)
     for address in using:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules
+from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules, _schema
 
 from . import strategies
 
@@ -112,4 +112,4 @@ def test_the_strict_parser_and_the_schema_accept_the_same_documents(document):
             return False
         return True
 
-    assert well_formed() == Draft7Validator(_rules.SCHEMA).is_valid(document)
+    assert well_formed() == Draft7Validator(_schema.SCHEMA).is_valid(document)

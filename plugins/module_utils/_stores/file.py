@@ -33,7 +33,7 @@ class FileStore:
 
     def __init__(self, path: str, attributes: t.Callable = lambda mode: (None, None, None), backup: bool = False):
         if not os.path.isabs(path) or path.endswith("/") or "\0" in path:
-            raise Refused("config_path: %s must be the absolute path of a file" % _rules.shown(path))
+            raise Refused("config_path: %s must be the absolute path of a file" % _model.shown(path))
         self.path = path
         self.target = os.path.realpath(path)  # symbolic links are followed: the link stays, what it points to is replaced
         self._attributes = attributes
@@ -152,7 +152,7 @@ def _paths_of(twice: list, value, path: str):
     for other, keys in twice:
         if value is other:
             for key in keys:
-                yield "%s: stands more than once" % (path + "." + (key if key.isprintable() else _rules.shown(key))).lstrip(".")
+                yield "%s: stands more than once" % (path + "." + (key if key.isprintable() else _model.shown(key))).lstrip(".")
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _paths_of(twice, inner, path + "." + key)
