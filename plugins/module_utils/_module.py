@@ -82,7 +82,10 @@ class _Module(AnsibleModule):
     def fail_json(self, msg, **kwargs):
         if self._task and hasattr(self, "validation_result"):
             # ansible-core's own validation reports one error, and says 'found in ports', not in which of forty
-            msg = _failure(self._faults()) or msg
+            try:
+                msg = _failure(self._faults()) or msg
+            except Exception:  # pylint: disable=broad-except  # options too strange for us: its message stands
+                pass
         super().fail_json(msg=msg, **kwargs)
 
     def _faults(self) -> list:
@@ -102,7 +105,8 @@ def _secrets(value, secret: bool = False) -> t.Iterator[str]:
             yield from _secrets(inner, secret or "passw" in str(key).lower())
     elif isinstance(value, list):
         for inner in value:
-            yield from _secrets(inner, secret)
+            if secret or isinstance(inner, (dict, list)):
+                yield from _secrets(inner, secret)
     elif secret and isinstance(value, str) and value:
         yield value
 
@@ -194,15 +198,16 @@ class _Prepared(t.NamedTuple):
 
 def _apply(module: AnsibleModule, task: Task) -> dict:
     store = _store(module)
-    prepared = _prepare(module, store, task)
+    prepared = _prepare(module, store, task, _load(store, task))
     backup = ""
     if prepared.changes:
         store.check_writable(prepared.stored)
         if not module.check_mode:
             with store.lock():
                 # others may have written since; a task that changes nothing never waits for them
-                if _load(store, task).revision != prepared.stored.revision:
-                    prepared = _prepare(module, store, task)
+                stored = _load(store, task)
+                if stored.revision != prepared.stored.revision:
+                    prepared = _prepare(module, store, task, stored)
                     store.check_writable(prepared.stored)
                 if prepared.changes:
                     backup = store.save(prepared.stored, prepared.desired)
@@ -228,10 +233,9 @@ def _load(store: FileStore, task: Task) -> Stored:
         return invalid.stored
 
 
-def _prepare(module: AnsibleModule, store: FileStore, task: Task) -> _Prepared:
+def _prepare(module: AnsibleModule, store: FileStore, task: Task, stored: Stored) -> _Prepared:
     """All that a task would do, checked: the same in check mode and in a real run."""
     params = module.params
-    stored = _load(store, task)
     desired, problems = task.outcome(stored.bindings)
     problems = [*task.problems, *problems, *_unreachable(params, task, stored.bindings), *_unknown_attributes(params)]
     certificates, warnings = [], []

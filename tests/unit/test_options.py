@@ -70,6 +70,7 @@ def port(**options):
     ("mail_port", port(mode="u=,g=r"), ["mode: "]),
     ("mail_ip_binding", {"ip": "127.0.0.300", "floating": "z"}, ['address: "127.0.0.300" is not an IPv4', 'floating: "z" is not true or false']),
     ("mail_ip_binding", {"address": "127.0.0.1", "ports": {"a": 1}}, ["ports: "]),
+    ("mail_port", {"name": ["A"], "port": 0, "exclusve": 1}, [""]),  # too strange: ansible-core's own words
 ])
 def test_what_is_wrong_is_said_with_its_place_and_nothing_else(run, module, options, messages):
     lines = [line.strip() for line in run(module, options)["msg"].splitlines()]
