@@ -246,7 +246,7 @@ def _pkcs12(path: str, content: bytes, password: t.Optional[str]) -> tuple:
         raise _Unusable("private_key_path", "%s is a PKCS#12 file without a private key: export it again with the key" % path)
     try:
         return _readable(certificate), key
-    except Exception:  # pylint: disable=broad-except
+    except Exception:  # pylint: disable=broad-except  # as in _certificate
         raise _unreadable(path) from None
 
 

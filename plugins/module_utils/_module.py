@@ -425,7 +425,7 @@ def _mode(mode, current: int) -> t.Optional[int]:
         try:
             # ansible-core's own reading of symbolic modes; st_mode is all that it looks at
             wanted = AnsibleModule._symbolic_mode_to_octal(types.SimpleNamespace(st_mode=0o100000 | current), mode)
-        except Exception:  # pylint: disable=broad-except
+        except Exception:  # pylint: disable=broad-except  # whatever it finds wrong, we refuse below in our words
             pass
     elif isinstance(mode, int) and not isinstance(mode, bool):
         wanted = mode
