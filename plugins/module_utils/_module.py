@@ -9,7 +9,6 @@ Every task takes the same way: load, plan, check what the plan needs of the host
 from __future__ import annotations
 
 import os
-import re
 import types
 import typing as t
 
@@ -17,9 +16,8 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, MissingLibrary, Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._plan import BESIDE_DOCUMENT
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig, Stored
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import NEW_FILE_MODE, FileStore
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
 
 #: Options of all modules; plugins/doc_fragments/config.py documents them.
 CONFIG_OPTIONS = {
@@ -115,22 +113,8 @@ def _without_nulls(entry: dict) -> dict:
     return {key: value for key, value in entry.items() if value is not None}
 
 
-def declare_port(options: dict) -> None:
-    """Run mail_port, which has these options beside the common ones."""
-    _declare(_port_task, options)
-
-
-def declare_ip_binding(options: dict) -> None:
-    """Run mail_ip_binding."""
-    _declare(_ip_binding_task, options)
-
-
-def declare_bindings(options: dict) -> None:
-    """Run mail_bindings."""
-    _declare(_bindings_task, options)
-
-
-def _declare(task: t.Callable[[dict], Task], options: dict) -> None:
+def declare(task: t.Callable[[dict], Task], options: dict) -> None:
+    """Run a module that writes: C(task) of its options, which are C(options) beside the common ones."""
     module = _Module({**options, **CONFIG_OPTIONS, **WRITE_OPTIONS}, task)
     _finish(module, lambda: _apply(module, task(module.params)))
 
@@ -177,12 +161,16 @@ def _store(module: AnsibleModule) -> FileStore:
 
 
 def _file_store(params: dict) -> FileStore:
-    owner, group, mode = params.get("owner"), params.get("group"), params.get("mode")
-    return FileStore(
-        params["config_path"],
-        attributes=lambda current: (_uid(owner), _gid(group), _mode(mode, current)),
-        backup=params.get("backup", False),
-    )
+    path, backup = params["config_path"], params.get("backup", False)
+    if not _asks_for_attributes(params):
+        return FileStore(path, backup=backup)
+    from ansible_collections.mailops.bindings.plugins.module_utils._attributes import attributes
+
+    return FileStore(path, lambda current: attributes(params, current), backup)
+
+
+def _asks_for_attributes(params: dict) -> bool:
+    return any(params.get(option) is not None for option in ("owner", "group", "mode"))
 
 
 STORES = {"file": _file_store}
@@ -237,7 +225,11 @@ def _prepare(module: AnsibleModule, store: FileStore, task: Task, stored: Stored
     """All that a task would do, checked: the same in check mode and in a real run."""
     params = module.params
     desired, problems = task.outcome(stored.bindings)
-    problems = [*task.problems, *problems, *_unreachable(params, task, stored.bindings), *_unknown_attributes(params)]
+    problems = [*task.problems, *problems, *_unreachable(params, task, stored.bindings)]
+    if _asks_for_attributes(params):
+        from ansible_collections.mailops.bindings.plugins.module_utils._attributes import unknown
+
+        problems += unknown(params)
     certificates, warnings = [], []
     if params.get("check_certificate", True):
         certificates, stopping, warnings = _certificates(params, task, stored.bindings, desired)
@@ -297,58 +289,9 @@ def _result(module: AnsibleModule, bindings: Bindings, changes: list) -> dict:
     }
 
 
-# -- options: what each module makes of them
+# -- what the tasks make of options
 
-def _port_task(params: dict) -> Task:
-    name = params["name"]
-    single = ("port", "ports", name)
-    if params.get("state") == "absent":
-        return Task(_plan.Declaration(), lambda current: _plan.without_port(current, name, params["unassign"]), single=single)
-    declaration = _plan.Declaration(ports=[_given(params, _model.KINDS["ports"].shape)], single=True)
-    return Task(
-        declaration,
-        lambda current: _plan.declared(current, declaration, params["config_path"]),
-        ports=[name],
-        beside={name: _given(params, BESIDE_DOCUMENT)},
-        single=single,
-    )
-
-
-def _ip_binding_task(params: dict) -> Task:
-    addresses = _canonical([params])
-    single = ("ip_address", "ip_addresses", *addresses) if addresses else ()
-    if params.get("state") == "absent":
-        return Task(_plan.Declaration(), lambda current: _plan.without_ip(current, params["address"], params["ports"]), single=single)
-    declaration = _plan.Declaration(
-        ip_addresses=[_given(params, _model.KINDS["ip_addresses"].shape)], exact_assignments=bool(params.get("exclusive")), single=True)
-    return Task(
-        declaration,
-        lambda current: _plan.declared(current, declaration, params["config_path"]),
-        addresses=addresses,
-        single=single,
-    )
-
-
-def _bindings_task(params: dict) -> Task:
-    exclusive, replace_invalid = bool(params.get("exclusive")), bool(params.get("replace_invalid"))
-    ports, ip_addresses = _entries(params.get("ports"), BESIDE_DOCUMENT), _entries(params.get("ip_addresses"))
-    declaration = _plan.Declaration(ports, ip_addresses, exclusive, exclusive, bool(params.get("require_assigned")))
-    problems = []
-    if replace_invalid and not (exclusive and ports is not None and ip_addresses is not None):
-        problems.append("replace_invalid: needs exclusive: true, ports and ip_addresses, since nothing of a config that is not valid can be kept")
-    named = [option for option in params.get("ports") or () if isinstance(option, dict) and "name" in option]
-    return Task(
-        declaration,
-        lambda current: _plan.declared(current, declaration, params["config_path"]),
-        ports=[option["name"] for option in named],
-        addresses=_canonical(ip_addresses or ()),
-        beside={option["name"]: _given(option, BESIDE_DOCUMENT) for option in named if isinstance(option["name"], str)},
-        problems=problems,
-        replace_invalid=replace_invalid and not problems,
-    )
-
-
-def _canonical(entries: t.Iterable) -> list:
+def canonical(entries: t.Iterable) -> list:
     """The addresses of these entries; what is none is left to the rules."""
     addresses = []
     for entry in entries:
@@ -359,77 +302,6 @@ def _canonical(entries: t.Iterable) -> list:
     return addresses
 
 
-def _given(options: t.Mapping, keys: t.Iterable[str]) -> dict:
+def given(options: t.Mapping, keys: t.Iterable[str]) -> dict:
     """Those of the options that the task gives: C(None) is left out, an empty string is a value."""
     return {key: options[key] for key in keys if options.get(key) is not None}
-
-
-def _entries(options: t.Optional[list], beside: t.Iterable = ()) -> t.Optional[list]:
-    """The entries of a list option as the document would have them: what was given, without what is C(beside) the document.
-
-    Before ansible-core has validated them they may be anything: what is no entry is passed on, to be reported with its place.
-    """
-    if options is None:
-        return None
-    return [
-        {key: value for key, value in option.items() if key not in beside and (value is not None or key not in _KNOWN)}
-        if isinstance(option, dict) else option
-        for option in (options if isinstance(options, list) else [options])
-    ]
-
-
-_KNOWN = {key for kind in _model.KINDS.values() for key in kind.shape}
-
-
-def _unknown_attributes(params: dict) -> list:
-    """What is wrong with owner, group and mode, each."""
-    problems = []
-    for check in (lambda: _uid(params["owner"]), lambda: _gid(params["group"]), lambda: _mode(params["mode"], NEW_FILE_MODE)):
-        try:
-            check()
-        except Refused as refused:
-            problems.append(str(refused))
-    return problems
-
-
-def _uid(owner: t.Optional[str]) -> t.Optional[int]:
-    import pwd
-    return _number_of(owner, "owner", "user", lambda name: pwd.getpwnam(name).pw_uid)
-
-
-def _gid(group: t.Optional[str]) -> t.Optional[int]:
-    import grp
-    return _number_of(group, "group", "group", lambda name: grp.getgrnam(name).gr_gid)
-
-
-def _number_of(value, option, what, look_up) -> t.Optional[int]:
-    if value is None:
-        return None
-    try:
-        return look_up(value)
-    except (KeyError, ValueError):
-        # the highest number is -1 to the kernel, which means: as it is
-        if value.isascii() and value.isdecimal() and len(value) <= 10 and int(value) < 2**32 - 1:
-            return int(value)
-        raise Refused("%s: there is no %s %s on this host: name one, or give its number" % (option, what, _model.shown(value))) from None
-
-
-def _mode(mode, current: int) -> t.Optional[int]:
-    """The mode that the option asks for. Octal as number or text, or symbolic (u=rw,g=r), as in ansible.builtin.file."""
-    if mode is None:
-        return None
-    wanted = -1
-    if isinstance(mode, str) and re.fullmatch("[0-7]+", mode):
-        wanted = int(mode, 8)
-    elif isinstance(mode, str) and mode:
-        try:
-            # ansible-core's own reading of symbolic modes; st_mode is all that it looks at
-            wanted = AnsibleModule._symbolic_mode_to_octal(types.SimpleNamespace(st_mode=0o100000 | current), mode)
-        except Exception:  # pylint: disable=broad-except  # whatever it finds wrong, we refuse below in our words
-            pass
-    elif isinstance(mode, int) and not isinstance(mode, bool):
-        wanted = mode
-    # 640 without quotes is 01200: what its owner can't read was never meant
-    if not 0o400 <= wanted <= 0o777:
-        raise Refused("mode: %s is none for a config: give it in quotes as octal, '0640', or symbolic, u=rw,g=r" % _model.shown(mode))
-    return wanted

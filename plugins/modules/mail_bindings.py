@@ -274,39 +274,12 @@ backup_file:
   sample: /etc/mail-bindings/bindings.json.4711.2026-11-22@10:36:13~
 """
 
-from ansible_collections.mailops.bindings.plugins.module_utils._module import (
-    CERTIFICATE_OPTIONS,
-    LOCAL_ADDRESS_OPTIONS,
-    declare_bindings,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._module import declare
+from ansible_collections.mailops.bindings.plugins.module_utils._tasks.bindings import BINDINGS_OPTIONS, bindings_task
 
 
 def main():
-    declare_bindings({
-        "ports": {"type": "list", "elements": "dict", "options": {
-            "name": {"type": "str", "required": True},
-            "protocol": {"type": "str", "choices": ["smtp", "submission", "imap", "pop", "ldap"]},
-            "port": {"type": "int"},
-            "encryption": {"type": "str", "choices": ["none", "ssl", "tls"]},
-            "certificate_path": {"type": "str"},
-            "private_key_path": {"type": "str", "no_log": False},
-            "certificate_password": {"type": "str", "no_log": True},
-            "certificate_hostnames": {"type": "list", "elements": "str"},
-            "description": {"type": "str"},
-        }},
-        "ip_addresses": {"type": "list", "elements": "dict", "options": {
-            "address": {"type": "str", "required": True},
-            "ports": {"type": "list", "elements": "str"},
-            "hostname": {"type": "str"},
-            "description": {"type": "str"},
-            "floating": {"type": "bool"},
-        }},
-        "exclusive": {"type": "bool", "default": False},
-        "replace_invalid": {"type": "bool", "default": False},
-        "require_assigned": {"type": "bool", "default": False},
-        **CERTIFICATE_OPTIONS,
-        **LOCAL_ADDRESS_OPTIONS,
-    })
+    declare(bindings_task, BINDINGS_OPTIONS)
 
 
 if __name__ == "__main__":

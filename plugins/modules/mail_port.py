@@ -233,11 +233,12 @@ backup_file:
   sample: /etc/mail-bindings/bindings.json.4711.2026-11-22@10:36:13~
 """
 
-from ansible_collections.mailops.bindings.plugins.module_utils._module import CERTIFICATE_OPTIONS, declare_port
+from ansible_collections.mailops.bindings.plugins.module_utils._module import CERTIFICATE_OPTIONS, declare
+from ansible_collections.mailops.bindings.plugins.module_utils._tasks.port import port_task
 
 
 def main():
-    declare_port({
+    declare(port_task, {
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "protocol": {"type": "str", "choices": ["smtp", "submission", "imap", "pop", "ldap"]},
