@@ -13,10 +13,11 @@ import datetime
 import ipaddress
 import re
 import stat
+import types
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge, read_regular_file
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, MissingLibrary
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, MissingLibrary, Refused
 
 try:
     from cryptography import x509
@@ -79,23 +80,9 @@ class Certificate:
         return found
 
     def facts(self) -> dict:
-        """The certificate as results show it. Times in ISO 8601, UTC."""
-        facts: dict[str, t.Any] = {
-            "path": self.source.path, "subject": None, "issuer": None, "names": [], "not_before": None, "not_after": None,
-            "days_left": None, "fingerprint_sha256": None, "key_matches": self.key_matches,
-        }
-        if self.leaf is not None:
-            not_before, not_after = _validity(self.leaf)
-            facts.update(
-                subject=_distinguished_name(self.leaf, "subject"),
-                issuer=_distinguished_name(self.leaf, "issuer"),
-                names=_shown_names(self.leaf),
-                not_before=not_before.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                not_after=not_after.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                days_left=(not_after - self.now).days,
-                fingerprint_sha256=":".join("%02X" % byte for byte in self.leaf.fingerprint(hashes.SHA256())),
-            )
-        return facts
+        """The certificate as results show it."""
+        facts = NO_FACTS if self.leaf is None else leaf_facts(self.leaf, self.now)
+        return {"path": self.source.path, **facts, "key_matches": self.key_matches}
 
     # -- reading
 
@@ -154,6 +141,46 @@ class Certificate:
         purposes = _purposes(self.leaf)
         if purposes is not None and not purposes & {_SERVER_AUTH, _ANY_PURPOSE}:
             yield "is not for servers: its extended key usage lacks server authentication: have it issued again with serverAuth"
+
+
+#: What is known of a certificate that can't be read.
+NO_FACTS = types.MappingProxyType({
+    "subject": None, "issuer": None, "names": [], "not_before": None, "not_after": None, "days_left": None, "fingerprint_sha256": None})
+
+
+def leaf_facts(leaf, now: datetime.datetime) -> dict:
+    """What results say of a certificate itself. Times in ISO 8601, UTC."""
+    not_before, not_after = _validity(leaf)
+    return {
+        "subject": _distinguished_name(leaf, "subject"),
+        "issuer": _distinguished_name(leaf, "issuer"),
+        "names": _shown_names(leaf),
+        "not_before": not_before.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "not_after": not_after.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "days_left": (not_after - now).days,
+        "fingerprint_sha256": ":".join("%02X" % byte for byte in leaf.fingerprint(hashes.SHA256())),
+    }
+
+
+def leaf_of(der: bytes):
+    """The certificate that a server has sent. Raises MissingLibrary, or what the library raises where it is none."""
+    _require_library()
+    return _readable(x509.load_der_x509_certificate(der))
+
+
+def leaf_in(path: str):
+    """The server's own certificate in a file, whatever else is there. Raises Refused, in words for the user."""
+    _require_library()
+    try:
+        content = _content(path, "certificate_path")[0]
+        return _pkcs12(path, content, None)[0] if _is_pkcs12(content) else _certificate(path, content)
+    except _Unusable as unusable:
+        raise Refused(unusable.finding.message) from None
+
+
+def _require_library() -> None:
+    if x509 is None:
+        raise MissingLibrary("cryptography", "Debian: python3-cryptography", "certificates can't be checked")
 
 
 class Judged(t.NamedTuple):

@@ -38,6 +38,21 @@ def cannot_listen(address: str, floating: bool) -> str:
     return ""
 
 
+def is_here(address: str) -> bool:
+    """Whether this host has the address now; also where the kernel lets servers bind to one that is away.
+
+    A packet to an own address would come from that address: the kernel's routing says so, and nothing is sent.
+    """
+    if cannot_listen(address, floating=False):
+        return False
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 9))
+            return address.startswith("127.") or probe.getsockname()[0] == address
+    except OSError:
+        return False
+
+
 def _may_bind_nonlocal(family: str) -> bool:
     try:
         with open("/proc/sys/net/%s/ip_nonlocal_bind" % family, encoding="ascii") as file:
