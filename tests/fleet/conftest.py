@@ -1,0 +1,102 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the fleet tests share: real hosts with real mail servers, people's clients, and Ansible over SSH.
+
+A host takes about two seconds, so a test file makes its hosts once (in fixtures of module scope, with make_host) and its tests go on from
+what the one before left, or put things back.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import os
+
+import pytest
+
+import pki
+
+from . import hosts
+from .clients import Clients
+from .mail import mail_host
+from .playing import ROOT, Player
+
+
+@functools.lru_cache(maxsize=None)
+def why_not_here():
+    return hosts.why_not_here()
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if hosts.HERE in item.path.parents:
+            item.add_marker("fleet")
+            if why_not_here():
+                item.add_marker(pytest.mark.skip(reason=f"HOSTS NOT TESTED: {why_not_here()}"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "HOSTS NOT TESTED" in str(report.longrepr)]
+    if skipped:
+        terminalreporter.write_sep("!", f"{len(skipped)} FLEET TESTS WERE SKIPPED: {why_not_here()}", red=True)
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory):
+    """The network that all hosts are on."""
+    made = hosts.Network(tmp_path_factory.mktemp("fleet"), ROOT / ".venv" / "hosts")
+    try:
+        yield made.up()
+    finally:
+        made.down()
+
+
+@pytest.fixture(scope="session")
+def authority():
+    """Who issues the certificates, and is trusted by the clients: see C(pki.Authority), C(mail.put_certificate)."""
+    return pki.Authority()
+
+
+@pytest.fixture(scope="session")
+def clients(network, authority):
+    """People's mail programs, on another host than the servers."""
+    (network.folder / "ca.pem").write_bytes(pki.certificate_bytes(authority.root))
+    return Clients(network, network.folder / "ca.pem")
+
+
+@pytest.fixture(scope="session")
+def play(network):
+    """Run tasks, or a playbook, on hosts: play([{...}, ...], hosts) -> Played."""
+    player = Player(network, os.environ.get("ANSIBLE_COLLECTIONS_PATH"))
+    yield player
+    player.close()
+
+
+@pytest.fixture(scope="module")
+def make_host(network, authority):
+    """make_host(name, suite, addresses, mail=True, ...): a host that is up until the end of the module; see C(hosts.Host), C(mail.mail_host)."""
+    names = []
+
+    def make(name, suite="bookworm", addresses=(), mail=True, **options):
+        names.append(name)
+        if mail:
+            return mail_host(network, name, authority, suite, addresses, **options)
+        return hosts.Host(network, name, suite, addresses, **options).up()
+
+    yield make
+    for name in names:
+        # Also one that did not come up.
+        if name in network.hosts:
+            network.hosts[name].down()
+
+
+@pytest.fixture(scope="module")
+def make_hosts(make_host):
+    """The same for several at a time: make_hosts({"name": ..., ...}, ...) -> list."""
+    def make(*wanted):
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            return list(pool.map(lambda options: make_host(**options), wanted))
+
+    return make
