@@ -29,7 +29,9 @@ _STANDARD_NUMBERS = {
 
 
 class Refused(Exception):
-    """What was asked for can't be done, and nothing was changed. C(str()) is the whole message for the user."""
+    """What was asked for can't be done, and nothing is changed. C(str()) is the whole message for the user, C(facts) what the result says beside it."""
+
+    facts: dict = {}
 
 
 class MissingLibrary(Refused):

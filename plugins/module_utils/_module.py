@@ -113,27 +113,31 @@ def _without_nulls(entry: dict) -> dict:
     return {key: value for key, value in entry.items() if value is not None}
 
 
-def declare(task: t.Callable[[dict], Task], options: dict) -> None:
-    """Run a module that writes: C(task) of its options, which are C(options) beside the common ones."""
+def declare(task: t.Callable[[dict], Task], options: dict, apply: t.Optional[t.Callable] = None) -> None:
+    """Run a module that writes: C(task) of its options, which are C(options) beside the common ones.
+
+    C(apply(module, task)): how it is carried out, where more than the config is to change.
+    """
     module = _Module({**options, **CONFIG_OPTIONS, **WRITE_OPTIONS}, task)
-    _finish(module, lambda: _apply(module, task(module.params)))
+    _finish(module, lambda: (apply or _apply)(module, task(module.params)))
 
 
 def inform(options: dict) -> None:
     """Run the module that reads."""
     module = _Module({**options, **CONFIG_OPTIONS})
-    _finish(module, lambda: _result(module, _store(module).load().bindings, []))
+    _finish(module, lambda: report(module, store_of(module).load().bindings, []))
 
 
 def _finish(module: AnsibleModule, work: t.Callable[[], dict]) -> None:
+    facts: dict = {}
     try:
-        result, failure = work(), None
+        facts, failure = work(), None
     except MissingLibrary as missing:
         failure = missing_required_lib("%s (%s)" % (missing.library, missing.package), reason="since " + missing.reason)
         if missing.library == "cryptography":
             failure += " Or set check_certificate to false."
     except Refused as refused:
-        failure = str(refused)
+        facts, failure = refused.facts, str(refused)
     except Exception as error:  # pylint: disable=broad-except  # no traceback reaches a user
         trace = error.__traceback__
         while trace.tb_next:
@@ -142,8 +146,8 @@ def _finish(module: AnsibleModule, work: t.Callable[[], dict]) -> None:
             type(error).__name__, os.path.basename(trace.tb_frame.f_code.co_filename), trace.tb_lineno)
     # outside the handlers, where ansible-core would add a traceback of its own
     if failure is not None:
-        module.fail_json(msg=failure, changed=False)
-    module.exit_json(**result)
+        module.fail_json(msg=failure, changed=False, **facts)
+    module.exit_json(**facts)
 
 
 def _failure(problems: t.Iterable[str]) -> str:
@@ -156,7 +160,7 @@ def _failure(problems: t.Iterable[str]) -> str:
 
 # -- the way of a task that writes
 
-def _store(module: AnsibleModule) -> FileStore:
+def store_of(module: AnsibleModule) -> FileStore:
     return STORES[module.params["store"]](module.params)
 
 
@@ -176,7 +180,7 @@ def _asks_for_attributes(params: dict) -> bool:
 STORES = {"file": _file_store}
 
 
-class _Prepared(t.NamedTuple):
+class Prepared(t.NamedTuple):
     stored: Stored
     desired: Bindings
     changes: list
@@ -185,23 +189,23 @@ class _Prepared(t.NamedTuple):
 
 
 def _apply(module: AnsibleModule, task: Task) -> dict:
-    store = _store(module)
-    prepared = _prepare(module, store, task, _load(store, task))
+    store = store_of(module)
+    prepared = prepare(module, store, task, load(store, task))
     backup = ""
     if prepared.changes:
         store.check_writable(prepared.stored)
         if not module.check_mode:
             with store.lock():
                 # others may have written since; a task that changes nothing never waits for them
-                stored = _load(store, task)
+                stored = load(store, task)
                 if stored.revision != prepared.stored.revision:
-                    prepared = _prepare(module, store, task, stored)
+                    prepared = prepare(module, store, task, stored)
                     store.check_writable(prepared.stored)
                 if prepared.changes:
                     backup = store.save(prepared.stored, prepared.desired)
     for warning in prepared.warnings:
         module.warn(warning)
-    result = _result(module, prepared.desired, prepared.changes)
+    result = report(module, prepared.desired, prepared.changes)
     result["certificates"] = prepared.certificates
     if backup:
         result["backup_file"] = backup
@@ -211,7 +215,7 @@ def _apply(module: AnsibleModule, task: Task) -> dict:
     return result
 
 
-def _load(store: FileStore, task: Task) -> Stored:
+def load(store: FileStore, task: Task) -> Stored:
     try:
         return store.load()
     except InvalidConfig as invalid:
@@ -221,7 +225,7 @@ def _load(store: FileStore, task: Task) -> Stored:
         return invalid.stored
 
 
-def _prepare(module: AnsibleModule, store: FileStore, task: Task, stored: Stored) -> _Prepared:
+def prepare(module: AnsibleModule, store: FileStore, task: Task, stored: Stored) -> Prepared:
     """All that a task would do, checked: the same in check mode and in a real run."""
     params = module.params
     desired, problems = task.outcome(stored.bindings)
@@ -237,7 +241,7 @@ def _prepare(module: AnsibleModule, store: FileStore, task: Task, stored: Stored
     if problems:
         raise Refused(_failure(problems))
     changes = _plan.changes(stored.bindings, desired) + store.extra_changes(stored)
-    return _Prepared(stored, desired, changes, certificates, warnings)
+    return Prepared(stored, desired, changes, certificates, warnings)
 
 
 def _unreachable(params: dict, task: Task, current: Bindings) -> list:
@@ -275,7 +279,7 @@ def _certificates(params: dict, task: Task, current: Bindings, desired: Bindings
         params.get("certificate_min_days", 0), datetime.datetime.now(datetime.timezone.utc))
 
 
-def _result(module: AnsibleModule, bindings: Bindings, changes: list) -> dict:
+def report(module: AnsibleModule, bindings: Bindings, changes: list) -> dict:
     unassigned = _model.unassigned_ports(bindings)
     if unassigned:
         module.warn("no IP address listens on %s: assign with mail_ip_binding or mail_bindings" % ", ".join(unassigned))

@@ -197,7 +197,7 @@ def _differing(kind, current, desired, entry, order) -> list:
     return found
 
 
-_PARTS = {"port": "ports", "ip_binding": "ip_addresses", "file": "files"}
+_PARTS = {"port": "ports", "ip_binding": "ip_addresses", "file": "files", "listener": "listeners"}
 
 
 def diff(found: list) -> dict:

@@ -101,7 +101,7 @@ class ReplacedFile:
                     os.close(handle)
                     raise Refused("the lock file %s can't be locked: %s" % (self._lock, error.strerror)) from None
                 if time.monotonic() >= deadline:
-                    holder = _holder(handle)
+                    holder = holder_of(handle)
                     os.close(handle)
                     raise Refused(
                         "another run has held the lock %s for the last %d seconds: probably %s. Wait for it, or end it if it hangs; nothing was changed"
@@ -168,7 +168,7 @@ def _same_file(handle: int, path: str) -> bool:
         return False
 
 
-def _holder(handle: int) -> str:
+def holder_of(handle: int) -> str:
     """Who holds the lock that we could not get, as far as the kernel tells (proc(5), /proc/locks)."""
     inode = ":%d" % os.fstat(handle).st_ino
     try:

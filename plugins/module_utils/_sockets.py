@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 import struct
+import sys
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import address_order
 
-_LISTENING = "0A"  # TCP_LISTEN, include/net/tcp_states.h
+_ESTABLISHED, _LISTENING = "01", "0A"  # include/net/tcp_states.h
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
 class Socket(t.NamedTuple):
-    """Something listens here. C(pids): all that hold it, in order, and C(program) the name of the first; none where this user may not see them."""
+    """Something listens here. C(pids): all that hold it, the oldest first, and C(program) the name of that; none where this user may not see them."""
 
     address: str
     port: int
@@ -38,13 +39,18 @@ def listening(ports: t.Optional[t.Container[int]] = None) -> list[Socket]:
     holders = _holders(set().union(*inodes.values())) if inodes else {}
     found = []
     for address, port in sorted(inodes, key=lambda key: (address_order(key[0]), key[1])):
-        pids = sorted(set().union(*(holders.get(inode, ()) for inode in inodes[address, port])))
+        pids = sorted(set().union(*(holders.get(inode, ()) for inode in inodes[address, port])), key=_age)
         found.append(Socket(address, port, tuple(pids), _program(pids[0]) if pids else ""))
     return found
 
 
-def _entries(table: str) -> t.Iterator[tuple]:
-    """(address, port, inode) of each listening socket of a table; none where the kernel has no such table."""
+def established() -> list[tuple]:
+    """(local address, local port) of every established TCP connection of this network namespace."""
+    return [(address, port) for table in _TABLES for address, port, ignored in _entries(table, _ESTABLISHED)]
+
+
+def _entries(table: str, state: str = _LISTENING) -> t.Iterator[tuple]:
+    """(address, port, inode) of each socket of a table in this state; none where the kernel has no such table."""
     try:
         with open(table, encoding="ascii") as file:
             lines = file.readlines()[1:]
@@ -52,7 +58,7 @@ def _entries(table: str) -> t.Iterator[tuple]:
         return
     for line in lines:
         fields = line.split()
-        if fields[3] == _LISTENING:
+        if fields[3] == state:
             address, port = fields[1].split(":")
             yield _address(address), int(port, 16), fields[9]
 
@@ -85,6 +91,15 @@ def _holders(inodes: set) -> dict:
             if inode:
                 found.setdefault(inode, set()).add(int(pid))
     return found
+
+
+def _age(pid: int) -> tuple:
+    """Sort key, the oldest first: a server hands its sockets on to processes, whose numbers may begin from 1 again."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[19]), pid  # field 22, starttime; the program's name may have blanks
+    except (OSError, IndexError):  # it has ended
+        return sys.maxsize, pid
 
 
 def _program(pid: int) -> str:

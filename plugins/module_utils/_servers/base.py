@@ -21,6 +21,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._files import rea
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._replacing import ReplacedFile
+from ansible_collections.mailops.bindings.plugins.module_utils._sockets import Socket
 
 MAX_FILE_BYTES = 10_000_000
 NEW_FILE_ATTRIBUTES = (0, 0, 0o644)
@@ -101,6 +102,10 @@ class Server:
         """Is its main process there now? Not what the service manager believes."""
         raise NotImplementedError
 
+    def holds(self, socket: Socket) -> bool:
+        """Is this socket one of its processes'? By name and by the program file's path: Cyrus has a 'master' too."""
+        return socket.program in self.programs and any("/" + self.name in _program_file(pid) for pid in socket.pids)
+
     def read(self) -> Configured:
         """What its files say. Works whether it runs or not. Raises Refused where it can't be told."""
         raise NotImplementedError
@@ -128,10 +133,13 @@ class Server:
     def put(self, resource: str, content: t.Optional[bytes]) -> None:
         """Make the resource be this, whole. Raises OSError or Failed."""
         write_file(resource, content)
+        self.written(resource)
+
+    def written(self, resource: str) -> None:
+        """Do what is due after a file was replaced, whoever did it."""
         if resource.startswith(UNITS):
-            if content is None:
-                with contextlib.suppress(OSError):  # others have files there too
-                    os.rmdir(os.path.dirname(resource))
+            with contextlib.suppress(OSError):  # there may be files of others
+                os.rmdir(os.path.dirname(resource))
             if has_systemd():
                 run(["systemctl", "daemon-reload"])
 
@@ -144,6 +152,13 @@ class Server:
 
 
 # -- what servers use
+
+def _program_file(pid: int) -> str:
+    try:
+        return os.readlink("/proc/%d/exe" % pid)
+    except OSError:  # it has ended since
+        return ""
+
 
 def run(argv: t.Sequence[str], input: t.Optional[bytes] = None, timeout: float = 60) -> t.Tuple[int, str, str]:  # pylint: disable=redefined-builtin
     """(exit status, standard output, standard error) of a program, in the C locale. Raises Refused where it can't be run."""

@@ -117,6 +117,10 @@ class FileStore:
         """Refuse what the write would stumble over."""
         self._file().check(self._wanted(stored.revision), self._backup or bool(stored.broken))
 
+    def changed_since(self, stored: Stored) -> bool:
+        """Has somebody written the file since it was read?"""
+        return self._read() != stored.revision
+
     def lock(self):
         """Hold the lock file, as a context."""
         return self._file().lock()

@@ -1,0 +1,137 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was before a transaction, on disk, so that it can be put back: also by the next run, if this one is killed.
+
+A journal is one file that exists from before the first change until all is done or undone. Beside every file that is
+replaced lies a second name of the original (a hard link): putting it back takes no room on a full disk, and gives back
+owner, mode, times and inode too.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import shutil
+import typing as t
+
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._replacing import ReplacedFile
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK, UNITS, Server, read_file
+
+FOLDER = "/var/lib/mail-bindings"
+PATH = FOLDER + "/journal.json"
+VERSION = 1
+
+
+class Entry(t.NamedTuple):
+    """What one server is taken through. States map resources to bytes, None for not there, as in C(base.Plan)."""
+
+    server: str
+    steps: tuple
+    back: tuple
+    sockets: frozenset = frozenset()  # what it listened on before
+    activation: str = "none"
+
+    def before(self, resource: str) -> t.Optional[bytes]:
+        """What the resource was."""
+        return self.back[-1][resource]
+
+    def resources(self) -> list:
+        """All that is written, in the order of writing."""
+        return list(dict.fromkeys(resource for state in self.steps for resource in state))
+
+    def ours(self, resource: str) -> list:
+        """All that the resource may be without anybody else's doing."""
+        return [state[resource] for state in (*self.steps, *self.back) if resource in state]
+
+
+def begin(entries: t.Sequence[Entry], started: str) -> None:
+    """Write down what is about to be done, and give every original its second name. Raises OSError with nothing changed."""
+    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+    document = {"version": VERSION, "started": started, "entries": [_as_json(entry) for entry in entries]}
+    ReplacedFile(PATH).replace(json.dumps(document).encode(), (0, 0, 0o600))
+    try:
+        for entry in entries:
+            for resource in filter(_is_file, entry.resources()):
+                _keep(resource)
+    except OSError:
+        end(entries)
+        raise
+
+
+def end(entries: t.Sequence[Entry]) -> None:
+    """All is done or undone: forget it. First the journal, so that originals without one are only litter."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(PATH)
+    for entry in entries:
+        for resource in filter(_is_file, entry.resources()):
+            second = _second_name(resource)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(second)
+            if resource.startswith(UNITS):
+                with contextlib.suppress(OSError):  # there may be files of others
+                    os.rmdir(os.path.dirname(second))
+
+
+def pending() -> t.Optional[dict]:
+    """The journal of a run that did not end: C({started, entries}); None if there is none. Raises Refused where it can't be read."""
+    content = read_file(PATH)
+    if content is None:
+        return None
+    try:
+        document = json.loads(content)
+        if document["version"] != VERSION:
+            raise Refused("%s was written by another version of %s: let that version put things right" % (PATH, MARK))
+        return {"started": document["started"], "entries": [_from_json(entry) for entry in document["entries"]]}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Refused("%s, the journal of an earlier run, can't be read: look at what it says was replaced, then remove it" % PATH) from None
+
+
+def put_back(server: Server, resource: str, content: t.Optional[bytes], last: bool) -> None:
+    """Make the resource be this again; C(last): for good, by the original itself where it has its second name. Raises OSError, Failed."""
+    second = _second_name(resource)
+    if last and _is_file(resource) and content is not None and read_file(second) == content:
+        os.rename(second, os.path.realpath(resource))  # one file of two names: nothing happens, and that is right
+        server.written(resource)
+    elif server.get(resource) != content:
+        server.put(resource, content)
+
+
+def _keep(resource: str) -> None:
+    target, second = os.path.realpath(resource), _second_name(resource)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(second)  # litter
+    try:
+        os.link(target, second)
+    except FileNotFoundError:
+        pass
+    except OSError:  # a file system without hard links
+        shutil.copy2(target, second)
+
+
+def _second_name(resource: str) -> str:
+    folder, name = os.path.split(os.path.realpath(resource))
+    return os.path.join(folder, ".%s.%s-before" % (name, MARK))
+
+
+def _is_file(resource: str) -> bool:
+    return resource.startswith("/")
+
+
+def _as_json(entry: Entry) -> dict:
+    def encoded(state):
+        return {resource: None if content is None else base64.b64encode(content).decode() for resource, content in state.items()}
+
+    return {**entry._asdict(), "steps": list(map(encoded, entry.steps)), "back": list(map(encoded, entry.back)), "sockets": sorted(entry.sockets)}
+
+
+def _from_json(document: dict) -> Entry:
+    def decoded(state):
+        return {resource: None if text is None else base64.b64decode(text) for resource, text in state.items()}
+
+    return Entry(
+        document["server"], tuple(map(decoded, document["steps"])), tuple(map(decoded, document["back"])),
+        frozenset((address, port) for address, port in document["sockets"]), document["activation"])

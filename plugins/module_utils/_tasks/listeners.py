@@ -1,0 +1,83 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""mail_listeners: what mail_bindings would make of the options, and this host's servers taken there with it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import typing as t
+
+from ansible_collections.mailops.bindings.plugins.module_utils import _model
+from ansible_collections.mailops.bindings.plugins.module_utils._listener import listeners
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, load, prepare, report, store_of
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import transaction
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.transaction import ConfigFile, How, Transaction
+
+#: The options of mail_listeners beside those of mail_bindings.
+LISTENERS_OPTIONS = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "servers": {"type": "list", "elements": "str", "choices": ["postfix", "dovecot", "slapd"]},
+    "probe": {"type": "bool", "default": True},
+    "activate": {"type": "bool", "default": True},
+    "start": {"type": "bool", "default": False},
+    "keep_loopback": {"type": "bool", "default": True},
+    "drain": {"type": "float", "default": 0},
+    "timeout": {"type": "float", "default": 30},
+}
+NOT_WELL = ("expired", "wrong_certificate", "no_starttls", "tls_failed", "wrong_protocol", "no_auth", "refused", "timeout", "not_local")
+
+
+def apply(module, task: Task) -> dict:
+    """Take the host there, and say how it now is; in check mode, how it would be."""
+    params = module.params
+    declares = params["ports"] is not None or params["ip_addresses"] is not None
+    if params["state"] == "absent" and declares:
+        raise Refused("state absent gives the servers back and leaves the config as it is: leave ports and ip_addresses out")
+    how = How(
+        config_path=params["config_path"], now=datetime.datetime.now(datetime.timezone.utc), check_mode=module.check_mode,
+        present=params["state"] == "present", min_days=params["certificate_min_days"],
+        **{option: params[option] for option in (
+            "servers", "probe", "activate", "start", "keep_loopback", "require_local_address", "drain", "timeout")})
+    with contextlib.nullcontext() if module.check_mode else transaction.locked():
+        if not module.check_mode:
+            for warning in transaction.recover():
+                module.warn(warning)
+        store = store_of(module)
+        prepared = prepare(module, store, task, load(store, task))
+        changing = Transaction(listeners(prepared.desired), how)
+        changing.plan()
+        changes = prepared.changes + changing.changes
+        if prepared.changes:
+            store.check_writable(prepared.stored)
+        facts = changing.summary()
+        if changes and not module.check_mode:
+            facts = _carry_out(store, prepared, changing)
+    for warning in prepared.warnings:
+        module.warn(warning)
+    for listener in facts["listeners"]:
+        if listener["status"] in NOT_WELL:
+            module.warn("%s: %s%s" % (listener["name"], listener["status"], ": " + listener["detail"] if listener["detail"] else ""))
+    return {**report(module, prepared.desired, changes), "certificates": prepared.certificates, **facts}
+
+
+def _carry_out(store, prepared, changing: Transaction) -> dict:
+    if not prepared.changes:
+        return changing.carry_out(None)
+    with store.lock():
+        if store.changed_since(prepared.stored):
+            raise Refused("%s was changed by another run just now: run again. Nothing was changed" % store.path)
+        return changing.carry_out(_config_file(store, prepared))
+
+
+def _config_file(store, prepared) -> ConfigFile:
+    revision: t.Any = prepared.stored.revision
+    same = revision and prepared.desired == prepared.stored.bindings and not prepared.stored.broken
+    return ConfigFile(
+        store.target,
+        revision.content if revision else None,
+        revision.content if same else _model.canonical_text(prepared.desired).encode(),
+        lambda: store.save(prepared.stored, prepared.desired),
+    )
