@@ -16,12 +16,15 @@ import ssl
 import time
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._model import standard_number
+
 FAREWELL_SECONDS = 5.0  # for the server to close after QUIT; and for a TLS handshake where nothing else was answered
+UNUSUAL_SECONDS = 1.0  # for a server to speak first that is not expected to
 MAX_REPLY_BYTES = 64 * 1024
 SHOWN_CHARACTERS = 200  # of a greeting
 
 _HANDSHAKE = "answer to the TLS handshake"
-_BEHIND_PROXY = "it may expect the PROXY protocol (a listener behind HAProxy), or refuse this client"
+_BEHIND_PROXY = "expect the PROXY protocol (a listener behind HAProxy)"
 
 
 class Seen:
@@ -66,8 +69,8 @@ class _Closed(Exception):
     """The server has closed the connection."""
 
 
-class _NotTLS(Exception):
-    """The answer to a TLS handshake was not TLS."""
+class _Greeted(Exception):
+    """The server has greeted where it was to wait for TLS, or for LDAP."""
 
 
 def visit(connection: socket.socket, protocol: str, encryption: str, hostname: str, timeout: float, context: ssl.SSLContext) -> Seen:
@@ -105,24 +108,38 @@ def _cut(conversation: _Conversation, protocol: str, seen: Seen) -> None:
         seen.notes.append(
             "it closed the connection right after the TLS handshake: it seems to demand a client certificate (olcTLSVerifyClient), which a probe has not")
         return
+    handshake = conversation.awaited == _HANDSHAKE
     why = "closed the connection instead of %s" % conversation.awaited
     if not (conversation.answered or conversation.secured):
-        why = "closed the connection before it said anything: " + _BEHIND_PROXY
-    seen.ended("tls_failed" if conversation.awaited == _HANDSHAKE else "wrong_protocol", why)
+        why = "closed the connection before it said anything: it may %s%s, or refuse this client" % ("not speak TLS here, " if handshake else "", _BEHIND_PROXY)
+    seen.ended("tls_failed" if handshake else "wrong_protocol", why)
 
 
 def _converse(visit: _Visit) -> None:
     """The whole conversation, up to the farewell."""
+    try:
+        _converse_as_expected(visit)
+    except _Greeted:
+        conversation, seen = visit.conversation, visit.seen
+        line = conversation.line()
+        seen.tongue, seen.greeting = _tongue(line), _readable(line)
+        conversation.in_a_line = conversation.said  # as it must have understood us
+        if visit.encryption == "ssl" and not conversation.secured:
+            seen.encryption = "none"
+            raise _Ended("tls_failed", "answers without TLS: " + seen.greeting + _why_421(line), True) from None
+        raise _Ended("wrong_protocol", "speaks %s, not LDAP: %s" % (seen.tongue.upper() or "something else", seen.greeting), True) from None
+
+
+def _converse_as_expected(visit: _Visit) -> None:
     conversation, seen = visit.conversation, visit.seen
     dialogue = _DIALOGUES[visit.protocol]
+    if visit.encryption == "ssl" or dialogue is _Ldap:
+        # Who speaks before a server has greeted is taken for a spammer, and counted. On a number that is not the usual one a
+        # greeting is well possible, and worth a moment
+        if conversation.port() != standard_number(visit.protocol, visit.encryption) and conversation.greeted_within(UNUSUAL_SECONDS):
+            raise _Greeted
     if visit.encryption == "ssl":
-        try:
-            _secure(visit)
-        except _NotTLS:
-            conversation.send(b"\r\n", "greeting")  # to a server without TLS the handshake was a line, which ends here
-            line = conversation.line()
-            seen.tongue, seen.greeting, seen.encryption = _tongue(line), _readable(line), "none"
-            raise _Ended("tls_failed", "answers without TLS: " + seen.greeting, True) from None
+        _secure(visit)
         seen.encryption = "ssl"
     dialogue.greet(visit)
     seen.offered = dialogue.offers(conversation)
@@ -139,6 +156,11 @@ def _converse(visit: _Visit) -> None:
             seen.notes.append("offers no AUTH before it")
         else:
             raise _Ended("no_auth", "offers no AUTH: nobody can log in")
+
+
+def _why_421(line: bytes) -> str:
+    """What Postfix says to who does not speak the PROXY protocol to it, after five seconds."""
+    return "; it may " + _BEHIND_PROXY if line.startswith(b"421 4.3.0 ") else ""
 
 
 def _secure(visit: _Visit) -> None:
@@ -179,8 +201,14 @@ class _Conversation:
         self._tls: t.Optional[ssl.SSLObject] = None
         self.timeout = timeout
         self.awaited = "greeting"
+        self.said = False  # something was sent
+        self.in_a_line = False  # the last that was sent was no whole line
         self.answered = False  # something came, since the last handshake
         self._deadline = time.monotonic() + timeout
+
+    def port(self) -> int:
+        """The server's."""
+        return self._connection.getpeername()[1]
 
     def own_name(self) -> bytes:
         """What to say in EHLO: our address, as is right for a client without a name of its own (RFC 5321, 4.1.4), and takes no DNS."""
@@ -219,6 +247,20 @@ class _Conversation:
                 raise _Ended("wrong_protocol", "its %s has no end: %s" % (self.awaited, _readable(found[0])))
         return found
 
+    def first(self) -> bytes:
+        """The next byte, which stays the next."""
+        while not self._received:
+            self._receive()
+        return self._received[:1]
+
+    def greeted_within(self, seconds: float) -> bool:
+        """Whether the server speaks first, in so many seconds."""
+        self._deadline = time.monotonic() + min(seconds, self.timeout)
+        try:
+            return self.first() != b""
+        except (OSError, _Silent, _Closed):
+            return False
+
     def bytes(self, count: int) -> bytes:
         """So many bytes."""
         while len(self._received) < count:
@@ -243,7 +285,7 @@ class _Conversation:
                 data = self._receive_raw()
                 if first and data[0] not in (0x15, 0x16):  # an alert or a handshake: RFC 8446, 5.1
                     self._received = data
-                    raise _NotTLS from None
+                    raise _Greeted from None
                 first = False
                 self._incoming.write(data)
             except ssl.SSLError:
@@ -260,7 +302,7 @@ class _Conversation:
         self.timeout = min(self.timeout, FAREWELL_SECONDS)
         try:
             if farewell:
-                self.send(farewell, "farewell")
+                self.send(b"\r\n" * self.in_a_line + farewell, "farewell")
                 while True:
                     self._receive()
         except (OSError, _Closed, _Silent):
@@ -298,6 +340,7 @@ class _Conversation:
         return data
 
     def _send(self, data: bytes) -> None:
+        self.said = True
         self._connection.settimeout(self.timeout)
         try:
             self._connection.sendall(data)
@@ -319,7 +362,7 @@ class _Text:
         try:
             line = conversation.line()
         except _Silent:
-            if visit.encryption != "ssl":
+            if visit.encryption != "ssl" and not conversation.answered:
                 cls._try_tls(visit)
             raise
         seen.tongue, seen.greeting = _tongue(line), _readable(line)
@@ -329,7 +372,7 @@ class _Text:
             raise _Ended("wrong_protocol", "%s: %s" % (speaks, seen.greeting), True)
         seen.greeting = _readable(cls.whole_greeting(conversation, line))
         if re.match(cls.turns_away, line, re.IGNORECASE):
-            raise _Ended("refused", "turns us away: " + seen.greeting)
+            raise _Ended("refused", "turns us away: " + seen.greeting + _why_421(line))
 
     @staticmethod
     def _try_tls(visit: _Visit) -> None:
@@ -340,7 +383,7 @@ class _Text:
             _secure(visit)
             line = conversation.line()
             seen.tongue, seen.greeting = _tongue(line), _readable(line)
-        except (OSError, _Closed, _Silent, _NotTLS):
+        except (OSError, _Closed, _Silent, _Greeted):
             pass
         conversation.timeout, conversation.awaited = timeout, "greeting"
         if conversation.secured:
@@ -479,11 +522,9 @@ class _Ldap:
     @classmethod
     def _message(cls, conversation: _Conversation) -> tuple:
         """(tag of the operation, its content) of the next LDAPMessage: 4.1.1."""
-        first = conversation.bytes(1)
-        if first != b"\x30":
-            line = first + conversation.line()
-            conversation_in = _tongue(line)
-            raise _Ended("wrong_protocol", "speaks %s, not LDAP: %s" % (conversation_in.upper() or "something else", _readable(line)), bool(conversation_in))
+        if conversation.first() != b"\x30":
+            raise _Greeted
+        conversation.bytes(1)
         message = conversation.bytes(_length(conversation.bytes))
         at = 2 + message[1]  # behind the message's number
         kind, rest = message[at], message[at + 1:]

@@ -23,7 +23,7 @@ CONNECT_SECONDS = 5.0  # enough for three SYNs (0, 1 and 3 s); who is there answ
 PAUSE_SECONDS = 0.5  # before what seems broken is tried once more
 SCOUTS = 3  # connections at a time to an address where nobody has answered yet
 
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class Listener(t.NamedTuple):
@@ -80,13 +80,13 @@ def probe(
     found = {index: _not_probed(listener, local) for index, listener in enumerate(wanted)}
     jobs = {index: listener for index, listener in enumerate(wanted) if found[index] is None}
     if jobs:
-        visits = _Visits(timeout, workers)
+        visits = Visits(timeout, workers)
         found.update(visits.paid(jobs))
         again = {index: listener for index, listener in jobs.items() if found[index].status != "ok" and not found[index].sure}
         if again:
             time.sleep(PAUSE_SECONDS)
             found.update(visits.paid(again))
-    judge = _Judge(min_days, now)
+    judge = Judge(min_days, now)
     return [judge.result(listener, found[index]) for index, listener in enumerate(wanted)]
 
 
@@ -95,12 +95,12 @@ def _not_probed(listener: Listener, local: bool) -> t.Optional[Seen]:
     from ansible_collections.mailops.bindings.plugins.module_utils._dialogue import Seen
 
     if not local:
-        if listener.address in _LOOPBACK:
+        if listener.address in LOOPBACK:
             return Seen("ok", "not probed: a wildcard can only be probed on its own host")
         return None
     from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here
 
-    if listener.address in _LOOPBACK or is_here(listener.address):
+    if listener.address in LOOPBACK or is_here(listener.address):
         return None
     if listener.floating:
         return Seen("ok", "not probed: the address is floating, and away")
@@ -109,7 +109,7 @@ def _not_probed(listener: Listener, local: bool) -> t.Optional[Seen]:
 
 # -- many visits at a time
 
-class _Visits:
+class Visits:
     """Visits to many listeners, so many at a time. A dead address costs its timeout once, not once for each of its ports.
 
     Until somebody at an address has answered (a refusal is an answer too), only a few connections are tried there at a time;
@@ -182,7 +182,7 @@ class _Visits:
         connection = socket.socket(socket.AF_INET6 if ":" in listener.address else socket.AF_INET, socket.SOCK_STREAM)
         try:
             connection.settimeout(seconds)
-            connection.connect((_LOOPBACK.get(listener.address, listener.address), listener.port))
+            connection.connect((LOOPBACK.get(listener.address, listener.address), listener.port))
             return connection, True
         except ConnectionRefusedError:
             seen.ended("refused", "connection refused: nothing listens here, or a firewall rejects it")
@@ -201,7 +201,7 @@ class _Visits:
 
 # -- the certificates that were served
 
-class _Judge:
+class Judge:
     """Judges the certificates that were served, each of them and each file once."""
 
     def __init__(self, min_days: int, now: datetime.datetime):
