@@ -1,0 +1,246 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Dovecot 2.3 and 2.4: IMAP and POP3."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import ipaddress
+import os
+import shutil
+import signal
+import socket
+import time
+import typing as t
+
+from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile
+from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import dovecot_config as config
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+    UNITS, Configured, Failed, Options, Plan, Server, has_systemd, read_file, rehearse_in_copy, run)
+from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
+
+BASE_DIR = "/run/dovecot"
+PID_FILE = BASE_DIR + "/master.pid"
+UNIT = "dovecot.service"
+
+RELOAD_SECONDS = 10  # by then it listens as its files say, or never will
+STOP_SECONDS = 10
+_END = "# -- mailops"  # between the outputs of several commands
+
+
+class Dovecot(Server):
+    """All in C(dovecot_config), but for what looks at the host."""
+
+    name = "dovecot"
+    title = "Dovecot"
+    protocols = ("imap", "pop")
+    programs = (
+        "dovecot", "imap-login", "pop3-login", "submission-logi", "managesieve-log", "imap-urlauth-lo", "lmtp", "doveadm", "doveadm-server",
+        "auth", "stats", "director", "replicator")
+
+    def installed(self) -> bool:
+        return shutil.which("dovecot", path="/usr/local/sbin:/usr/sbin:/sbin") is not None and shutil.which("doveconf") is not None
+
+    def running(self) -> bool:
+        return _master() is not None
+
+    def read(self) -> Configured:
+        files = {path: _read(path) for path in (config.MAIN_FILE, config.IN_CONF_D, config.BESIDE, config.BOOT_FILE)}
+        if files[config.MAIN_FILE] is None:
+            raise Refused("Dovecot has no %s: this layout is not known, so its listeners can't be declared" % config.MAIN_FILE)
+        ours = [path for path in (config.IN_CONF_D, config.BESIDE) if files[path] is not None]
+        live, trouble = _view(())
+        base = _view(ours)[0] if ours else live
+        details = config.Details(base, files, _in_conf_d(files[config.MAIN_FILE]), os.path.isdir(UNITS), trouble)
+        return Configured(config.listeners(live), config.unmapped(live), config.sockets(live.entries), config.config_path_of(files), details)
+
+    def refusals(self, configured: Configured, wanted: t.Sequence[Listener], options: Options) -> list:
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot_refusals import refusals
+
+        return refusals(configured.details, wanted, options)
+
+    def render(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:
+        return config.render(configured.details, wanted, options)
+
+    def rehearse(self, state: t.Mapping) -> None:
+        status, said = rehearse_in_copy(config.FOLDER, state, ["doveconf", "-nx", "-c", config.MAIN_FILE])
+        if status:
+            raise Refused("doveconf refuses what Dovecot would be told: %s" % _brief(said))
+
+    def activate(self, how: str, sockets: frozenset) -> None:
+        if how == "reload" and self.running():
+            status, dummy, said = run(["doveadm", "reload"])
+            if status and self.running():
+                raise Failed("doveadm reload failed: %s" % _brief(said))
+        else:
+            _restart(how)
+        _wait_for(sockets, self.programs)
+
+
+# -- reading
+
+def _read(path: str) -> t.Optional[bytes]:
+    try:
+        return read_file(path)
+    except NotAFile as error:
+        raise Refused("%s is %s, where a file should be" % (path, error)) from None
+    except OSError as error:
+        raise Refused("%s can't be read: %s" % (path, error.strerror)) from None
+
+
+#: What doveconf says of all clients, of services, and of some clients only, which no other option than -n prints; with -P, or 2.3 hides where
+#: its keys are. What passwords and keys it prints then stay in this shell. C($@): files to be taken for empty.
+_ASK = r"""
+set -e
+for hidden; do mount --bind /dev/null "$hidden"; done
+changed=$(doveconf -nP)
+some=$(doveconf protocols listen ssl base_dir instance_name ssl_cert ssl_key ssl_server/cert_file ssl_server/key_file)
+doveconf service
+echo "%(end)s"
+printf '%%s\n' "$some" | grep -Ev '(ssl_key|key_file) = [^</"]'
+echo "%(end)s"
+printf '%%s\n' "$changed" | grep -E '^# [0-9]|[{]$|^ *[}]$|^ *(ssl|ssl_cert|cert_file) = |^ *(ssl_key|key_file) = [</"]'
+""" % {"end": _END}
+
+
+def _ask(hidden: t.Sequence[str]) -> list:
+    """The Nodes of services, of what holds for all clients, and for some; and the first line, which has the version."""
+    aside = ["unshare", "--mount", "--propagation", "private"] if hidden else []
+    status, printed, said = run([*aside, "sh", "-c", _ASK, "sh", *hidden])
+    if status:
+        raise Refused("what Dovecot is configured to do can't be told: %s" % _brief(said))
+    services, some, changed = printed.split(_END + "\n")
+    return [config.parse(services), config.parse(some), config.parse(changed), changed.partition("\n")[0]]
+
+
+def _view(hidden: t.Sequence[str]) -> tuple:
+    """(View, troubles) as doveconf sees the files, but for those C(hidden)."""
+    services, some, changed, first = _ask(hidden)
+    version = config.version(first)
+    view = config.View(
+        version, config.entries(some + services, _resolve), config.protocols(some), config.tls(some, version), config.filters(changed, version))
+    return view, tuple(_troubles(some))
+
+
+def _resolve(name: str) -> t.Iterator[str]:
+    with contextlib.suppress(OSError):
+        for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM):
+            yield str(ipaddress.ip_address(found[4][0]))
+
+
+def _in_conf_d(conf: bytes) -> bool:
+    """Would our file in conf.d be the last that is read?"""
+    for required, pattern in config.last_includes(conf):
+        pattern = os.path.join(config.FOLDER, pattern)
+        if pattern == os.path.join(os.path.dirname(config.IN_CONF_D), "*.conf"):
+            return all(path <= config.IN_CONF_D for path in glob.glob(pattern))
+        if required or glob.glob(pattern):
+            break
+    return False
+
+
+def _troubles(nodes: t.Sequence[config.Node]) -> t.Iterator[str]:
+    """What stands against changing anything on this host."""
+    if os.path.realpath(config.setting(nodes, "base_dir")) != os.path.realpath(BASE_DIR) or config.setting(nodes, "instance_name") != "dovecot":
+        yield (
+            "this Dovecot is one of several instances (base_dir = %s, instance_name = %s), which mail_listeners does not know how to tell apart: "
+            "leave imap and pop out of what it declares here" % (config.setting(nodes, "base_dir"), config.setting(nodes, "instance_name")))
+    pid = _master()
+    with contextlib.suppress(OSError):
+        if pid:
+            with open("/proc/%d/cmdline" % pid, "rb") as file:
+                words = file.read().decode(errors="replace").split("\0")
+            used = [after for word, after in zip(words, words[1:]) if word == "-c"]
+            if used and os.path.realpath(used[-1]) != os.path.realpath(config.MAIN_FILE):
+                yield "Dovecot runs with %s: start it with %s, the only file that mail_listeners knows" % (used[-1], config.MAIN_FILE)
+    if has_systemd() and run(["systemctl", "is-active", "--quiet", "dovecot.socket"])[0] == 0:
+        yield (
+            "dovecot.socket is active: systemd holds Dovecot's ports, and new listeners on them fail. "
+            "End that first: systemctl disable --now dovecot.socket && systemctl restart %s" % UNIT)
+
+
+# -- running
+
+def _master() -> t.Optional[int]:
+    """The main process's number; None where it does not run."""
+    with contextlib.suppress(OSError, ValueError):
+        with open(PID_FILE, encoding="ascii") as file:
+            pid = int(file.read())
+        with open("/proc/%d/comm" % pid, encoding="utf-8", errors="replace") as file:
+            return pid if file.read() == "dovecot\n" else None
+    return None
+
+
+def _restart(how: str) -> None:
+    if has_systemd():
+        # a unit that failed a few times in a row is not started again until its count is forgotten
+        run(["systemctl", "reset-failed", UNIT])
+        argv = ["systemctl", "start" if how == "start" else "restart", UNIT]
+    else:
+        if _master():
+            run(["doveadm", "stop"])
+        _end_left_over()
+        argv = ["dovecot"]
+    status, dummy, said = run(argv)
+    if status:
+        raise Failed("%s failed: %s%s" % (" ".join(argv), _brief(said), _last_errors()))
+
+
+def _end_left_over() -> None:
+    """Wait until the old processes are gone; such as a killed main process left behind hold the ports, and are ended."""
+    deadline = time.monotonic() + STOP_SECONDS
+    for how in (None, signal.SIGTERM, signal.SIGKILL):
+        left = _holders()
+        for pid in left if how else ():
+            with contextlib.suppress(OSError):
+                os.kill(pid, how)
+        until = min(deadline, time.monotonic() + STOP_SECONDS / 4)
+        while _holders() and time.monotonic() < until:
+            time.sleep(0.05)
+
+
+def _holders() -> set:
+    """The processes of Dovecot that hold listening sockets."""
+    return {pid for one in listening() if one.program in Dovecot.programs for pid in one.pids}
+
+
+def _wait_for(sockets: frozenset, programs: t.Container[str]) -> None:
+    """Look until it listens so, and reload until it does.
+
+    A wildcard and an address exclude each other on one port, and for a moment old login processes hold what the main process
+    has given up: it then goes without the new socket, until the next reload.
+    """
+    ports = {port for dummy, port in sockets}
+    deadline, pause = time.monotonic() + RELOAD_SECONDS, 0.05
+    while True:
+        time.sleep(pause)
+        missing = sockets - {(one.address, one.port) for one in listening(ports) if not one.pids or one.program in programs}
+        if not missing:
+            return
+        if not _master():
+            raise Failed("Dovecot's main process has ended%s" % _last_errors())
+        if time.monotonic() > deadline:
+            names = ", ".join("%s:%d" % (address if ":" not in address else "[%s]" % address, port) for address, port in sorted(missing))
+            raise Failed("Dovecot does not listen on %s%s" % (names, _last_errors()))
+        run(["doveadm", "reload"])
+        pause = min(pause * 2, 1)
+
+
+def _last_errors() -> str:
+    """What Dovecot itself said last, for a message: doveadm-log(1)."""
+    with contextlib.suppress(Refused):
+        status, printed, dummy = run(["doveadm", "log", "errors"], timeout=5)
+        lines = [line for line in printed.splitlines() if "Error:" in line or "Fatal:" in line]
+        if not status and lines:
+            return ". Its log says: " + " / ".join(lines[-3:])
+    return ""
+
+
+def _brief(said: str) -> str:
+    """The errors of what a program said on its standard error."""
+    lines = [line for line in said.splitlines() if "Error" in line or "Fatal" in line] or said.splitlines()
+    return " / ".join(dict.fromkeys(lines[-3:])) or "it does not say why"
