@@ -1,0 +1,87 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""mail_listeners on whole hosts: a stock mail server is taken to what is declared, proved from outside, and given back."""
+
+from __future__ import annotations
+
+import pytest
+
+from .mail import CERTIFICATE, PASSWORDS, PRIVATE_KEY
+
+FIVE = ("smtp", "submission", "imap", "pop", "ldap")
+SECURE = {"certificate_path": CERTIFICATE, "private_key_path": PRIVATE_KEY}
+PORTS = [
+    {"name": "SMTP", "protocol": "smtp", "encryption": "tls", **SECURE},
+    {"name": "Submissions", "protocol": "submission", "encryption": "ssl", **SECURE},
+    {"name": "Submission", "protocol": "submission", "encryption": "tls", **SECURE},
+    {"name": "IMAPS", "protocol": "imap", "encryption": "ssl", **SECURE},
+    {"name": "IMAP", "protocol": "imap", "encryption": "tls", **SECURE},
+    {"name": "POP3S", "protocol": "pop", "encryption": "ssl", **SECURE},
+    {"name": "LDAP", "protocol": "ldap", "encryption": "tls", **SECURE},
+    {"name": "LDAPS", "protocol": "ldap", "encryption": "ssl", **SECURE},
+]
+MAIL_PORTS = {25, 465, 587, 143, 993, 110, 995, 389, 636}
+
+
+@pytest.fixture(scope="module", params=["bookworm", "trixie"])
+def host(request, make_host):
+    return make_host("mx-" + request.param, request.param, dad=False)
+
+
+def declaration(host):
+    four, six = (address.split("/")[0] for address in host.addresses)
+    return {
+        "exclusive": True,
+        "ports": PORTS,
+        "ip_addresses": [
+            {"address": four, "ports": [port["name"] for port in PORTS]},
+            {"address": six, "ports": ["SMTP", "Submissions", "IMAPS", "LDAPS"]},
+        ],
+    }
+
+
+def outside(host):
+    """What listens on other than loopback addresses, of the numbers of mail."""
+    return {(address, port) for address, port, ignored in host.listening() if port in MAIL_PORTS and address not in ("127.0.0.1", "::1")}
+
+
+def test_a_stock_server_is_taken_to_what_is_declared_and_back(host, play, clients):
+    before = host.snapshot("/etc", "/root")
+    sockets = host.listening()
+    task = {"mailops.bindings.mail_listeners": declaration(host)}
+    played = play([{"name": "foreseen", **task}], host, check=True, diff=True)
+    foreseen = played["foreseen"]
+    assert not foreseen.failed, played.output
+    assert host.snapshot("/etc", "/root") == before
+    assert host.listening() == sockets
+
+    played = play([{"name": "done", **task}], host, diff=True)
+    done = played["done"]
+    assert not done.failed, played.output
+    assert done["changes"] == foreseen["changes"]
+    four, six = (address.split("/")[0] for address in host.addresses)
+    numbers = {port["name"]: {"SMTP": 25, "Submissions": 465, "Submission": 587, "IMAPS": 993, "IMAP": 143, "POP3S": 995, "LDAP": 389, "LDAPS": 636}[port["name"]] for port in PORTS}
+    assert outside(host) == {(four, number) for number in numbers.values()} | {(six, numbers[name]) for name in ("SMTP", "Submissions", "IMAPS", "LDAPS")}
+    for number, starttls in ((25, "smtp"), (465, None), (587, "smtp"), (993, None), (143, "imap"), (995, None), (389, "ldap"), (636, None)):
+        assert clients.served_certificate(four, number, starttls) == host.facts["fingerprint"], number
+    assert all(listener["status"] == "ok" for listener in done["listeners"]), done["listeners"]
+
+    after = host.snapshot("/etc")
+    played = play([{"name": "again", **task}], host)
+    again = played["again"]
+    assert not again.failed, played.output
+    assert again["changes"] == []
+    assert host.snapshot("/etc") == after
+
+    clients.smtp_send(four, "hello", f"bob@{host.fqdn}", sender=f"alice@{host.fqdn}", user="alice", password=PASSWORDS["alice"], port=587)
+    assert clients.imap_fetch(four, "bob", PASSWORDS["bob"], "hello")
+
+    played = play([{"name": "back", "mailops.bindings.mail_listeners": {"state": "absent"}}], host)
+    back = played["back"]
+    assert not back.failed, played.output
+    assert host.listening() == sockets
+    original = {path: facts for path, facts in before.items() if path.startswith(("/etc/postfix", "/etc/dovecot", "/etc/default", "/etc/systemd"))}
+    now = host.snapshot("/etc")
+    assert {path: now.get(path, ())[-1:] for path in original} == {path: facts[-1:] for path, facts in original.items()}
