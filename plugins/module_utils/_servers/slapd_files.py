@@ -235,7 +235,8 @@ def merged(before: t.Sequence[Url], wanted: t.Sequence, keep_loopback: bool) -> 
             kept.append(one.text)
             had |= have
         needed |= stay
-    return kept + [socket_url(*socket) for socket in sorted(needed - had, key=_order)]
+    texts = kept + [socket_url(*socket) for socket in sorted(needed - had, key=_order)]
+    return texts or ["ldapi:///"]  # for slapd no URL means ldap:///
 
 
 def _order(socket):
@@ -305,7 +306,7 @@ def written(text: str, reader: str, services: t.Optional[str], before: Tls, now:
         ours += "%s%s%s%s\n" % (_TLS_HEAD, path, _TLS_MIDDLE, json.dumps([before, now]))
     displaced = text[start:end]
     if services is not None:
-        ours += '%s%s%s\n%s="%s"\n' % (_URLS_HEAD, path, _URLS_TAIL, SERVICES, services)
+        ours += '%s%s%s\n%s="%s"\n' % (_URLS_HEAD, path, _URLS_TAIL, SERVICES, re.sub(r'(["\\$`])', r"\\\1", services))
         displaced = "".join(_BEFORE + line for line in _lines(displaced))
     return text[:start] + ours + displaced + text[end:]
 
