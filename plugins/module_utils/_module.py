@@ -122,10 +122,22 @@ def declare(task: t.Callable[[dict], Task], options: dict, apply: t.Optional[t.C
     _finish(module, lambda: (apply or _apply)(module, task(module.params)))
 
 
-def inform(options: dict) -> None:
-    """Run the module that reads."""
+def inform(options: dict, look: t.Optional[t.Callable] = None) -> None:
+    """Run a module that reads the config.
+
+    C(look(options, read)): the bindings to show, and what results have beside them, where more than the config is looked at;
+    C(read()) reads it.
+    """
     module = _Module({**options, **CONFIG_OPTIONS})
-    _finish(module, lambda: report(module, store_of(module).load().bindings, []))
+
+    def work() -> dict:
+        def read() -> Bindings:
+            return store_of(module).load().bindings
+
+        bindings, beside = look(module.params, read) if look else (read(), {})
+        return {**report(module, bindings, []), **beside}
+
+    _finish(module, work)
 
 
 def _finish(module: AnsibleModule, work: t.Callable[[], dict]) -> None:

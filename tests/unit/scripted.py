@@ -122,7 +122,10 @@ class Server:
 
 # -- scripts of healthy servers; what is given makes them otherwise
 
-def smtp(tls=None, implicit=False, greeting=(b"220 mail.example.com ESMTP",), offers=(b"SIZE 1000",), offers_in_tls=(b"AUTH PLAIN LOGIN",), starttls=b"220 go ahead"):
+def smtp(
+    tls=None, implicit=False, greeting=(b"220 mail.example.com ESMTP",), offers=(b"SIZE 1000",), offers_in_tls=(b"AUTH PLAIN LOGIN",),
+    starttls=b"220 go ahead",
+):
     """C(tls): a context. C(implicit): from the first byte on."""
     def script(session):
         secured = implicit

@@ -94,12 +94,14 @@ def test_every_module_has_examples_of_its_own(module):
     ("mail_ip_binding", {"address": "127.0.0.1"}),
     ("mail_bindings", {"ports": [{"name": "A", "protocol": "smtp"}]}),
     ("mail_bindings_info", {}),
+    ("mail_listeners_info", {}),
+    ("mail_listeners_info", {"listeners": []}),
 ])
 def test_every_result_is_documented_and_every_documented_result_is_there(module, options, tmp_path):
     from .in_process import run
 
     config = tmp_path / "bindings.json"
-    if module != "mail_bindings_info":
+    if not module.endswith("_info"):
         options = {**options, "backup": True}
         config.write_text('{"schema_version": 1, "ports": [], "ip_addresses": []}')
     result = run(module, {**options, "config_path": str(config)})
