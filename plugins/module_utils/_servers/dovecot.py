@@ -27,8 +27,8 @@ BASE_DIR = "/run/dovecot"
 PID_FILE = BASE_DIR + "/master.pid"
 UNIT = "dovecot.service"
 
-RELOAD_SECONDS = 10  # by then it listens as its files say, or never will
-STOP_SECONDS = 10
+SETTLE_SECONDS = 3  # by then it listens as its files say, or never will; and whoever waits for a rollback waits for this too
+STOP_SECONDS = 8
 _END = "# -- mailops"  # between the outputs of several commands
 
 
@@ -77,8 +77,58 @@ class Dovecot(Server):
             if status and self.running():
                 raise Failed("doveadm reload failed: %s" % _brief(said))
         else:
-            _restart(how)
-        _wait_for(sockets, self.programs)
+            self._start(how)
+        self._settle(sockets)
+
+    def _start(self, how: str) -> None:
+        if has_systemd():
+            # a unit that failed a few times in a row is not started again until its count is forgotten
+            run(["systemctl", "reset-failed", UNIT])
+            argv = ["systemctl", "start" if how == "start" else "restart", UNIT]
+        else:
+            if self.running():
+                run(["doveadm", "stop"])
+            self._end_left_over()
+            argv = ["dovecot"]
+        status, dummy, said = run(argv)
+        if status:
+            raise Failed("%s failed: %s%s" % (" ".join(argv), _brief(said), _last_errors()))
+
+    def _end_left_over(self) -> None:
+        """Wait until the old processes are gone. Those that a killed main process left behind hold its ports: they are ended."""
+        for how in (None, signal.SIGTERM, signal.SIGKILL):
+            for pid in self._holders() if how else ():
+                with contextlib.suppress(OSError):
+                    os.kill(pid, how)
+            deadline = time.monotonic() + STOP_SECONDS / 4
+            while self._holders() and time.monotonic() < deadline:
+                time.sleep(0.05)
+
+    def _holders(self) -> set:
+        return {pid for one in listening() if self.holds(one) for pid in one.pids}
+
+    def _settle(self, sockets: frozenset) -> None:
+        """Look until it listens so, and reload until it does.
+
+        A wildcard and an address exclude each other on one port, and for a moment old login processes hold what the main
+        process has given up: it then goes without the new socket, until the next reload.
+        """
+        deadline, pause = time.monotonic() + SETTLE_SECONDS, 0.05
+        while True:
+            time.sleep(pause)
+            live = {(one.address, one.port) for one in listening() if self.holds(one)}
+            if live == sockets:
+                return
+            if not self.running():
+                raise Failed("Dovecot's main process has ended%s" % _last_errors())
+            if time.monotonic() > deadline:
+                break
+            if sockets - live:
+                run(["doveadm", "reload"])
+                pause = min(pause * 2, 0.5)
+        missing = [("[%s]:%d" if ":" in address else "%s:%d") % (address, port) for address, port in sorted(sockets - live)]
+        if missing:
+            raise Failed("Dovecot does not listen on %s%s" % (", ".join(missing), _last_errors()))
 
 
 # -- reading
@@ -107,23 +157,14 @@ printf '%%s\n' "$changed" | grep -E '^# [0-9]|[{]$|^ *[}]$|^ *(ssl|ssl_cert|cert
 """ % {"end": _END}
 
 
-def _ask(hidden: t.Sequence[str]) -> list:
-    """The Nodes of services, of what holds for all clients, and for some; and the first line, which has the version."""
+def _view(hidden: t.Sequence[str]) -> tuple:
+    """(View, what stands against changing anything) as doveconf sees the files, but for those C(hidden)."""
     aside = ["unshare", "--mount", "--propagation", "private"] if hidden else []
     status, printed, said = run([*aside, "sh", "-c", _ASK, "sh", *hidden])
     if status:
         raise Refused("what Dovecot is configured to do can't be told: %s" % _brief(said))
     services, some, changed = printed.split(_END + "\n")
-    return [config.parse(services), config.parse(some), config.parse(changed), changed.partition("\n")[0]]
-
-
-def _view(hidden: t.Sequence[str]) -> tuple:
-    """(View, troubles) as doveconf sees the files, but for those C(hidden)."""
-    services, some, changed, first = _ask(hidden)
-    version = config.version(first)
-    view = config.View(
-        version, config.entries(some + services, _resolve), config.protocols(some), config.tls(some, version), config.filters(changed, version))
-    return view, tuple(_troubles(some))
+    return config.view(services, some, changed, _resolve), tuple(_troubles(config.parse(some)))
 
 
 def _resolve(name: str) -> t.Iterator[str]:
@@ -173,61 +214,6 @@ def _master() -> t.Optional[int]:
         with open("/proc/%d/comm" % pid, encoding="utf-8", errors="replace") as file:
             return pid if file.read() == "dovecot\n" else None
     return None
-
-
-def _restart(how: str) -> None:
-    if has_systemd():
-        # a unit that failed a few times in a row is not started again until its count is forgotten
-        run(["systemctl", "reset-failed", UNIT])
-        argv = ["systemctl", "start" if how == "start" else "restart", UNIT]
-    else:
-        if _master():
-            run(["doveadm", "stop"])
-        _end_left_over()
-        argv = ["dovecot"]
-    status, dummy, said = run(argv)
-    if status:
-        raise Failed("%s failed: %s%s" % (" ".join(argv), _brief(said), _last_errors()))
-
-
-def _end_left_over() -> None:
-    """Wait until the old processes are gone; such as a killed main process left behind hold the ports, and are ended."""
-    deadline = time.monotonic() + STOP_SECONDS
-    for how in (None, signal.SIGTERM, signal.SIGKILL):
-        left = _holders()
-        for pid in left if how else ():
-            with contextlib.suppress(OSError):
-                os.kill(pid, how)
-        until = min(deadline, time.monotonic() + STOP_SECONDS / 4)
-        while _holders() and time.monotonic() < until:
-            time.sleep(0.05)
-
-
-def _holders() -> set:
-    """The processes of Dovecot that hold listening sockets."""
-    return {pid for one in listening() if one.program in Dovecot.programs for pid in one.pids}
-
-
-def _wait_for(sockets: frozenset, programs: t.Container[str]) -> None:
-    """Look until it listens so, and reload until it does.
-
-    A wildcard and an address exclude each other on one port, and for a moment old login processes hold what the main process
-    has given up: it then goes without the new socket, until the next reload.
-    """
-    ports = {port for dummy, port in sockets}
-    deadline, pause = time.monotonic() + RELOAD_SECONDS, 0.05
-    while True:
-        time.sleep(pause)
-        missing = sockets - {(one.address, one.port) for one in listening(ports) if not one.pids or one.program in programs}
-        if not missing:
-            return
-        if not _master():
-            raise Failed("Dovecot's main process has ended%s" % _last_errors())
-        if time.monotonic() > deadline:
-            names = ", ".join("%s:%d" % (address if ":" not in address else "[%s]" % address, port) for address, port in sorted(missing))
-            raise Failed("Dovecot does not listen on %s%s" % (names, _last_errors()))
-        run(["doveadm", "reload"])
-        pause = min(pause * 2, 1)
 
 
 def _last_errors() -> str:

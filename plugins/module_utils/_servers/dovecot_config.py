@@ -154,6 +154,13 @@ def version(text: str) -> tuple:
     return tuple(map(int, found.groups())) if found else ()
 
 
+def view(services: str, some: str, changed: str, resolve: t.Callable[[str], t.Iterable[str]]) -> View:
+    """What C(doveconf service), doveconf with names of settings, and C(doveconf -n) print, taken together. C(resolve): see C(entries)."""
+    for_all = parse(some)
+    release = version(changed.partition("\n")[0])
+    return View(release, entries(for_all + parse(services), resolve), protocols(for_all), tls(for_all, release), filters(parse(changed), release))
+
+
 def setting(nodes: t.Iterable[Node], key: str) -> str:
     """A setting's value; '' where it is not there."""
     return next((node.value for node in nodes if node.key == key and node.children is None), "")
@@ -272,22 +279,24 @@ def _wildcard_of(address: str) -> str:
 def listeners(view: View) -> tuple:
     """(Found …) of the login services."""
     return tuple(sorted(
-        (Found(listener, entry.where) for entry in view.entries if entry.login for listener in _listeners(view, entry) if listener),
+        (Found(listener, entry.where) for entry in view.entries if entry.login for listener in _listeners(view, entry)),
         key=lambda found: (address_order(found.listener.address), found.listener.port)))
 
 
-def _listeners(view: View, entry: Entry) -> t.Iterator[t.Optional[Listener]]:
-    """A Listener for each of the entry's addresses; None where TLS is wanted and there is no file for it."""
-    for address in entry.addresses:
-        met = view.tls_of(entry.protocol, address)
-        secure = met.ssl != "no" and not entry.without_tls and met.certificate and met.key
-        if entry.ssl and not secure:
-            yield None
-        elif secure:
-            yield Listener(
-                address, entry.port, _OURS[entry.protocol], "ssl" if entry.ssl else "tls", met.certificate, "" if met.key == met.certificate else met.key)
-        else:
-            yield Listener(address, entry.port, _OURS[entry.protocol], "none")
+def _met(view: View, entry: Entry) -> list:
+    """The TLS settings at each of its addresses."""
+    return [view.tls_of(entry.protocol, address) for address in entry.addresses]
+
+
+def _listeners(view: View, entry: Entry) -> t.Iterator[Listener]:
+    """A Listener for each of the entry's addresses, but for TLS from the first byte that has no files."""
+    for address, met in zip(entry.addresses, _met(view, entry)):
+        protocol = _OURS[entry.protocol]
+        if met.ssl != "no" and not entry.without_tls and met.certificate and met.key:
+            encryption = "ssl" if entry.ssl else "tls"
+            yield Listener(address, entry.port, protocol, encryption, met.certificate, "" if met.key == met.certificate else met.key)
+        elif not entry.ssl:
+            yield Listener(address, entry.port, protocol, "none")
 
 
 def unmapped(view: View) -> tuple:
@@ -301,8 +310,8 @@ def unmapped(view: View) -> tuple:
         else:
             if any(map(is_loopback, entry.addresses)):
                 reasons.append("loopback stays as it is, undeclared")
-            if None in _listeners(view, entry):
-                reasons.append("TLS from the first byte, without a certificate and key from files")
+            if any(not (met.certificate and met.key) for met in _met(view, entry) if met.ssl != "no" and not entry.without_tls):
+                reasons.append("its certificate and key are in no files" + (": not a listener that can be declared" if entry.ssl else ""))
             if entry.extras:
                 reasons.append("a setting of one listener: kept where the listener is taken over")
             if entry.service not in ("imap-login", "pop3-login"):
