@@ -252,12 +252,13 @@ def boot_file(unit: str, config_path: str) -> t.Tuple[str, bytes]:
     """(path, content) of the drop-in that makes a unit wait for the addresses that its server binds.
 
     Debian's units start before the network is up, and a server that meets an IPv6 address in duplicate address detection
-    (flag 0x40 in /proc/net/if_inet6) dies of it, or does without. So wait until there is none, half a minute at most.
+    (flag 0x40 in if_inet6) dies of it, or does without. So wait until there is none, half a minute at most. /proc/self, as that is
+    all that a unit with ProcSubset=pid sees (Postfix's on Debian 13).
     """
     return "%s%s.d/%s.conf" % (UNITS, unit, MARK), (
         "# Written by mail_listeners of %s from %s; state: absent removes it.\n"
         "[Unit]\nWants=network-online.target\nAfter=network-online.target\n[Service]\n"
         # $$ is systemd's way of writing $ (systemd.service(5), command lines)
-        "ExecStartPre=/bin/sh -c 'n=0; while [ $$n -lt 150 ] && grep -Eq \" [4-7c-f][0-9a-f] +[^ ]+$$\" /proc/net/if_inet6; "
+        "ExecStartPre=/bin/sh -c 'n=0; while [ $$n -lt 150 ] && grep -Eq \" [4-7c-f][0-9a-f] +[^ ]+$$\" /proc/self/net/if_inet6; "
         "do n=$$((n+1)); sleep 0.2; done'\n" % (MARK, config_path)
     ).encode()
