@@ -604,16 +604,17 @@ def _tls(listener: Listener, template: Entry, host: Host) -> tuple:
 
 # -- from one text to another
 
-def way(before: str, after: str, host: Host, config_path: str) -> tuple:
+def way(before: str, after: str, host: Host, live: t.AbstractSet, config_path: str) -> tuple:
     """(texts to be put and activated one after the other, texts on the way back but for the last, which is C(before)).
 
-    New before old: where entries come and others go, all of them are there for a moment. Of postscreen there can't be two.
+    New before old: where entries come and others go, all of them are there for a moment; but none that does not listen now
+    (C(live)), as it may be what Postfix died of. Of postscreen there can't be two.
     Back: a service that has failed with what we wrote is throttled for a minute, reload or not, unless it is away for a moment.
     """
     if before == after:
         return (), ()
     old, new = ({service.key: service for service in services(text, host) if service.sockets} for text in (before, after))
-    going = [service for key, service in old.items() if key not in new]
+    going = [service for key, service in old.items() if key not in new and live.issuperset(service.sockets)]
     coming = [service for key, service in new.items() if key not in old]
     changed = {key for key in old.keys() & new.keys() if old[key].entry.text != new[key].entry.text}
     steps, back = (after,), ()

@@ -43,6 +43,7 @@ class Details(t.NamedTuple):
     boot: t.Mapping = {}  # path of our drop-in for a unit -> its content now, or None
     unit: str = ""  # '' without systemd's folder
     can_authenticate: bool = True  # main.cf says how
+    live: t.AbstractSet = frozenset()  # sockets that it has now
 
 
 class Asked(t.NamedTuple):
@@ -129,7 +130,7 @@ def names_choose_no_other_certificate(asked: Asked) -> t.Iterator[str]:
     for written in asked.made:
         overrides = written.template.entry.overrides if written.template else {}
         maps = master_cf.expanded("tls_server_sni_maps", asked.details.host.main, overrides)
-        if written.listener.encryption != "none" and maps and not (written.template and written.template.screen):
+        if asked.changes and written.listener.encryption != "none" and maps and not (written.template and written.template.screen):
             yield "%s: tls_server_sni_maps = %s would serve other certificates than the declared one: take it out of main.cf%s" % (
                 written.listener.name, maps, ", or write \"-o tls_server_sni_maps=\" in %s" % written.template.entry.where if written.template else "")
 
@@ -231,7 +232,13 @@ class Postfix(Server):
             boot={name: read_file(name) for name in (boot_file(unit, "")[0] for unit in _UNITS)} if systemd else {},
             unit=_unit() if systemd else "",
             can_authenticate=main.get("smtpd_sasl_type") != "cyrus" or any(
-                os.path.exists(folder + "/smtpd.conf") for folder in (*folders, *_SASL_FOLDERS) if folder))
+                os.path.exists(folder + "/smtpd.conf") for folder in (*folders, *_SASL_FOLDERS) if folder),
+            live=self._live())
+
+    def _live(self, ports: t.Optional[t.Container[int]] = None) -> frozenset:
+        from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
+
+        return frozenset((live.address, live.port) for live in listening(ports) if self.holds(live))
 
     @staticmethod
     def _parameters(names: t.Sequence[str]) -> dict:
@@ -261,7 +268,7 @@ class Postfix(Server):
         found = master_cf.services(after, host)
         plan = Plan(listeners=master_cf.found_listeners(found), sockets=master_cf.found_sockets(found))
         boot = _boot(details, wanted or (), options)
-        steps, back = master_cf.way(before, after, host, options.config_path)
+        steps, back = master_cf.way(before, after, host, details.live, options.config_path)
         steps = [{details.path: _bytes(text)} for text in steps]
         if boot:
             steps = [*steps[:-1], {**(steps[-1] if steps else {}), **boot}]
@@ -318,12 +325,10 @@ class Postfix(Server):
 
     def _await(self, sockets: frozenset, seconds: float) -> None:
         """Until master listens on these, or has died, or time is up: who called looks again."""
-        from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
-
         ports = {port for ignored, port in sockets}
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if sockets <= {(live.address, live.port) for live in listening(ports)} or not self.running():
+            if sockets <= self._live(ports) or not self.running():
                 return
             time.sleep(_LOOK_SECONDS)
 
