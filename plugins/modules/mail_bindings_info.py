@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Reads which ports are declared and which IP addresses answer on which of them, in the shape that M(mailops.bindings.mail_bindings) takes.
   - It fails where the config is not valid, and says where.
+  - With O(source=servers) it reads what the mail servers of a host that was set up by hand listen on, so that it can be adopted.
 author:
   - mailops.bindings contributors (@mailops)
 extends_documentation_fragment:
@@ -22,10 +23,13 @@ options:
   source:
     description:
       - What to read. V(config) is the host's bindings config.
+      - V(servers) is what Postfix, Dovecot and OpenLDAP on this host are configured to listen on today, whoever wrote that, in the same shape.
+        Declared as it is with M(mailops.bindings.mail_listeners) it changes nothing. It needs root.
     type: str
-    choices: [config]
+    choices: [config, servers]
     default: config
 seealso:
+  - module: mailops.bindings.mail_listeners
   - module: mailops.bindings.mail_bindings
 """
 
@@ -37,6 +41,17 @@ EXAMPLES = r"""
 - name: Which addresses answer on IMAPS?
   ansible.builtin.debug:
     msg: "{{ bindings.ip_addresses | selectattr('ports', 'contains', 'IMAPS') | map(attribute='address') }}"
+
+- name: What do the servers of this host listen on?
+  mailops.bindings.mail_bindings_info:
+    source: servers
+  register: servers
+
+- name: Adopt it - nothing changes but that the config now says it
+  mailops.bindings.mail_listeners:
+    ports: "{{ servers.ports }}"
+    ip_addresses: "{{ servers.ip_addresses }}"
+    exclusive: true
 """
 
 RETURN = r"""
@@ -69,15 +84,38 @@ unassigned_ports:
   returned: success
   type: list
   elements: str
+unmapped:
+  description:
+    - With O(source=servers), what the servers are configured with that has no place in a bindings config, so that nothing is dropped in silence.
+      It stays as it is. Empty with O(source=config).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    server:
+      description: One of V(postfix), V(dovecot), V(slapd).
+      type: str
+    where:
+      description: Where it stands.
+      type: str
+    text:
+      description: What stands there.
+      type: str
+    reason:
+      description: Why it has no place.
+      type: str
+  sample:
+    - {server: postfix, where: 'master.cf, line 40', text: '127.0.0.1:10025 (smtp, none)', reason: 'a loopback address: mail_listeners leaves it as it is (keep_loopback)'}
 """
 
 from ansible_collections.mailops.bindings.plugins.module_utils._module import inform
+from ansible_collections.mailops.bindings.plugins.module_utils._tasks.info import look
 
 
 def main():
     inform({
-        "source": {"type": "str", "choices": ["config"], "default": "config"},
-    })
+        "source": {"type": "str", "choices": ["config", "servers"], "default": "config"},
+    }, look)
 
 
 if __name__ == "__main__":

@@ -85,3 +85,32 @@ def test_a_stock_server_is_taken_to_what_is_declared_and_back(host, play, client
     original = {path: facts for path, facts in before.items() if path.startswith(("/etc/postfix", "/etc/dovecot", "/etc/default", "/etc/systemd"))}
     now = host.snapshot("/etc")
     assert {path: now.get(path, ())[-1:] for path in original} == {path: facts[-1:] for path, facts in original.items()}
+
+
+def test_what_was_set_up_by_hand_is_adopted_without_a_byte_or_a_reload(host, play):
+    tree = host.snapshot("/etc/postfix", "/etc/dovecot", "/etc/default", "/etc/ldap", "/etc/systemd")
+    sockets = host.listening()
+    started = host.run("ps -o lstart= -C master,dovecot,slapd").stdout
+    played = play(
+        [
+            {"name": "read", "mailops.bindings.mail_bindings_info": {"source": "servers"}, "register": "servers"},
+            {
+                "name": "adopt",
+                "mailops.bindings.mail_listeners": {
+                    "ports": "{{ servers.ports }}", "ip_addresses": "{{ servers.ip_addresses }}", "exclusive": True, "check_certificate": False},
+            },
+            {"name": "again", "mailops.bindings.mail_listeners": {}},
+            {"name": "drop", "ansible.builtin.file": {"path": "/etc/mail-bindings", "state": "absent"}},
+        ],
+        host,
+    )
+    assert not played.failed, played.output
+    addresses = {entry["address"]: entry["ports"] for entry in played["read"]["ip_addresses"]}
+    assert set(addresses) == {"0.0.0.0", "::"}
+    assert {"SMTP", "Submission", "IMAP", "IMAPS", "POP3", "POP3S", "LDAP"} <= set(addresses["0.0.0.0"])
+    assert {change["kind"] for change in played["adopt"]["changes"]} == {"port", "ip_binding"}, played["adopt"]["changes"]
+    assert set(played["adopt"]["activation"].values()) == {"none"}
+    assert played["again"]["changes"] == []
+    assert host.snapshot("/etc/postfix", "/etc/dovecot", "/etc/default", "/etc/ldap", "/etc/systemd") == tree
+    assert host.listening() == sockets
+    assert host.run("ps -o lstart= -C master,dovecot,slapd").stdout == started
