@@ -43,14 +43,29 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_sep("!", f"{len(skipped)} FLEET TESTS WERE SKIPPED: {why_not_here()}", red=True)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """What the hosts of a test that failed said last."""
+    report = yield
+    running = _networks[-1].hosts.values() if _networks else ()
+    if report.failed and hosts.HERE in item.path.parents:
+        report.sections += [(f"{host.name}, {host.suite}", host.journal(40)) for host in running]
+    return report
+
+
+_networks = []
+
+
 @pytest.fixture(scope="session")
 def network(tmp_path_factory):
     """The network that all hosts are on."""
     made = hosts.Network(tmp_path_factory.mktemp("fleet"), ROOT / ".venv" / "hosts")
+    _networks.append(made)
     try:
         yield made.up()
     finally:
         made.down()
+        _networks.remove(made)
 
 
 @pytest.fixture(scope="session")

@@ -137,6 +137,7 @@ class Network:
 
     def up(self) -> Network:
         remove_leftovers()
+        _allow_many_systemds()
         self._register()
         run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "tests", "-f", self.key])
         run(["ip", "netns", "add", self.name])
@@ -193,11 +194,13 @@ class Network:
     def _register(self):
         """A folder that says whose the names are, and a lock on it that ends with us."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        folder = _RUNS / self.name
+        # It gets its name when it is locked, or another run could take it for a dead one's.
+        folder = _RUNS / f"new-{self.name}"
         folder.mkdir(parents=True, mode=0o700)
         (folder / "folder").write_text(str(self.folder), encoding="utf-8")
         self._registered = open(folder / "lock", "w", encoding="utf-8")
         fcntl.flock(self._registered, fcntl.LOCK_EX)
+        folder.rename(_RUNS / self.name)
 
     def _added(self, host) -> int:
         with self._lock:
@@ -220,6 +223,13 @@ def remove_leftovers() -> None:
                 _unmount(root)
             shutil.rmtree(work / "hosts", ignore_errors=True)
             shutil.rmtree(folder)
+
+
+def _allow_many_systemds():
+    """Each watches some files, and the kernel's default is enough for about fifteen of them; it is only ever raised."""
+    setting = pathlib.Path("/proc/sys/fs/inotify/max_user_instances")
+    if int(setting.read_text(encoding="ascii")) < 4096:
+        setting.write_text("4096", encoding="ascii")
 
 
 def _remove_namespace(name):

@@ -5,8 +5,8 @@
 """The file trees that test hosts begin with, made once and kept: Debian with the mail servers as it ships them, and, in a layer over that, a
 mail host that somebody has set up.
 
-Many runs share them at the same time. So a run holds a lock on what it uses for as long as it lives, and an image is made anew, when what it
-is made from has changed, only while nobody uses it.
+What an image is made from is in its name, so that a run whose images are to be other ones need not wait for those that use the old. A run
+holds a lock on what it uses for as long as it lives, and versions that nobody uses are removed when a new one is made.
 
 Run as a program it makes them: python tests/fleet/images.py FOLDER SUITE...
 """
@@ -18,6 +18,7 @@ import fcntl
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -83,12 +84,12 @@ class Images:
     def layers(self, suite: str, mail: bool = False) -> list:
         """The folders that an overlay is to have as its lower ones, the uppermost first. They are made if need be."""
         with self._mutex:
-            base = self._ensured(suite, _base_recipe(suite), _make_base)
+            recipe = "\n".join([suite, *PACKAGES, ANSWERS, NO_STARTING, FINISH, *NOT_NEEDED])
+            base = self._ensured(suite, recipe, lambda target: _make_base(target, suite))
             if not mail:
                 return [base]
             script = (HERE / "mail_host.sh").read_text(encoding="utf-8")
-            recipe = hashlib.sha256(_made_from(base).read_bytes() + script.encode()).hexdigest()
-            return [self._ensured(f"{suite}-mail", recipe, lambda target: _make_mail_layer(target, base)), base]
+            return [self._ensured(f"{suite}-mail", recipe + script, lambda target: _make_mail_layer(target, base, script)), base]
 
     def close(self) -> None:
         for lock in self._locks.values():
@@ -96,45 +97,48 @@ class Images:
         self._locks.clear()
 
     def _ensured(self, name, recipe, make):
-        target = self.folder / name
-        if name not in self._locks:
+        target = self.folder / f"{name}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"
+        if target not in self._locks:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = open(self.folder / f"{name}.lock", "w", encoding="utf-8")
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            if not _is_made(target, recipe):
-                # Not an upgrade of the shared lock in one step: two runs would wait for each other.
-                fcntl.flock(lock, fcntl.LOCK_UN)
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                if not _is_made(target, recipe):
-                    _made_from(target).unlink(missing_ok=True)
-                    shutil.rmtree(target, ignore_errors=True)
-                    make(target)
-                    _made_from(target).write_text(recipe, encoding="utf-8")
-                fcntl.flock(lock, fcntl.LOCK_SH)
-            self._locks[name] = lock
+            self._locks[target] = self._lock(target, fcntl.LOCK_SH)
+            if not target.exists():
+                with self._lock(target.with_name(f"{target.name}.making"), fcntl.LOCK_EX):
+                    if not target.exists():
+                        self._make(target, make)
+                        self._remove_others(name, target)
         return target
 
+    def _make(self, target, make):
+        unfinished = target.with_name(f"{target.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        try:
+            make(unfinished)
+            unfinished.rename(target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
-def _made_from(target) -> pathlib.Path:
-    return target.with_name(target.name + ".made-from")
+    def _remove_others(self, name, target):
+        for other in self.folder.iterdir():
+            if other != target and re.fullmatch(re.escape(name) + "-[0-9a-f]{8}", other.name):
+                with contextlib.suppress(BlockingIOError, FileNotFoundError), self._lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    removed = other.rename(f"{other}.removed")
+                    shutil.rmtree(removed)
+
+    @staticmethod
+    def _lock(path, how):
+        lock = open(f"{path}.lock", "w", encoding="utf-8")
+        try:
+            fcntl.flock(lock, how)
+        except BlockingIOError:
+            lock.close()
+            raise
+        return lock
 
 
-def _is_made(target, recipe):
-    try:
-        return _made_from(target).read_text(encoding="utf-8") == recipe and target.is_dir()
-    except FileNotFoundError:
-        return False
-
-
-def _base_recipe(suite):
-    return "\n".join([suite, *PACKAGES, ANSWERS, NO_STARTING, FINISH, *NOT_NEEDED])
-
-
-def _make_base(target):
-    suite = target.name
+def _make_base(target, suite):
     answers = f"chroot \"$1\" debconf-set-selections <<'END'\n{ANSWERS}END"
     _run([
-        "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}",
+        "mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}",
         # The lists of an old suite, or of one that changes daily, may be past their date.
         '--aptopt=Acquire::Check-Valid-Until "false"', '--aptopt=Apt::Install-Recommends "false"', "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in NOT_NEEDED),
@@ -143,7 +147,7 @@ def _make_base(target):
     ], f"the image of {suite}")
 
 
-def _make_mail_layer(target, base):
+def _make_mail_layer(target, base, script):
     """What mail_host.sh changes in a copy-on-write view of the base."""
     work, root = target.with_name(target.name + ".work"), target.with_name(target.name + ".root")
     for folder in (target, work, root):
@@ -157,7 +161,6 @@ def _make_mail_layer(target, base):
             ip link set lo up
             exec chroot "$4" sh -euc "$5"
         """
-        script = (HERE / "mail_host.sh").read_text(encoding="utf-8")
         _run([
             *("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-euc", inner, "sh"),
             str(base), str(target), str(work), str(root), script,
@@ -178,4 +181,4 @@ def _run(command, what):
 if __name__ == "__main__":
     with contextlib.closing(Images(sys.argv[1])) as images:
         for wanted in sys.argv[2:]:
-            images.layers(wanted)
+            print(*images.layers(wanted, mail=True))

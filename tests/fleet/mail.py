@@ -26,6 +26,8 @@ def mail_host(network, name, authority, suite="bookworm", addresses=(), ldap_tls
     host.facts["fingerprint"] = put_certificate(host, authority)
     main = host.read("/etc/postfix/main.cf")
     host.write("/etc/postfix/main.cf", re.sub("(?m)^myhostname = .*", f"myhostname = {host.fqdn}", main))
+    # Postfix waits for files that were changed in the last second or two to cool down; this one's owner would have been gone for long.
+    host.run(["touch", "--reference=/etc/postfix/master.cf", "/etc/postfix/main.cf"])
     host.up()
     if host.init == "systemd":
         host.wait_for_ports(*PORTS)

@@ -14,7 +14,7 @@ done
 # --- the certificate: a placeholder, so that all of the files below mean something ------------
 
 mkdir -p /etc/ssl/mail
-adduser --quiet openldap ssl-cert
+usermod --append --groups ssl-cert openldap
 cp /etc/ssl/certs/ssl-cert-snakeoil.pem /etc/ssl/mail/fullchain.pem
 install -o root -g ssl-cert -m 640 /etc/ssl/private/ssl-cert-snakeoil.key /etc/ssl/mail/key.pem
 
