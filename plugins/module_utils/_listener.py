@@ -182,6 +182,7 @@ class Visits:
         connection = socket.socket(socket.AF_INET6 if ":" in listener.address else socket.AF_INET, socket.SOCK_STREAM)
         try:
             connection.settimeout(seconds)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what follows a TLS handshake would wait 40 ms for its ACK
             connection.connect((LOOPBACK.get(listener.address, listener.address), listener.port))
             return connection, True
         except ConnectionRefusedError:

@@ -70,7 +70,7 @@ class _Module(AnsibleModule):
                 self.no_log_values.add(secret)
                 secret = repr(secret)[1:-1]
         self._as_given = dict(self.params)
-        for option in ("ports", "ip_addresses"):
+        for option in ("ports", "ip_addresses", "listeners"):
             entries = self.params.get(option)
             if entries is not None and self.argument_spec.get(option, {}).get("elements") == "dict":
                 # null means left out. What is no entry ansible-core would print, whatever is in it, and stop there

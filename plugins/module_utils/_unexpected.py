@@ -91,7 +91,7 @@ def _identified(suspects: list, visits: Visits) -> list:
             break
         for index, seen in visits.paid(jobs).items():
             found[index] = None, seen
-            if seen.status in ("ok", "no_auth"):
+            if seen.status in ("ok", "no_auth") or (seen.status == "refused" and seen.tongue):  # turned away in its words
                 found[index] = _as_it_is(jobs[index], seen), seen
             elif seen.tongue:  # it has said what it speaks, if not where it was expected
                 guesses[index].insert(0, (seen.tongue, "ssl" if seen.encryption == "ssl" else "none"))
@@ -108,7 +108,7 @@ def _as_it_is(listener: Listener, seen: Seen) -> Listener:
     if protocol in ("smtp", "submission"):
         # mail servers talk to each other on 25, also where people log in there
         protocol = "submission" if listener.port == 587 or (listener.port != 25 and "AUTH" in seen.offered) else "smtp"
-    return listener._replace(protocol=protocol, encryption=seen.encryption)
+    return listener._replace(protocol=protocol, encryption=seen.encryption or listener.encryption)
 
 
 def _whose(socket: Socket) -> str:

@@ -40,3 +40,15 @@ def test_the_kernel_s_answer_is_read():
     with open("/proc/sys/net/ipv4/ip_nonlocal_bind", encoding="ascii") as file:
         assert _host._may_bind_nonlocal("ipv4") == (file.read() == "1\n")
     assert _host._may_bind_nonlocal("ipx") is False
+
+
+@pytest.mark.parametrize("address, here", [
+    ("127.0.0.1", True), ("127.3.2.1", True), ("::1", True), ("203.0.113.77", False), ("2001:db8::77", False), ("fe80::77", False)])
+def test_an_address_is_here_or_away(address, here):
+    assert _host.is_here(address) is here
+
+
+def test_an_address_is_away_also_where_servers_may_bind_to_it(monkeypatch):
+    """As with net.ipv4.ip_nonlocal_bind, which floating addresses need: that one can bind to it says nothing then."""
+    monkeypatch.setattr(_host, "cannot_listen", lambda address, floating: "")
+    assert not _host.is_here("203.0.113.77") and not _host.is_here("2001:db8::77")
