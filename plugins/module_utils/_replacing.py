@@ -117,7 +117,7 @@ class ReplacedFile:
             return
         self._made_folder = True
         os.chmod(self.folder, NEW_FOLDER_MODE)  # whatever the umask is
-        _sync_folder(os.path.dirname(self.folder))
+        sync_folder(os.path.dirname(self.folder))
 
     def replace(self, content: bytes, attributes: tuple, keep: t.Optional[tuple] = None) -> str:
         """Make the file have this content and C(attributes). Call it under the lock.
@@ -136,6 +136,11 @@ class ReplacedFile:
                     os.unlink(backup)
             raise
         return backup
+
+    def discard(self) -> None:
+        """Remove what a run that was killed while it wrote has left."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._temporary)
 
     def _replace(self, path: str, content: bytes, attributes: tuple) -> None:
         """Put a whole new file in place of C(path): at any moment the old one is there or the new one, on disk too."""
@@ -158,7 +163,7 @@ class ReplacedFile:
             with contextlib.suppress(OSError):
                 os.unlink(self._temporary)
             raise
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
 
 def _same_file(handle: int, path: str) -> bool:
@@ -180,7 +185,7 @@ def holder_of(handle: int) -> str:
         return "a process that lslocks(8) names"
 
 
-def _sync_folder(folder: str) -> None:
+def sync_folder(folder: str) -> None:
     """Have a rename on disk. What has happened by now has happened: where a folder can't be synced, that is left to the system."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

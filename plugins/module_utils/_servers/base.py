@@ -150,6 +150,10 @@ class Server:
         """
         raise NotImplementedError
 
+    def stop(self) -> None:
+        """Stop it again, after it was started for nothing. Raises Failed."""
+        raise NotImplementedError
+
 
 # -- what servers use
 
@@ -164,10 +168,11 @@ def run(argv: t.Sequence[str], input: t.Optional[bytes] = None, timeout: float =
     """(exit status, standard output, standard error) of a program, in the C locale. Raises Refused where it can't be run."""
     environment = {**os.environ, "LC_ALL": "C", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
     try:
-        # not AnsibleModule.run_command: it knows no time limit, and a rollback must come to an end
+        # not AnsibleModule.run_command: it knows no time limit, and a rollback must come to an end. In a session of its own,
+        # since what a terminal sends when it goes is for us: whoever puts things back needs programs that live
         done = subprocess.run(  # pylint: disable=ansible-bad-function
             argv, input=input, stdin=subprocess.DEVNULL if input is None else None,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, timeout=timeout, check=False, cwd="/")
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, timeout=timeout, check=False, cwd="/", start_new_session=True)
     except OSError as error:
         raise Refused("%s can't be run: %s" % (argv[0], error.strerror)) from None
     except subprocess.TimeoutExpired:

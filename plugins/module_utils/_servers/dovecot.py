@@ -80,6 +80,12 @@ class Dovecot(Server):
             self._start(how)
         self._settle(sockets)
 
+    def stop(self) -> None:
+        argv = ["systemctl", "stop", UNIT] if has_systemd() else ["doveadm", "stop"]
+        status, dummy, said = run(argv)
+        if status:
+            raise Failed("%s failed: %s" % (" ".join(argv), _brief(said)))
+
     def _start(self, how: str) -> None:
         if has_systemd():
             # a unit that failed a few times in a row is not started again until its count is forgotten

@@ -18,7 +18,7 @@ import shutil
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._replacing import ReplacedFile
+from ansible_collections.mailops.bindings.plugins.module_utils._replacing import ReplacedFile, sync_folder
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK, UNITS, Server, read_file
 
 FOLDER = "/var/lib/mail-bindings"
@@ -29,11 +29,14 @@ VERSION = 1
 class Entry(t.NamedTuple):
     """What one server is taken through. States map resources to bytes, None for not there, as in C(base.Plan)."""
 
-    server: str
+    server: str  # '' for the bindings config
     steps: tuple
     back: tuple
-    sockets: frozenset = frozenset()  # what it listened on before
+    running: bool = False  # was it, and is it to follow its files?
+    sockets: frozenset = frozenset()  # what it listened on before, by its files
+    added: frozenset = frozenset()  # what it was not to listen on before
     activation: str = "none"
+    folder: str = ""  # that was made for the file
 
     def before(self, resource: str) -> t.Optional[bytes]:
         """What the resource was."""
@@ -47,33 +50,61 @@ class Entry(t.NamedTuple):
         """All that the resource may be without anybody else's doing."""
         return [state[resource] for state in (*self.steps, *self.back) if resource in state]
 
+    def only(self, resources: t.Container[str]) -> Entry:
+        """The part of it that is about these resources."""
+        def part(states):
+            parts = [{resource: content for resource, content in state.items() if resource in resources} for state in states]
+            return tuple(filter(None, parts))
+
+        return self._replace(steps=part(self.steps), back=part(self.back))
+
 
 def begin(entries: t.Sequence[Entry], started: str) -> None:
-    """Write down what is about to be done, and give every original its second name. Raises OSError with nothing changed."""
-    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+    """Write down what is about to be done, and give every original its second name. Raises Refused; C(end) then takes away what there is."""
     document = {"version": VERSION, "started": started, "entries": [_as_json(entry) for entry in entries]}
-    ReplacedFile(PATH).replace(json.dumps(document).encode(), (0, 0, 0o600))
+    writing = PATH
     try:
+        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+        ReplacedFile(PATH).replace(json.dumps(document).encode(), (0, 0, 0o600))
         for entry in entries:
             for resource in filter(_is_file, entry.resources()):
-                _keep(resource)
-    except OSError:
-        end(entries)
-        raise
+                writing = _second_name(resource)
+                _keep(resource, writing)
+    except OSError as error:
+        raise Refused("%s, where the original is kept until all is done, can't be written: %s" % (writing, error.strerror)
+                      if writing != PATH else "the journal %s can't be written: %s" % (PATH, error.strerror)) from None
 
 
 def end(entries: t.Sequence[Entry]) -> None:
-    """All is done or undone: forget it. First the journal, so that originals without one are only litter."""
+    """All is done or undone: forget it. Raises OSError where that can't be; once the journal is gone, originals are only litter."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(PATH)
+        sync_folder(FOLDER)
+    ReplacedFile(PATH).discard()
     for entry in entries:
         for resource in filter(_is_file, entry.resources()):
-            second = _second_name(resource)
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(second)
+            target = os.path.realpath(resource)
+            with contextlib.suppress(OSError):
+                os.unlink(_second_name(resource))
+            ReplacedFile(target).discard()
             if resource.startswith(UNITS):
                 with contextlib.suppress(OSError):  # there may be files of others
-                    os.rmdir(os.path.dirname(second))
+                    os.rmdir(os.path.dirname(target))
+
+
+def lock(resource: str):
+    """Hold the lock of the bindings config, as a context: not only transactions write it."""
+    if not os.path.isdir(os.path.dirname(os.path.realpath(resource))):
+        return contextlib.nullcontext()  # it never came to be
+    return ReplacedFile(os.path.realpath(resource)).lock()
+
+
+def remove_folders(entries: t.Sequence[Entry]) -> None:
+    """Remove the folders that were made, unless there is something in them."""
+    for entry in entries:
+        if entry.folder:
+            with contextlib.suppress(OSError):
+                os.rmdir(entry.folder)
 
 
 def pending() -> t.Optional[dict]:
@@ -91,7 +122,7 @@ def pending() -> t.Optional[dict]:
 
 
 def put_back(server: Server, resource: str, content: t.Optional[bytes], last: bool) -> None:
-    """Make the resource be this again; C(last): for good, by the original itself where it has its second name. Raises OSError, Failed."""
+    """Make the resource be this again; C(last): for good, by the original itself where it has its second name. Raises OSError, Failed, Refused."""
     second = _second_name(resource)
     if last and _is_file(resource) and content is not None and read_file(second) == content:
         os.rename(second, os.path.realpath(resource))  # one file of two names: nothing happens, and that is right
@@ -100,8 +131,8 @@ def put_back(server: Server, resource: str, content: t.Optional[bytes], last: bo
         server.put(resource, content)
 
 
-def _keep(resource: str) -> None:
-    target, second = os.path.realpath(resource), _second_name(resource)
+def _keep(resource: str, second: str) -> None:
+    target = os.path.realpath(resource)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(second)  # litter
     try:
@@ -110,6 +141,8 @@ def _keep(resource: str) -> None:
         pass
     except OSError:  # a file system without hard links
         shutil.copy2(target, second)
+        status = os.stat(target)
+        os.chown(second, status.st_uid, status.st_gid)
 
 
 def _second_name(resource: str) -> str:
@@ -125,13 +158,18 @@ def _as_json(entry: Entry) -> dict:
     def encoded(state):
         return {resource: None if content is None else base64.b64encode(content).decode() for resource, content in state.items()}
 
-    return {**entry._asdict(), "steps": list(map(encoded, entry.steps)), "back": list(map(encoded, entry.back)), "sockets": sorted(entry.sockets)}
+    return {
+        **entry._asdict(), "steps": list(map(encoded, entry.steps)), "back": list(map(encoded, entry.back)),
+        "sockets": sorted(entry.sockets), "added": sorted(entry.added)}
 
 
 def _from_json(document: dict) -> Entry:
     def decoded(state):
         return {resource: None if text is None else base64.b64decode(text) for resource, text in state.items()}
 
-    return Entry(
-        document["server"], tuple(map(decoded, document["steps"])), tuple(map(decoded, document["back"])),
-        frozenset((address, port) for address, port in document["sockets"]), document["activation"])
+    def sockets(pairs):
+        return frozenset((address, port) for address, port in pairs)
+
+    return Entry(**{
+        **document, "steps": tuple(map(decoded, document["steps"])), "back": tuple(map(decoded, document["back"])),
+        "sockets": sockets(document["sockets"]), "added": sockets(document["added"])})

@@ -93,9 +93,7 @@ def numbers_are_free(asked: Asked) -> t.Iterator[str]:
     """Postfix itself may have something else there, which no look at other programs' sockets shows."""
     for service in asked.wished.kept:
         for listener in asked.wanted:
-            if service.protocol or not any(
-                    port == listener.port and (address == listener.address or (address in master_cf.LOOPBACK and ":" in address == ":" in listener.address))
-                    for address, port in service.sockets):
+            if service.protocol or not any(port == listener.port and master_cf.meet(address, listener.address) for address, port in service.sockets):
                 continue
             yield "%s: %s has Postfix's %s there, which speaks neither smtp nor submission: declare another port, or move that service" % (
                 listener.name, service.entry.where, service.entry.fields[7])
@@ -307,6 +305,13 @@ class Postfix(Server):
             self._await(sockets, _START_SECONDS)
         if not self.running():
             raise Failed("Postfix's master is dead after %s" % how)
+
+    def stop(self) -> None:
+        unit = _unit() if has_systemd() else ""
+        command = ["systemctl", "stop", unit] if unit else ["postfix", "stop"]
+        status, ignored, said = run(command, timeout=120)
+        if status:
+            raise Failed("%s failed: %s" % (" ".join(command), said.strip()))
 
     def _restart(self) -> None:
         """Through what started it: systemd may believe it to be active with no master there, so that "start" would do nothing."""

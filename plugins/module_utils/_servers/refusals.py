@@ -15,14 +15,15 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge, read_regular_file
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MAX_FILE_BYTES
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.watch import shown
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import Socket
 
 _WILDCARDS = {"0.0.0.0": 4, "::": 6}
 
 
-def not_root(sides) -> t.Iterator[str]:
-    """Servers' files, their sockets below 1024 and private keys are root's."""
-    if sides and os.geteuid() != 0:
+def not_root() -> t.Iterator[str]:
+    """Servers' files, their sockets below 1024 and private keys are root's, also to look at."""
+    if os.geteuid() != 0:
         yield "mail_listeners changes servers, and needs root for that: use become"
 
 
@@ -37,7 +38,7 @@ def other_config(sides, config_path: str) -> t.Iterator[str]:
 def not_running(sides, start: bool) -> t.Iterator[str]:
     """A server may be stopped for a reason."""
     for side in sides:
-        if not side.running and not start and side.wanted:
+        if side.follows and not side.running and not start:
             yield "%s is not running: start it first, or set start to true, or take %s off servers" % (side.server.title, side.server.name)
 
 
@@ -45,21 +46,38 @@ def addresses_away(sides) -> t.Iterator[str]:
     """The server would die of it on reload."""
     from ansible_collections.mailops.bindings.plugins.module_utils._host import cannot_listen
 
-    floating = {listener.address: listener.floating for side in sides for listener in side.wanted or ()}
+    floating = {listener.address: listener.floating for side in sides if side.follows for listener in side.wanted or ()}
     for address in sorted(floating):
         reason = cannot_listen(address, floating[address])
         if reason:
             yield reason
 
 
+def others_addresses_away(sides) -> t.Iterator[str]:
+    """What somebody else wrote in a server's files and has not tried yet: the server would die of it, and with the old files again."""
+    from ansible_collections.mailops.bindings.plugins.module_utils._host import cannot_listen
+
+    for side in sides:
+        declared = {(listener.address, listener.port) for listener in side.wanted or ()}
+        for address, port in sorted(_to_bind(side) - declared):
+            if cannot_listen(address, floating=False):
+                yield "%s does not listen on %s yet, though its files say so, and would die of it: %s is not an address of this host. Take it out of them, or add the address" % (
+                    side.server.title, shown((address, port)), address)
+
+
+def _to_bind(side) -> frozenset:
+    """The sockets that the server does not have and is going to bind."""
+    return side.goal - side.live if side.activation != "none" else frozenset()
+
+
 def ports_of_others(sides, sockets: t.Sequence[Socket]) -> t.Iterator[str]:
     """The server would die of it on reload, or at its next start."""
     for side in sides:
-        for address, port in sorted(side.plan.sockets - side.live):
+        for address, port in sorted(_to_bind(side)):
             for other in sockets:
                 if other.port == port and not side.server.holds(other) and _meet(address, other.address):
-                    yield "%s can't listen on %s:%d: %s holds %s:%d. Stop that, or declare another port" % (
-                        side.server.title, address, port, _holder(other), other.address, other.port)
+                    yield "%s can't listen on %s: %s holds %s. Stop that, or declare another port" % (
+                        side.server.title, shown((address, port)), _holder(other), shown((other.address, other.port)))
 
 
 def _meet(one: str, other: str) -> bool:
@@ -96,7 +114,8 @@ def unservable(listener: Listener, user: str, title: str, now) -> str:
         except (OSError, NotAFile, TooLarge) as error:
             return "%s can't be read: %s" % (path, getattr(error, "strerror", None) or "it is " + str(error))
         if b"-----BEGIN " not in content:
-            return "%s is not PEM, which is all that %s reads. Convert it: %s" % (path, title, _conversion(path, content))
+            return "%s is not PEM, which is all that %s reads. Convert it: %s" % (
+                path, title, _conversion(path, is_key=path != listener.certificate_path))
         if b"-----BEGIN ENCRYPTED PRIVATE KEY-----" in content or b"\nProc-Type: 4,ENCRYPTED" in content:
             return "the private key in %s is encrypted, and nobody is there to type its password when %s starts: openssl pkey -in %s -out %s.plain" % (
                 path, title, path, path)
@@ -110,13 +129,12 @@ def unservable(listener: Listener, user: str, title: str, now) -> str:
     return next((finding.message for finding in certificate.findings()), "its private key can't be used")
 
 
-def _conversion(path: str, content: bytes) -> str:
-    stem = os.path.splitext(path)[0]
-    if content[:1] == b"0" and path.lower().endswith((".p12", ".pfx")):
-        return "openssl pkcs12 -in %s -nodes -out %s.pem" % (path, stem)
-    if path.lower().endswith((".key", ".der")) and b"PRIVATE" in content:
-        return "openssl pkey -inform DER -in %s -out %s.pem" % (path, stem)
-    return "openssl x509 -inform DER -in %s -out %s.pem (a key: openssl pkey -inform DER; PKCS#12: openssl pkcs12 -nodes -in %s -out %s.pem)" % (path, stem, path, stem)
+def _conversion(path: str, is_key: bool) -> str:
+    stem, extension = os.path.splitext(path)
+    pkcs12 = "openssl pkcs12 -in %s -nodes -out %s.pem" % (path, stem)
+    if extension.lower() in (".p12", ".pfx"):
+        return pkcs12
+    return "openssl %s -inform DER -in %s -out %s.pem (if it is PKCS#12: %s)" % ("pkey" if is_key else "x509", path, stem, pkcs12)
 
 
 def _may_read(path: str, user: str) -> bool:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import listeners
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, load, prepare, report, store_of
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import transaction
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.transaction import ConfigFile, How, Transaction
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import refusals, signals, transaction
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.side import How
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.transaction import ConfigFile, Transaction
 
 #: The options of mail_listeners beside those of mail_bindings.
 LISTENERS_OPTIONS = {
@@ -32,10 +34,27 @@ NOT_WELL = ("expired", "wrong_certificate", "no_starttls", "tls_failed", "wrong_
 
 def apply(module, task: Task) -> dict:
     """Take the host there, and say how it now is; in check mode, how it would be."""
+    problems = [*refusals.not_root(), *_wrong_options(module.params)]
+    if problems:
+        raise Refused("\n".join(problems))
+    try:
+        with signals.raised():
+            return _apply(module, task)
+    except signals.Interrupted as ended:
+        raise Refused("%s. Nothing was changed" % ended) from None
+
+
+def _wrong_options(params: dict) -> t.Iterator[str]:
+    if params["state"] == "absent" and (params["ports"] is not None or params["ip_addresses"] is not None):
+        yield "state absent gives the servers back and leaves the config as it is: leave ports and ip_addresses out"
+    if not 0 < params["timeout"] <= 3600:
+        yield "timeout: give seconds, more than 0 and 3600 at the most"
+    if not 0 <= params["drain"] <= 86400:
+        yield "drain: give seconds, 0 to 86400 (a day)"
+
+
+def _apply(module, task: Task) -> dict:
     params = module.params
-    declares = params["ports"] is not None or params["ip_addresses"] is not None
-    if params["state"] == "absent" and declares:
-        raise Refused("state absent gives the servers back and leaves the config as it is: leave ports and ip_addresses out")
     how = How(
         config_path=params["config_path"], now=datetime.datetime.now(datetime.timezone.utc), check_mode=module.check_mode,
         present=params["state"] == "present", min_days=params["certificate_min_days"],
@@ -66,13 +85,15 @@ def apply(module, task: Task) -> dict:
 def _carry_out(store, prepared, changing: Transaction) -> dict:
     if not prepared.changes:
         return changing.carry_out(None)
+    folder = os.path.dirname(store.target)
+    made = "" if os.path.isdir(folder) else folder
     with store.lock():
         if store.changed_since(prepared.stored):
             raise Refused("%s was changed by another run just now: run again. Nothing was changed" % store.path)
-        return changing.carry_out(_config_file(store, prepared))
+        return changing.carry_out(_config_file(store, prepared, made))
 
 
-def _config_file(store, prepared) -> ConfigFile:
+def _config_file(store, prepared, made: str) -> ConfigFile:
     revision: t.Any = prepared.stored.revision
     same = revision and prepared.desired == prepared.stored.bindings and not prepared.stored.broken
     return ConfigFile(
@@ -80,4 +101,5 @@ def _config_file(store, prepared) -> ConfigFile:
         revision.content if revision else None,
         revision.content if same else _model.canonical_text(prepared.desired).encode(),
         lambda: store.save(prepared.stored, prepared.desired),
+        made,
     )
