@@ -370,6 +370,11 @@ def _family(address: str) -> str:
     return "ipv6" if ":" in address else "ipv4"
 
 
+def meet(one: str, other: str) -> bool:
+    """Are they one address, or is one of them the wildcard of the other's family?"""
+    return one == other or (_family(one) == _family(other) and (one in LOOPBACK or other in LOOPBACK))
+
+
 def is_loopback(address: str) -> bool:
     return address == "::1" or address.startswith("127.")
 
@@ -418,26 +423,36 @@ def expanded(parameter: str, main: t.Mapping, overrides: t.Optional[t.Mapping] =
 
 def without_ours(text: str) -> str:
     """The text as it was before we wrote in it, with what others changed meanwhile. Raises Refused."""
-    kept: list = []
+    return "".join(line for line, kind in _kinds(text) if kind != "block")
+
+
+def _kinds(text: str) -> list:
+    """[line, kind] of each line: C(block) of ours, C(displaced) and as it was before that, or C(foreign). Raises Refused."""
+    found: list = []
     begun = 0
-    lines = physical_lines(text)
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(physical_lines(text), 1):
         bare = line.rstrip("\r\n")
         if bare.startswith(_BEGIN):
             if begun:
                 raise Refused(_BROKEN % (number, "begins within another block of ours", begun))
             begun = number
-        elif bare == _END:
+        if bare == _END:
             if not begun:
                 raise Refused(_BROKEN % (number, "ends no block of ours: its first line is missing", number))
             begun = 0
-            if line == bare and kept:  # the last line of all: the one before had no end of its own
-                kept[-1] = re.sub(r"\r?\n\Z", "", kept[-1])
-        elif not begun:
-            kept.append(line[len(DISPLACED):] if line.startswith(DISPLACED) else line)
+            before = next((each for each in reversed(found) if each[1] != "block"), None)
+            if line == bare and before:  # the last line of all: what was the last one had no end of its own
+                before[0] = re.sub(r"\r?\n\Z", "", before[0])
+            found.append([line, "block"])
+        elif begun:
+            found.append([line, "block"])
+        elif line.startswith(DISPLACED):
+            found.append([line[len(DISPLACED):], "displaced"])
+        else:
+            found.append([line, "foreign"])
     if begun:
         raise Refused(_BROKEN % (begun, "begins a block of ours that has no end", begun))
-    return "".join(kept)
+    return found
 
 
 _BROKEN = 'master.cf, line %d: %s. Put back the missing mark, "' + _END + '" or "' + _BEGIN + '…", at line %d or where its block was'
@@ -626,16 +641,18 @@ def way(before: str, after: str, host: Host, live: t.AbstractSet, config_path: s
 
 
 def difference(before: str, after: str) -> tuple:
-    """(lines that go, lines that come), as they may be shown."""
-    import difflib
-
-    old, new = physical_lines(before), physical_lines(after)
-    gone, came = [], []
-    for tag, first, last, new_first, new_last in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag != "equal":
-            gone += old[first:last]
-            came += new[new_first:new_last]
-    return masked("".join(gone)), masked("".join(came))
+    """(our lines and those that they are about to displace, our lines and those that are given back), as they may be shown."""
+    old, new = _kinds(before), _kinds(after)
+    displaced = [{number for number, (line, kind) in enumerate(each for each in kinds if each[1] != "block") if kind == "displaced"} for kinds in (old, new)]
+    shown = []
+    for kinds in (old, new):
+        number, lines = 0, []
+        for line, kind in kinds:
+            if kind == "block" or number in displaced[0] | displaced[1]:
+                lines.append((DISPLACED if kind == "displaced" else "") + line)
+            number += kind != "block"
+        shown.append(masked("".join(lines)))
+    return tuple(shown)
 
 
 # -- telling
@@ -670,5 +687,6 @@ def unmapped(server: str, found: t.Sequence[Service]) -> tuple:
 
 def masked(text: str) -> str:
     """Text of master.cf as it may be shown."""
-    text = re.sub(r"(?i)((?:passw|secret|credential|token)\w*\s*=\s*)(\{[^}]*\}|\S+)", r"\1********", text)
+    text = re.sub(r"(?i)(\{\s*\w*(?:%(words)s)\w*\s*=\s*)[^}]*|(\w*(?:%(words)s)\w*\s*=\s*)[^\s{]\S*" % {"words": "passw|secret|credential|token"},
+                  lambda match: (match.group(1) or match.group(2)) + "********", text)
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
