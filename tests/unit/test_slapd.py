@@ -376,11 +376,11 @@ def test_all_that_has_no_place_in_the_model_is_shown():
 
 
 def test_cn_config():
-    settings = slapd_files.ldif_settings("# CRC32 1\ndn: cn=config\nolcTLSCertificateFile: /etc/ss\n l/a b.pem\nolcTLSCertificateKeyFile:: L2V0Yy/DpC5wZW0=\nolcServerID: 1\nolcServerID: 2 ldap://x\n")
+    settings = slapd_files.ldif_settings("# CRC32 1\ndn: cn=config\nolcTLSCertificateFile: \"/etc/ss\n l/a b.pem\"\nolcTLSCertificateKeyFile:: L2V0Yy/DpC5wZW0=\nolcServerID: 1\nolcServerID: 2 ldap://x\n")
     assert slapd_files.tls_settings(settings) == Tls("/etc/ssl/a b.pem", "/etc/ä.pem")
     assert settings["serverid"] == ["1", "2 ldap://x"]
     lines = slapd_files.tls_lines(Tls("/etc/ssl/a b.pem", "/etc/ä.pem"))
-    assert lines == b"olcTLSCertificateFile: /etc/ssl/a b.pem\nolcTLSCertificateKeyFile:: L2V0Yy/DpC5wZW0=\n"
+    assert lines == b'olcTLSCertificateFile: "/etc/ssl/a b.pem"\nolcTLSCertificateKeyFile:: L2V0Yy/DpC5wZW0=\n'
     assert slapd_files.tls_settings(slapd_files.ldif_settings(lines.decode())) == Tls("/etc/ssl/a b.pem", "/etc/ä.pem")
     assert slapd_files.tls_change(Tls("/a")) == (
         b"dn: cn=config\nchangetype: modify\nreplace: olcTLSCertificateFile\nolcTLSCertificateFile: /a\n-\nreplace: olcTLSCertificateKeyFile\n-\n")
@@ -400,7 +400,7 @@ def test_slapd_conf():
 def test_the_slapd_that_tries_a_certificate_has_the_other_tls_settings():
     settings = {"tlsciphersuite": ["NORMAL"], "tlscertificatefile": ["/old"], "suffix": ["dc=x"], "tlscertificate;binary": ["x"]}
     assert slapd_files.rehearsal_conf(settings, Tls('/a "b"', "/k\\"), "/p") == (
-        b'pidfile "/p"\ntlscertificatefile "/a \\"b\\""\ntlscertificatekeyfile "/k\\\\"\ntlsciphersuite "NORMAL"\n')
+        b'pidfile /p\ntlscertificatefile "/a \\"b\\""\ntlscertificatekeyfile "/k\\\\"\ntlsciphersuite NORMAL\n')
 
 
 DEBIAN_13 = """\

@@ -173,9 +173,7 @@ class Slapd(Server):
         # slapd does not give its certificate up while it runs (result 53)
         try:
             if processes:
-                status, said = self._service("stop")
-                if self.running():
-                    raise Failed("OpenLDAP does not stop, and keeps its certificate until it does: %s" % said)
+                self.stop()
             self._change_files(tls)
         finally:
             if processes:
@@ -191,6 +189,11 @@ class Slapd(Server):
                 self._change(processes[0], tls)
         else:
             self._restart()
+
+    def stop(self) -> None:
+        status, said = self._service("stop")
+        if status or self.running():
+            raise Failed("OpenLDAP does not stop: %s" % said)
 
     # -- cn=config
 
@@ -404,8 +407,11 @@ def _processes() -> list:
     for folder in glob.glob("/proc/[0-9]*"):
         try:
             with open(folder + "/comm", encoding="utf-8", errors="replace") as file:
-                if file.read().strip() != "slapd" or os.readlink(folder + "/ns/net") != os.readlink("/proc/self/ns/net"):
+                # by both: the init script is called slapd too, and slapcat, slaptest, … are the same program
+                if file.read().strip() != "slapd" or not os.path.basename(os.readlink(folder + "/exe")).startswith("slapd"):
                     continue
+            if os.readlink(folder + "/ns/net") != os.readlink("/proc/self/ns/net"):
+                continue
             with open(folder + "/cmdline", "rb") as file:
                 argv = file.read().decode(errors="replace").split("\0")[:-1]
             with open(folder + "/cgroup", encoding="utf-8", errors="replace") as file:

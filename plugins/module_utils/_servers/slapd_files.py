@@ -343,13 +343,13 @@ def conf_settings(text: str) -> dict:
     for line in re.sub(r"\n[ \t]+", " ", text).split("\n"):
         words = line.split(None, 1)
         if len(words) == 2 and not line.startswith("#"):
-            found.setdefault(words[0].lower(), []).append(words[1].strip().strip('"'))
+            found.setdefault(words[0].lower(), []).append(words[1].strip())
     return found
 
 
 def tls_settings(settings: t.Mapping) -> Tls:
-    """The two values that we manage."""
-    return Tls(*(settings.get(name, [""])[0] for name in ("tlscertificatefile", "tlscertificatekeyfile")))
+    """The two values that we manage, without the quotes and backslashes that stand for blanks in cn=config's values (slapd.conf(5))."""
+    return Tls(*(re.sub(r'\\(.)|"', r"\1", settings.get(name, [""])[0]) for name in ("tlscertificatefile", "tlscertificatekeyfile")))
 
 
 def tls_lines(tls: Tls) -> t.Optional[bytes]:
@@ -366,7 +366,12 @@ def tls_change(tls: Tls) -> bytes:
     return change.encode()
 
 
-def _ldif_line(name, value):
+def _config_word(path):
+    return '"%s"' % re.sub(r'(["\\])', r"\\\1", path) if re.search(r'[\s"\\#]', path) else path
+
+
+def _ldif_line(name, path):
+    value = _config_word(path)
     if re.match(r"[!-9;=-~][ -~]*$", value) and not value.endswith(" "):  # SAFE-STRING of RFC 2849
         return "%s: %s\n" % (name, value)
     return "%s:: %s\n" % (name, base64.b64encode(value.encode("utf-8", "surrogateescape")).decode())
@@ -375,8 +380,8 @@ def _ldif_line(name, value):
 def rehearsal_conf(settings: t.Mapping, tls: Tls, pid_file: str) -> bytes:
     """A slapd.conf for a slapd that has nothing but cn=config's TLS settings with this certificate: it ends at once if it can't use them."""
     values = {name: found[0] for name, found in settings.items() if name.startswith("tls") and ";" not in name}
-    values.update(tlscertificatefile=tls.certificate, tlscertificatekeyfile=tls.key, pidfile=pid_file)
-    return "".join('%s "%s"\n' % (name, re.sub(r'(["\\])', r"\\\1", value)) for name, value in sorted(values.items())).encode()
+    values.update(tlscertificatefile=_config_word(tls.certificate), tlscertificatekeyfile=_config_word(tls.key), pidfile=_config_word(pid_file))
+    return "".join("%s %s\n" % pair for pair in sorted(values.items())).encode()
 
 
 # -- slapd.service
