@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils._dialogue import Seen
 from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import LOOPBACK, Judge, Listener, Visits, listeners
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, address_order
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import Socket
 
 PATIENCE = 15.0  # seconds for a greeting, at the most: one that waits for DNS takes twelve
@@ -119,7 +119,7 @@ def _covers(socket: Socket, declared: t.AbstractSet[tuple]) -> str:
     """What is to be said of a wildcard that answers for declared listeners too."""
     if socket.address not in LOOPBACK:
         return ""
-    same_family = sorted(address for address, port in declared if port == socket.port and (":" in address) == (":" in socket.address))
-    if not same_family:
-        return ""
-    return "it is a wildcard, and answers on %s as declared, but also on every other address" % ", ".join(same_family)
+    covered = sorted(
+        (address for address, port in declared if port == socket.port and (":" in address) == (":" in socket.address) and is_here(address)),
+        key=address_order)
+    return "it is a wildcard, and answers on %s as declared, but also on every other address" % ", ".join(covered) if covered else ""

@@ -165,9 +165,12 @@ def test_an_address_that_is_away_is_not_asked_but_what_holds_it_is_known():
 
 # -- wildcards
 
-def test_a_wildcard_is_not_what_was_declared_even_if_it_answers_there():
+def test_a_wildcard_is_not_what_was_declared_even_if_it_answers_there(monkeypatch):
+    monkeypatch.setattr(_unexpected, "is_here", lambda address: address != AWAY)
     with scripted.Server(scripted.imap()) as server:
-        result, = unexpected(config("192.0.2.10", server.port), Socket("0.0.0.0", server.port, (7,), "dovecot"))
+        bindings = config("192.0.2.10", server.port)
+        bindings.ip_addresses[AWAY] = bindings.ip_addresses["192.0.2.10"]._replace(address=AWAY)
+        result, = unexpected(bindings, Socket("0.0.0.0", server.port, (7,), "dovecot"))
         assert "answers on 192.0.2.10 as declared, but also on every other address" in result["detail"]
         assert unexpected(config("0.0.0.0", server.port), Socket("0.0.0.0", server.port, (7,), "dovecot")) == []
     with scripted.Server(scripted.imap(), "::1") as server:
