@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -24,6 +25,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.base imp
 FOLDER = "/var/lib/mail-bindings"
 PATH = FOLDER + "/journal.json"
 VERSION = 1
+
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # a file system without hard links, or a file without more of them
 
 
 class Entry(t.NamedTuple):
@@ -139,7 +142,9 @@ def _keep(resource: str, second: str) -> None:
         os.link(target, second)
     except FileNotFoundError:
         pass
-    except OSError:  # a file system without hard links
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
         shutil.copy2(target, second)
         status = os.stat(target)
         os.chown(second, status.st_uid, status.st_gid)

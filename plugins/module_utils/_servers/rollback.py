@@ -50,16 +50,19 @@ def _files_back(entry: journal.Entry, server: Server, left: list) -> bool:
         if now not in entry.ours(resource):
             foreign[resource] = _foreign(entry, resource, now)
     left += foreign.values()
+    ours = [resource for resource in entry.resources() if resource not in foreign]
+    undone = [resource for resource in ours if server.get(resource) != entry.before(resource)]
     for state in entry.back:
         last = state is entry.back[-1]
-        for resource, content in state.items():
-            if resource in foreign:
-                continue
+        on_the_way = [resource for resource in state if resource in (ours if last else undone)]
+        for resource in on_the_way:
             try:
-                journal.put_back(server, resource, content, last)
+                journal.put_back(server, resource, state[resource], last)
             except Exception as error:  # pylint: disable=broad-except
                 if last:  # a step on the way that can't be taken is left out
                     left.append("%s: %s" % (resource, in_words(error)))
+        if not on_the_way:
+            continue
         if entry.running and not last:
             with contextlib.suppress(Exception):  # pylint: disable=broad-except
                 server.activate("reload", entry.sockets)

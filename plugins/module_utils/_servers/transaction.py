@@ -125,14 +125,13 @@ class Transaction:
         self.sockets = listening()
         for side in self.sides:
             side.looked_at(watch.live(side.server, self.sockets))
-        if not self.how.probe:
-            return
         asked = [(side, listener) for side in self.sides for listener in side.asked()]
+        if not self.how.probe or not asked:
+            return
         began = time.monotonic()
         for (side, ignored), seen in zip(asked, self._probe([listener for ignored, listener in asked])):
             side.answered(seen)
-        if asked:
-            self.patience = max(MIN_PATIENCE, 10 * (time.monotonic() - began))
+        self.patience = max(MIN_PATIENCE, 10 * (time.monotonic() - began))
 
     def _probe(self, listeners: list) -> list:
         timeout = min(self.how.timeout, self.patience)
