@@ -146,8 +146,9 @@ def seen(host, play):
     given = [
         {"address": host.address, "port": number, "protocol": protocol, "encryption": encryption, "hostname": host.fqdn}
         for number, (protocol, encryption, *ignored) in {**HEALTHY, **FAULTY}.items()]
-    given += [{"address": host.addresses[1], "port": number, "protocol": protocol, "encryption": encryption} for number, (protocol, encryption) in HEALTHY.items()]
-    given += [{"address": NOT_HERE, "port": number, "protocol": protocol, "encryption": encryption} for number, (protocol, encryption) in HEALTHY.items()]
+    given += [
+        {"address": address, "port": number, "protocol": protocol, "encryption": encryption}
+        for address in (host.addresses[1], NOT_HERE) for number, (protocol, encryption) in HEALTHY.items()]
     from_outside = {
         "name": "from outside", "mailops.bindings.mail_listeners_info": {"timeout": 8, "listeners": given}, "delegate_to": "localhost",
         "vars": {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}}
@@ -261,7 +262,8 @@ def test_a_renewed_file_is_a_wrong_certificate_until_the_servers_have_seen_it(ho
     put_certificate(host, authority)
     after = play([look], host)[0]
     assert {listener["status"] for listener in after["listeners"]} == {"wrong_certificate"}, after["listeners"]
-    assert [listener["certificate"] for listener in after["listeners"]] == [dict(listener["certificate"], matches_file=False) for listener in before["listeners"]]
+    served = [listener["certificate"] for listener in before["listeners"]]
+    assert [listener["certificate"] for listener in after["listeners"]] == [dict(certificate, matches_file=False) for certificate in served]
     host.run("doveadm reload")
     set_ldap_certificate(host)
     assert wait_until(lambda: {listener["status"] for listener in play([look], host)[0]["listeners"]} == {"ok"}, 10)

@@ -66,7 +66,8 @@ def test_the_key_is_in_the_certificate_s_file_unless_another_is_named():
 
 def test_listeners_of_a_config_are_in_address_order_and_then_by_number():
     ports = {
-        "A": Port("A", "imap", 993, "ssl", "/cert", "/key", "text"), "B": Port("B", "smtp", 25), "C": Port("C", "pop", 110), "unused": Port("unused", "ldap", 389)}
+        "A": Port("A", "imap", 993, "ssl", "/cert", "/key", "text"), "B": Port("B", "smtp", 25), "C": Port("C", "pop", 110),
+        "unused": Port("unused", "ldap", 389)}
     ip_addresses = {
         "2001:db8::1": IPBinding("2001:db8::1", ("B",)), "192.0.2.10": IPBinding("192.0.2.10", ("A", "B"), "mail.example.com", floating=True),
         "192.0.2.9": IPBinding("192.0.2.9", ("C",))}

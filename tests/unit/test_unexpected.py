@@ -125,7 +125,8 @@ def test_what_does_not_answer_is_unexpected_where_program_and_number_are_a_mail_
     assert "connection refused" in result["detail"]
 
 
-@pytest.mark.parametrize("port, offers, protocol", [(587, [], "submission"), (25, [b"AUTH PLAIN"], "smtp"), (465, [], "smtp"), (465, [b"AUTH PLAIN"], "submission")])
+@pytest.mark.parametrize("port, offers, protocol", [
+    (587, [], "submission"), (25, [b"AUTH PLAIN"], "smtp"), (465, [], "smtp"), (465, [b"AUTH PLAIN"], "submission")])
 def test_submission_is_told_from_smtp_by_its_number_and_by_auth(port, offers, protocol):
     seen = _dialogue.Seen()
     seen.offered, seen.encryption = {offer.split()[0].decode() for offer in offers}, "none"
