@@ -1,0 +1,59 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Batches of a rollout: every host once, in order, sizes kept, pairs apart."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.needs_ansible
+pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
+
+from ansible.errors import AnsibleFilterError  # noqa: E402
+from hypothesis import given  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+
+from ansible_collections.mailops.bindings.plugins.filter.rollout_batches import rollout_batches  # noqa: E402
+
+HOSTS = ["mx%d" % number for number in range(1, 21)]
+
+
+def test_one_then_a_tenth_then_the_rest():
+    assert list(map(len, rollout_batches(HOSTS, [1, "10%", "100%"]))) == [1, 2, 17]
+
+
+def test_the_last_size_counts_again_until_all_are_in():
+    assert list(map(len, rollout_batches(HOSTS, [1, 8]))) == [1, 8, 8, 3]
+
+
+def test_two_of_a_pair_are_in_different_batches():
+    batches = rollout_batches(["a1", "a2", "b1"], [1, "100%"], apart={"a1": "a", "a2": "a"})
+    assert batches == [["a1"], ["a2", "b1"]]
+    assert rollout_batches(["a1", "a2", "b1"], ["100%"], apart={"a1": "a", "a2": "a"}) == [["a1", "b1"], ["a2"]]
+
+
+@pytest.mark.parametrize("size", [0, "0%", -1, "many", "", "-5%"])
+def test_what_is_no_size_is_refused(size):
+    with pytest.raises(AnsibleFilterError, match="give a number of hosts"):
+        rollout_batches(HOSTS, [size])
+
+
+def test_no_sizes_are_refused():
+    with pytest.raises(AnsibleFilterError, match="no sizes"):
+        rollout_batches(HOSTS, [])
+
+
+@given(
+    st.lists(st.sampled_from(HOSTS), unique=True),
+    st.lists(st.one_of(st.integers(1, 9), st.integers(1, 100).map("{}%".format)), min_size=1),
+    st.dictionaries(st.sampled_from(HOSTS), st.sampled_from(["", "a", "b"])),
+)
+def test_every_host_is_in_one_batch_and_none_with_its_pair(hosts, sizes, apart):
+    batches = rollout_batches(hosts, sizes, apart)
+    assert sorted(host for batch in batches for host in batch) == sorted(hosts)
+    for batch in batches:
+        keys = [apart[host] for host in batch if apart.get(host)]
+        assert len(keys) == len(set(keys))
+        assert batch == sorted(batch, key=hosts.index)
+    assert all(batches)
