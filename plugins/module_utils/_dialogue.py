@@ -109,7 +109,7 @@ def _cut(conversation: _Conversation, protocol: str, seen: Seen) -> None:
             "it closed the connection right after the TLS handshake: it seems to demand a client certificate (olcTLSVerifyClient), which a probe has not")
         return
     handshake = conversation.awaited == _HANDSHAKE
-    why = "closed the connection instead of %s" % conversation.awaited
+    why = "closed the connection instead of giving its %s" % conversation.awaited
     if not (conversation.answered or conversation.secured):
         why = "closed the connection before it said anything: it may %s%s, or refuse this client" % ("not speak TLS here, " if handshake else "", _BEHIND_PROXY)
     seen.ended("tls_failed" if handshake else "wrong_protocol", why)

@@ -339,7 +339,7 @@ def answering(greeting, answer):
     ("smtp", answering(b"220 hi", []), "timeout", "no answer to EHLO within 0.3 seconds", 2),
     ("imap", closing, "wrong_protocol", "closed the connection before it said anything: it may expect the PROXY protocol", 2),
     ("ldap", closing, "wrong_protocol", "closed the connection before it said anything", 2),
-    ("smtp", lambda session: session.say(b"220 hi"), "wrong_protocol", "closed the connection instead of answer to EHLO", 2),
+    ("smtp", lambda session: session.say(b"220 hi"), "wrong_protocol", "closed the connection instead of giving its answer to EHLO", 2),
     ("smtp", endless_line, "wrong_protocol", "its greeting has no end: 2222", 2),
     ("smtp", endless_lines, "wrong_protocol", "its greeting has no end: 220-more", 2),
     ("smtp", saying(b"SSH-2.0-OpenSSH_9.2"), "wrong_protocol", "greets as none of the five protocols does: SSH-2.0-OpenSSH_9.2", 1),
@@ -420,7 +420,7 @@ class Nonsense:
 @pytest.mark.parametrize("data, detail", [
     (b"\x15\x03\x03\x00\x02\x02\x28", "answer to the TLS handshake: sslv3 alert handshake failure"),
     (b"\x16\x03\x03\x00\x05nonsense\x00\x00", "answer to the TLS handshake: "),
-    (b"", "closed the connection instead of answer to the TLS handshake"),
+    (b"", "closed the connection instead of giving its answer to the TLS handshake"),
 ])
 def test_a_handshake_that_fails_after_starttls(data, detail):
     result, server = ask(scripted.imap(Nonsense(data)), "imap", "tls", timeout=1)
