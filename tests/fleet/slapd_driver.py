@@ -68,7 +68,8 @@ def apply(wanted, rehearse=True, keep_loopback=True):
         return {**result, "failed": str(reason), "back_seconds": time.monotonic() - began, "as_before": same}
     now = SERVER.read()
     again = SERVER.render(now, wanted, options)
-    return {**result, "as_planned": (now.listeners, now.sockets) == (plan.listeners, plan.sockets), "again": len(again.steps), "listeners": _said(now.listeners)}
+    as_planned = (now.listeners, now.sockets) == (plan.listeners, plan.sockets)
+    return {**result, "as_planned": as_planned, "again": len(again.steps), "listeners": _said(now.listeners)}
 
 
 def _put(state):

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import slapd, slapd_files
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Configured, Options
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import Host, Slapd
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import slapd, slapd_files, slapd_plan
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Options
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import Slapd
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd_files import DEFAULTS, Tls, Unknown
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd_plan import Host
 
 CERTIFICATE, KEY = "/etc/ssl/mail/fullchain.pem", "/etc/ssl/mail/key.pem"
 ONE, OTHER = Tls(CERTIFICATE, KEY), Tls("/etc/ssl/old/cert.pem", "/etc/ssl/old/key.pem")
 BOOT = "/etc/systemd/system/slapd.service.d/mailops.bindings.conf"
-LOCALHOST = ("127.0.0.1", "::1")
 
 STOCK = """\
 # System account to run the slapd server under. If empty the server
@@ -63,12 +63,9 @@ def ldap(address, port=389, encryption="tls", tls=ONE):
 
 def configured(text=STOCK, tls=Tls(), reader="systemd", **more):
     """What read() would find."""
-    how = more.pop("how", (slapd_files.WILDCARDS, LOCALHOST))
-    services = slapd_files.setting(text, "SLAPD_SERVICES", reader)
-    urls = tuple(slapd_files.urls(services.value if services else "", *how))
-    host = Host(text, reader, how, slapd_files.original(text, tls), urls, tls, **{"units": True, **more})
-    listeners, sockets = slapd._found(urls, tls, DEFAULTS)
-    return Configured(listeners, slapd._unmapped(urls, host.settings, DEFAULTS), sockets, host.before.config_path, host)
+    settings = {**more.pop("settings", {}), "tlscertificatefile": [tls.certificate], "tlscertificatekeyfile": [tls.key]}
+    host = Host(text, reader, settings=settings, **{"units": True, **more})
+    return slapd_plan.configured(host._replace(urls=tuple(slapd_files.urls(slapd_files.value(text, "SLAPD_SERVICES", reader), *host.how))))
 
 
 def planned(wanted, before=None, **options):
@@ -82,12 +79,12 @@ def applied(plan, before):
     state = {resource: content for step in plan.steps for resource, content in step.items()}
     host = before.details
     text = state[DEFAULTS].decode("utf-8", "surrogateescape") if DEFAULTS in state else host.text
-    tls = slapd_files.tls_settings(slapd_files.ldif_settings((state[slapd.TLS] or b"").decode())) if slapd.TLS in state else host.tls
+    tls = slapd_files.tls_settings(slapd_files.ldif_settings((state[slapd_plan.TLS] or b"").decode())) if slapd_plan.TLS in state else host.tls
     return configured(text, tls, host.reader, how=host.how, boot=state.get(BOOT, host.boot), settings=host.settings)
 
 
 def services(found):
-    return slapd_files.setting(found.details.text, "SLAPD_SERVICES", found.details.reader).value
+    return slapd_files.value(found.details.text, "SLAPD_SERVICES", found.details.reader)
 
 
 # -- taking over, and giving back
@@ -96,10 +93,10 @@ def test_a_stock_server_gets_addresses_and_a_certificate():
     before = configured()
     wanted = [ldap("198.51.100.11"), ldap("2001:db8:51::11", 636, "ssl")]
     plan = planned(wanted, before)
-    assert [list(step) for step in plan.steps] == [[BOOT, slapd.TLS, DEFAULTS]]
-    assert [list(state) for state in plan.back] == [[BOOT, DEFAULTS, slapd.TLS]]
+    assert [list(step) for step in plan.steps] == [[BOOT, slapd_plan.TLS, DEFAULTS]]
+    assert [list(state) for state in plan.back] == [[BOOT, DEFAULTS, slapd_plan.TLS]]
     assert plan.activation == "restart"
-    assert plan.steps[0][slapd.TLS] == b"olcTLSCertificateFile: %b\nolcTLSCertificateKeyFile: %b\n" % (CERTIFICATE.encode(), KEY.encode())
+    assert plan.steps[0][slapd_plan.TLS] == b"olcTLSCertificateFile: %b\nolcTLSCertificateKeyFile: %b\n" % (CERTIFICATE.encode(), KEY.encode())
     after = applied(plan, before)
     assert services(after) == "ldapi:/// ldap://127.0.0.1:389/ ldap://[::1]:389/ ldap://198.51.100.11:389/ ldaps://[2001:db8:51::11]:636/"
     assert after.details.text == STOCK.replace('SLAPD_SERVICES="ldap:/// ldapi:///"\n', (
@@ -217,7 +214,7 @@ def test_a_certificate_that_nobody_needs_any_more_is_given_back():
     before = configured(tls=OTHER)
     after = applied(planned([ldap("198.51.100.11")], before), before)
     plan = planned([ldap("198.51.100.11", 389, "none")], after)
-    assert plan.steps[0][slapd.TLS] == slapd_files.tls_lines(OTHER)
+    assert plan.steps[0][slapd_plan.TLS] == slapd_files.tls_lines(OTHER)
     assert plan.activation == "none"  # it is live
 
 
@@ -225,7 +222,7 @@ def test_taking_the_certificate_away_takes_a_restart_and_comes_after_the_urls():
     before = configured()
     after = applied(planned([ldap("198.51.100.11")], before), before)
     plan = planned(None, after)
-    assert list(plan.steps[0]) == [DEFAULTS, BOOT, slapd.TLS] and plan.steps[0][slapd.TLS] is None and plan.steps[0][BOOT] is None
+    assert list(plan.steps[0]) == [DEFAULTS, BOOT, slapd_plan.TLS] and plan.steps[0][slapd_plan.TLS] is None and plan.steps[0][BOOT] is None
     assert plan.activation == "restart"
 
 
@@ -233,7 +230,7 @@ def test_only_the_certificate_changes():
     before = configured('SLAPD_SERVICES="ldap:/// ldapi:///"\n')
     wanted = [ldap("0.0.0.0"), ldap("::")]
     plan = planned(wanted, before)
-    assert plan.activation == "none" and list(plan.steps[0]) == [slapd.TLS, DEFAULTS]
+    assert plan.activation == "none" and list(plan.steps[0]) == [slapd_plan.TLS, DEFAULTS]
     after = applied(plan, before)
     assert after.details.text.endswith('\nSLAPD_SERVICES="ldap:/// ldapi:///"\n') and after.details.text.startswith("# mailops.bindings: olcTLS")
     assert planned(wanted, after).steps == ()
@@ -365,10 +362,10 @@ def test_all_that_has_no_place_in_the_model_is_shown():
     assert found.listeners == ()
     assert [(entry.text, entry.reason) for entry in found.unmapped] == [
         ("ldap://ldap.example.com/", "a host name, which may have any address"),
+        ("ldaps:///", "ldaps without a certificate in cn=config: nobody can connect"),
         ("pldap://198.51.100.9/", "it expects the PROXY protocol before LDAP"),
         ("cldap:///", "not TCP"),
         ("ldapi:///", "a local socket, not TCP"),
-        ("ldaps:///", "ldaps without a certificate in cn=config: nobody can connect"),
         ("olcTLSCertificate;binary", "a certificate that is in no file"),
         ("olcTLSVerifyClient: demand", "clients are asked for a certificate; it stays so"),
     ]
@@ -376,7 +373,9 @@ def test_all_that_has_no_place_in_the_model_is_shown():
 
 
 def test_cn_config():
-    settings = slapd_files.ldif_settings("# CRC32 1\ndn: cn=config\nolcTLSCertificateFile: \"/etc/ss\n l/a b.pem\"\nolcTLSCertificateKeyFile:: L2V0Yy/DpC5wZW0=\nolcServerID: 1\nolcServerID: 2 ldap://x\n")
+    settings = slapd_files.ldif_settings(
+        '# CRC32 1\ndn: cn=config\nolcTLSCertificateFile: "/etc/ss\n l/a b.pem"\nolcTLSCertificateKeyFile:: L2V0Yy/DpC5wZW0=\n'
+        "olcServerID: 1\nolcServerID: 2 ldap://x\n")
     assert slapd_files.tls_settings(settings) == Tls("/etc/ssl/a b.pem", "/etc/ä.pem")
     assert settings["serverid"] == ["1", "2 ldap://x"]
     lines = slapd_files.tls_lines(Tls("/etc/ssl/a b.pem", "/etc/ä.pem"))
@@ -393,7 +392,8 @@ def test_any_path_survives_ldif(path):
 
 
 def test_slapd_conf():
-    settings = slapd_files.conf_settings('include /etc/ldap/schema/core.schema\nTLSCertificateFile "/etc/a.pem"\ntlscertificatekeyfile\n\t/etc/a.key\n# TLSCertificateFile /x\n')
+    settings = slapd_files.conf_settings(
+        'include /etc/ldap/schema/core.schema\nTLSCertificateFile "/etc/a.pem"\ntlscertificatekeyfile\n\t/etc/a.key\n# TLSCertificateFile /x\n')
     assert slapd_files.tls_settings(settings) == Tls("/etc/a.pem", "/etc/a.key")
 
 
@@ -428,8 +428,9 @@ def test_who_reads_the_defaults(units, reads):
 
 REFUSED = [
     ([ldap("198.51.100.11"), ldap("198.51.100.12", tls=OTHER)], {}, [
-        "OpenLDAP has one certificate for all its listeners, and /etc/ssl/mail/fullchain.pem (198.51.100.11:389), /etc/ssl/old/cert.pem (198.51.100.12:389) "
-        "are declared: put all names in one certificate, and use it on every ldap port"]),
+        "OpenLDAP has one certificate for all its listeners, and /etc/ssl/mail/fullchain.pem with the key /etc/ssl/mail/key.pem (198.51.100.11:389) "
+        "and /etc/ssl/old/cert.pem with the key /etc/ssl/old/key.pem (198.51.100.12:389) are declared: "
+        "put all names in one certificate, and use it on every ldap port"]),
     ([ldap("198.51.100.11")], {"text": 'SLAPD_SERVICES="ldap://ldap.example.com/ ldapi:///"\n'}, [
         "SLAPD_SERVICES in /etc/default/slapd has ldap://ldap.example.com/, and ldap.example.com is no address: "
         "write the address that slapd is to listen on, or take the URL out"]),
@@ -444,8 +445,8 @@ REFUSED = [
     ([ldap("2001:db8:51::11")], {"how": (("0.0.0.0",), ("127.0.0.1",))}, [
         "[2001:db8:51::11]:389: OpenLDAP has no IPv6 here: see SLAPD_OPTIONS in /etc/default/slapd and the host's own settings"]),
     ([ldap("198.51.100.11")], {"settings": {"serverid": ["1 ldap://one.example.com/", "2 ldap://two.example.com/"]}}, [
-        "olcServerID in cn=config names URLs (ldap://one.example.com/, ldap://two.example.com/), and OpenLDAP does not start unless it listens on one of them, "
-        "written the same way; it would listen on ldapi:/// ldap://127.0.0.1:389/ ldap://[::1]:389/ ldap://198.51.100.11:389/: "
+        "olcServerID in cn=config names URLs (ldap://one.example.com/, ldap://two.example.com/), and OpenLDAP does not start unless it listens "
+        "on one of them, written the same way; it would listen on ldapi:/// ldap://127.0.0.1:389/ ldap://[::1]:389/ ldap://198.51.100.11:389/: "
         "change olcServerID first, to one of these, or to the number alone"]),
     ([ldap("198.51.100.11")], {"replicated": True}, [
         "cn=config is replicated (olcSyncrepl on olcDatabase={0}config): a certificate that is set here would be set on other servers too. "
@@ -476,8 +477,8 @@ def test_what_is_not_refused(wanted, how):
 
 
 RUNNING = slapd.Process(7, ("/usr/sbin/slapd", "-h", "ldap://198.51.100.9/ ldapi:///"), True)
-LAYOUT = ("OpenLDAP here: a layout that we do not know: %s. mail_listeners works where /etc/default/slapd says SLAPD_SERVICES and the service reads it from there, "
-          "as Debian's package sets it up: go back to that, or leave slapd out of servers")
+LAYOUT = ("OpenLDAP here: a layout that we do not know: %s. mail_listeners works where /etc/default/slapd says SLAPD_SERVICES and the service "
+          "reads it from there, as Debian's package sets it up: go back to that, or leave slapd out of servers")
 
 
 @pytest.mark.parametrize("text, reader, message", [

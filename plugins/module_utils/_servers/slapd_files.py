@@ -140,6 +140,12 @@ def setting(text: str, name: str, reader: str) -> t.Optional[Assignment]:
     return counts
 
 
+def value(text: str, name: str, reader: str) -> str:
+    """Its value, '' where there is none. Raises Unknown."""
+    counts = setting(text, name, reader)
+    return counts.value if counts else ""
+
+
 def line_number(text: str, position: int) -> int:
     """The number of the line that this position is in, from 1 on."""
     return text.count("\n", 0, position) + 1
@@ -170,7 +176,7 @@ def url(text: str, families: t.Sequence[str] = WILDCARDS, localhost: t.Sequence[
     if scheme == "ldapi":
         return Url(text, scheme, unmapped="a local socket, not TCP")
     if scheme not in _PORTS:
-        return Url(text, scheme, unmapped="not TCP" if scheme == "cldap" else "not a URL that we can read", unknown="" if scheme == "cldap" else "it can't be read")
+        return Url(text, scheme, unmapped="not TCP") if scheme == "cldap" else Url(text, unmapped="not a URL that we can read", unknown="it can't be read")
     port = int(match.group(3) or 0) or _PORTS[scheme]
     host = match.group(2)
     proxy = "it expects the PROXY protocol before LDAP" if scheme[0] == "p" else ""
@@ -397,4 +403,4 @@ def reads_defaults(units: t.Sequence[str]) -> t.Optional[bool]:
                     values[:] = values + [value.strip()] if value.strip() else []
     if not start:
         return None
-    return SERVICES in start[-1] and [path.lstrip("-") for path in environment] == [DEFAULTS]
+    return SERVICES in start[-1] and {path.lstrip("-") for path in environment} == {DEFAULTS}
