@@ -21,11 +21,11 @@ import pathlib
 import re
 import secrets
 import shutil
-import signal
 import stat
 import subprocess
 import threading
 import time
+from signal import SIGKILL, SIGRTMIN
 
 from .images import Images
 
@@ -56,21 +56,55 @@ class Process(subprocess.Popen):
     def __init__(self, command, **options):
         super().__init__(command, start_new_session=True, **options)
 
-    def send_signal(self, sig):
+    def send_signal(self, signal):
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, sig)
+                os.killpg(self.pid, signal)
 
     def __exit__(self, *exception):
         self.kill()
         return super().__exit__(*exception)
 
 
-def run(command, input=None, check=True, timeout=60, what=None, **options) -> subprocess.CompletedProcess:
+class _Entered(Process):
+    """One that nsenter runs as its child in a host's process namespace.
+
+    nsenter itself is not signalled, so that it can see its child's end: an orphan would be left to the machine's init, and a host that is
+    shut down waits for whatever nobody has reaped yet.
+    """
+
+    def send_signal(self, signal):
+        if self.poll() is not None:
+            return
+        if not self._signal_others(signal):
+            super().send_signal(signal)
+        elif signal == SIGKILL:
+            # Again and again, as they may have started others while we looked.
+            wait_until(lambda: not self._signal_others(signal) and self.poll() is not None, 5)
+
+    def _signal_others(self, signal):
+        others = [pid for pid in _process_group(self.pid) if pid != self.pid]
+        for pid in others:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal)
+        return others
+
+
+def _process_group(group):
+    """The processes of a group that have not ended."""
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            # After the name, which may have anything in it.
+            state, _parent, its_group = (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state != "Z":
+                yield int(folder.name)
+
+
+def run(command, input=None, check=True, timeout=60, what=None, process_class=Process, **options) -> subprocess.CompletedProcess:
     """Run a command, without our standard input; its output is text. C(what) is what it is called where it fails."""
     shown = what or " ".join(str(word) for word in command)
     options = {"encoding": "utf-8", "errors": "replace", **options}
-    process = Process(
+    process = process_class(
         [str(word) for word in command],
         stdin=subprocess.DEVNULL if input is None else subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
     with process:
@@ -238,7 +272,7 @@ def _remove_namespace(name):
     # A host's init is among them, and with it goes whatever runs on the host. SSH's shared connections are, too.
     for pid in run(["ip", "netns", "pids", name], check=False).stdout.split():
         with contextlib.suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
+            os.kill(int(pid), SIGKILL)
     run(["ip", "netns", "del", name], check=False)
 
 
@@ -270,7 +304,8 @@ class Host:
         """
         addresses: with or without a prefix length; without any, a pair that is free
         init: "systemd", or "plain": nothing but an SSH server runs, which takes less memory and time
-        dad: whether IPv6 addresses are tentative at first, as on a real network, until nobody else turns out to have them
+        dad: how often duplicate address detection asks, a second apart, before an IPv6 address stops being tentative: real networks have True,
+            which is once; 10 holds an address up for longer than the servers take to start
         """
         assert re.fullmatch("[a-z][a-z0-9-]*", name) and init in ("systemd", "plain")
         self.network = network
@@ -339,7 +374,8 @@ class Host:
             # With its init the kernel kills all that a host runs.
             if self.pid:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(self.pid, signal.SIGKILL)
+                    os.kill(self.pid, SIGKILL)
+                wait_until(lambda: self._process.poll() is not None, 5)
             self._process.kill()
             self._process.wait()
         self._process = self.pid = None
@@ -351,7 +387,7 @@ class Host:
     def reboot(self, power_cut=False, wait=True) -> None:
         """Start again with the same file tree, after a shutdown in good order or a power cut. The addresses are those of C(addresses)."""
         if not power_cut and self.init == "systemd":
-            os.kill(self.pid, signal.SIGRTMIN + 4)  # what "systemctl poweroff" asks for
+            os.kill(self.pid, SIGRTMIN + 4)  # what "systemctl poweroff" asks for
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(30)
         self.cut()
@@ -414,12 +450,12 @@ class Host:
         """Run a command, or text for sh, on the host; before it is up, in its file tree."""
         argv = ["sh", "-c", command] if isinstance(command, str) else [str(word) for word in command]
         what = f"{self.name}: {command if isinstance(command, str) else ' '.join(argv)}"
-        return run([*self._enter(), *argv], input, check, timeout, what, **options)
+        return run([*self._enter(), *argv], input, check, timeout, what, self._process_class, **options)
 
     def popen(self, command, **options) -> Process:
         """Start a command on the host: a context manager, at whose end it is killed."""
         argv = ["sh", "-c", command] if isinstance(command, str) else [str(word) for word in command]
-        return Process([*self._enter(), *argv], **{"encoding": "utf-8", "errors": "replace", **options})
+        return self._process_class([*self._enter(), *argv], **{"encoding": "utf-8", "errors": "replace", **options})
 
     def write(self, path, content, mode=0o644, owner=None) -> None:
         """Write a file, in place where it is already there, and with missing folders made. C(owner): for chown."""
@@ -463,6 +499,10 @@ class Host:
     def _namespace(self):
         return f"{self.network.name}-{self.name}"
 
+    @property
+    def _process_class(self):
+        return _Entered if self.pid else Process
+
     def _enter(self):
         if not self.pid:
             return ["chroot", str(self.root), *_HOST_ENVIRONMENT]
@@ -476,8 +516,8 @@ class Host:
         mac = ":".join([mac[:2], *re.findall("..", mac[3:])])
         self.network.ip("link", "add", self._link, "type", "veth", "peer", "name", "eth0", "address", mac, "netns", self._namespace)
         self.network.ip("link", "set", self._link, "master", _BRIDGE, "up")
-        if not self.dad:
-            run(["nsenter", f"--net={_NETNS / self._namespace}", "sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=0"])
+        setting = f"dad_transmits={int(self.dad)}" if self.dad else "accept_dad=0"
+        run(["nsenter", f"--net={_NETNS / self._namespace}", "sysctl", "-qw", f"net.ipv6.conf.eth0.{setting}"])
         self.ip("link", "set", "eth0", "up")
         for address in self.addresses:
             self._put_address(address)
