@@ -207,6 +207,9 @@ FOR_ONE_IP = {
 # state: absent removes this file, and what it switches off (port = 0) is back.
 # config_path: "/etc/mail-bindings/bindings.json"
 
+# by default, Dovecot ends every session six seconds after a reload
+shutdown_clients = no
+
 service imap-login {
   inet_listener imap {
     port = 0
@@ -257,6 +260,18 @@ FOR_ONE_IP[2, 4] = (
     FOR_ONE_IP[2, 3].replace("address = ", "listen = ").replace("1, ", "1 ").replace("10, ", "10 ")
     .replace("ssl_cert = </etc/ssl/other.pem", 'ssl_server_cert_file = "/etc/ssl/other.pem"')
     .replace("ssl_key = </etc/ssl/other.key", 'ssl_server_key_file = "/etc/ssl/other.key"'))
+
+
+@BOTH
+def test_our_file_stays_for_the_sake_of_sessions_until_state_is_absent(release):
+    """Without it, the next reload would end them all."""
+    base = view(release)
+    there = details(base, files={config.IN_CONF_D: FOR_ONE_IP[release].encode()})
+    wanted = [one.listener for one in config.listeners(base)]
+    state, = config.render(there, wanted, OPTIONS).steps
+    assert state[config.IN_CONF_D].decode() == FOR_ONE_IP[release].partition("\nservice")[0]
+    assert config.render(details(base, files=state), wanted, OPTIONS).steps == ()
+    assert config.render(details(base, files=state), None, OPTIONS).steps == ({config.IN_CONF_D: None},)
 
 
 @BOTH

@@ -72,19 +72,12 @@ class Dovecot(Server):
             raise Refused("doveconf refuses what Dovecot would be told: %s" % _brief(said))
 
     def activate(self, how: str, sockets: frozenset) -> None:
+        before = self._live()
         if how == "reload" and self.running():
-            status, dummy, said = run(["doveadm", "reload"])
-            if status and self.running():
-                raise Failed("doveadm reload failed: %s" % _brief(said))
+            _reload()
         else:
             self._start(how)
-        self._settle(sockets)
-
-    def stop(self) -> None:
-        argv = ["systemctl", "stop", UNIT] if has_systemd() else ["doveadm", "stop"]
-        status, dummy, said = run(argv)
-        if status:
-            raise Failed("%s failed: %s" % (" ".join(argv), _brief(said)))
+        self._settle(before, sockets)
 
     def _start(self, how: str) -> None:
         if has_systemd():
@@ -98,7 +91,7 @@ class Dovecot(Server):
             argv = ["dovecot"]
         status, dummy, said = run(argv)
         if status:
-            raise Failed("%s failed: %s%s" % (" ".join(argv), _brief(said), _last_errors()))
+            raise Failed("%s failed: %s" % (" ".join(argv), _brief(said)))
 
     def _end_left_over(self) -> None:
         """Wait until the old processes are gone. Those that a killed main process left behind hold its ports: they are ended."""
@@ -113,28 +106,39 @@ class Dovecot(Server):
     def _holders(self) -> set:
         return {pid for one in listening() if self.holds(one) for pid in one.pids}
 
-    def _settle(self, sockets: frozenset) -> None:
+    def _live(self) -> set:
+        return {(one.address, one.port) for one in listening() if self.holds(one)}
+
+    def _settle(self, before: set, sockets: frozenset) -> None:
         """Look until it listens so, and reload until it does.
 
         A wildcard and an address exclude each other on one port, and for a moment old login processes hold what the main
-        process has given up: it then goes without the new socket, until the next reload.
+        process has given up: it then goes without the new socket until the next reload, which can be at once. Else there is no
+        hurry: some who connect in the instant of a reload are turned away.
         """
-        deadline, pause = time.monotonic() + SETTLE_SECONDS, 0.05
+        hurried = any(config.exclude(new, old) for new in sockets - before for old in before)
+        began, reloaded, patience = time.monotonic(), time.monotonic(), 0.05 if hurried else 0.5
         while True:
-            time.sleep(pause)
-            live = {(one.address, one.port) for one in listening() if self.holds(one)}
+            time.sleep(0.02)
+            live, now = self._live(), time.monotonic()
             if live == sockets:
                 return
             if not self.running():
-                raise Failed("Dovecot's main process has ended%s" % _last_errors())
-            if time.monotonic() > deadline:
+                raise Failed("Dovecot's main process has ended")
+            if now - began > SETTLE_SECONDS:
                 break
-            if sockets - live:
-                run(["doveadm", "reload"])
-                pause = min(pause * 2, 0.5)
+            if sockets - live and now - reloaded > patience:
+                _reload()
+                reloaded, patience = time.monotonic(), min(patience * 2, 0.5)
         missing = [("[%s]:%d" if ":" in address else "%s:%d") % (address, port) for address, port in sorted(sockets - live)]
         if missing:
-            raise Failed("Dovecot does not listen on %s%s" % (", ".join(missing), _last_errors()))
+            raise Failed("Dovecot does not listen on %s" % ", ".join(missing))
+
+
+def _reload() -> None:
+    status, dummy, said = run(["doveadm", "reload"])
+    if status and _master():
+        raise Failed("doveadm reload failed: %s" % _brief(said))
 
 
 # -- reading
@@ -220,16 +224,6 @@ def _master() -> t.Optional[int]:
         with open("/proc/%d/comm" % pid, encoding="utf-8", errors="replace") as file:
             return pid if file.read() == "dovecot\n" else None
     return None
-
-
-def _last_errors() -> str:
-    """What Dovecot itself said last, for a message: doveadm-log(1)."""
-    with contextlib.suppress(Refused):
-        status, printed, dummy = run(["doveadm", "log", "errors"], timeout=5)
-        lines = [line for line in printed.splitlines() if "Error:" in line or "Fatal:" in line]
-        if not status and lines:
-            return ". Its log says: " + " / ".join(lines[-3:])
-    return ""
 
 
 def _brief(said: str) -> str:

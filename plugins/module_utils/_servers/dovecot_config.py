@@ -272,6 +272,16 @@ def is_loopback(address: str) -> bool:
     return ipaddress.ip_address(address).is_loopback
 
 
+def exclude(one: tuple, other: tuple) -> bool:
+    """Can't both of these, (address, port), be listened on at the same time? A wildcard and an address of its family can't."""
+    return one != other and one[1] == other[1] and meet(one[0], other[0])
+
+
+def meet(one: str, other: str) -> bool:
+    """Does one of these addresses answer for the other?"""
+    return one == other or one == _wildcard_of(other) or other == _wildcard_of(one)
+
+
 def _wildcard_of(address: str) -> str:
     return _ANY[ipaddress.ip_address(address).version]
 
@@ -457,14 +467,18 @@ def _with_certificates(base: View, certificates: t.Mapping) -> View:
     return base._replace(filters=(*there, *ours.values()))
 
 
-def own_file(base: View, plan: Layout, config_path: str) -> t.Optional[bytes]:
-    """Our file; None where nothing needs saying."""
-    if not (plan.displaced or plan.own or plan.certificates):
+def own_file(base: View, plan: Layout, config_path: str, there: bool) -> t.Optional[bytes]:
+    """Our file; None where nothing needs saying. Once it is C(there) it stays, for what it says of sessions, until state is absent."""
+    if not (there or plan.displaced or plan.own or plan.certificates):
         return None
     lines = [
         "# Written by mail_listeners of %s. What is edited here is lost: change the declaration." % MARK,
         "# state: absent removes this file, and what it switches off (port = 0) is back.",
         "# config_path: %s" % json.dumps(config_path),
+        "",
+        # 2.3 goes by what it had read before the reload, 2.4 by what it reads then (src/master/service.c, services_destroy)
+        "# by default, Dovecot ends every session six seconds after a reload",
+        "shutdown_clients = no",
     ]
     addresses, join = ("address", ", ") if base.version < (2, 4) else ("listen", " ")
     for service in sorted({entry.service for entry in plan.displaced + plan.own}):
@@ -496,7 +510,8 @@ def render(details: Details, wanted: t.Optional[t.Sequence[Listener]], options: 
     base = details.base
     plan = layout(base, wanted, options) if wanted is not None else None
     view = after(base, plan) if plan else base
-    content = own_file(base, plan, options.config_path) if plan else None
+    there = any(details.files.get(path) is not None for path in (IN_CONF_D, BESIDE))
+    content = own_file(base, plan, options.config_path, there) if plan else None
     conf = without_line(details.files[MAIN_FILE])
     wait = content and details.systemd and any(one.address not in _ANY.values() and not is_loopback(one.address) for one in wanted)
     state = {

@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Options
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot_config import (
-    PROTOCOLS, Details, Layout, View, after, by_name, layout, render)
+    PROTOCOLS, Details, Layout, View, after, by_name, layout, meet, render)
 
 _PACKAGES = {"imap": "dovecot-imapd", "pop": "dovecot-pop3d"}
 
@@ -73,14 +73,14 @@ def _two_certificates(asked: Asked) -> t.Iterator[str]:
 
 def _differ(one: Listener, other: Listener) -> bool:
     return (
-        one.protocol == other.protocol and "none" not in (one.encryption, other.encryption) and _meet(one.address, other.address)
+        one.protocol == other.protocol and "none" not in (one.encryption, other.encryption) and meet(one.address, other.address)
         and (one.certificate_path, one.key_path) != (other.certificate_path, other.key_path))
 
 
 def _wildcard_beside_address(asked: Asked) -> t.Iterator[str]:
     for wildcard in asked.wanted:
         for other in asked.wanted:
-            if wildcard.address in ("0.0.0.0", "::") and other.address != wildcard.address and other.port == wildcard.port and _meet(
+            if wildcard.address in ("0.0.0.0", "::") and other.address != wildcard.address and other.port == wildcard.port and meet(
                     wildcard.address, other.address):
                 yield "%s stands beside %s, and Dovecot can't listen on both: leave %s out, the wildcard answers there too" % (
                     other.name, wildcard.name, other.name)
@@ -89,7 +89,7 @@ def _wildcard_beside_address(asked: Asked) -> t.Iterator[str]:
 def _other_services(asked: Asked) -> t.Iterator[str]:
     for entry in asked.base.entries:
         for one in asked.wanted:
-            if not entry.login and entry.port == one.port and any(_meet(address, one.address) for address in entry.addresses):
+            if not entry.login and entry.port == one.port and any(meet(address, one.address) for address in entry.addresses):
                 yield "%s is taken by Dovecot itself (%s): choose another port, or move that listener" % (one.name, entry.where)
 
 
@@ -132,11 +132,6 @@ def _awkward_paths(asked: Asked) -> t.Iterator[str]:
     for path in sorted({path for met in asked.plan.certificates.values() for path in (met.certificate, met.key)}):
         if re.search(r'["\\#$%<>{}]|[^ -~\xa1-\U0010ffff]|^\s|\s$', path):
             yield "%s: Dovecot's configuration has other uses for some characters of this name: use a plain one (a symbolic link will do)" % ascii(path)
-
-
-def _meet(one: str, other: str) -> bool:
-    """Does one of these addresses answer for the other?"""
-    return one == other or ((":" in one) == (":" in other) and bool({one, other} & {"0.0.0.0", "::"}))
 
 
 def _names(these: t.Iterable[Listener]) -> str:
