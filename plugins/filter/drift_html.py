@@ -52,16 +52,19 @@ _value:
 """
 
 import base64
+import collections
 import difflib
 import hashlib
 import html
+import itertools
 import pathlib
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.filter.drift_report import AS_DECLARED, DRIFT_WORDS, EXPIRING, LEVELS, NOT_CHECKED, WORDS
+from ansible_collections.mailops.bindings.plugins.filter.drift_report import (
+    AS_DECLARED, DRIFT_WORDS, EXPIRING, LEVELS, NOT_CHECKED, SCHEMA_VERSION, WORDS)
 
 MAX_BYTES = 5_000_000
-OPENED = 3  # hosts that are unfolded from the start: the worst
+OPENED = 3  # hosts that are unfolded from the start, if no more have drifted; else the list is what is to be seen first
 NAMED = 40  # listeners that are named in one note
 
 #: The class of each word, one letter: a page has tens of thousands.
@@ -88,10 +91,13 @@ _escaped = html.escape
 
 def drift_html(report: dict, max_bytes: int = MAX_BYTES) -> str:
     """The page; see DOCUMENTATION."""
+    if not isinstance(report, dict) or report.get("schema_version") != SCHEMA_VERSION:
+        raise ValueError("drift_html takes what the filter mailops.bindings.drift_report returned, of schema_version %d" % SCHEMA_VERSION)
     hosts = report["hosts"]
     head, tail = _head(report), _tail()
     left = max_bytes - len((head + tail).encode())
-    parts = [_Host(index, host, opened=index < OPENED and host["verdict"] == "drift" and not host["maintenance"]) for index, host in enumerate(hosts)]
+    few = report["counts"]["hosts"]["drift"] <= OPENED
+    parts = [_Host(index, host, opened=few and host["verdict"] == "drift" and not host["maintenance"]) for index, host in enumerate(hosts)]
     bodies: dict = {}
     for part in parts:
         left -= len(part.folded().encode())
@@ -124,6 +130,8 @@ def _head(report: dict) -> str:
         "<section><h2>Hosts</h2><ul>",
         *(_chip(_VERDICT[verdict], counts["hosts"][verdict], _CLASS_OF_VERDICT[verdict], "v", verdict) for verdict in _VERDICT),
         _chip("in maintenance", counts["hosts"]["maintenance"], "", "v", "maintenance"),
+        "</ul></section>\n<section><h2>Hosts by where they drifted</h2><ul>",
+        *(_chip(_escaped(_LEVEL[level]), counts["levels"][level], "d", "l", level) for level in LEVELS),
         "</ul></section>\n<section><h2>Listeners</h2><ul>",
         *(_chip(word, counts["words"][word], _CLASS[word], "w", _CLASS[word]) for word in WORDS),
         "</ul></section>\n</div>\n</header>\n",
@@ -143,7 +151,7 @@ def _tail() -> str:
 
 def _summary(report: dict) -> t.Tuple[str, str]:
     """What there is to know first, and what else."""
-    hosts, levels = report["counts"]["hosts"], report["counts"]["levels"]
+    hosts = report["counts"]["hosts"]
     counted = hosts["total"] - hosts["maintenance"]
     of_all = "%d of %s" % (hosts["drift"] or hosts["incomplete"], _many(counted, "host"))
     more = []
@@ -151,8 +159,6 @@ def _summary(report: dict) -> t.Tuple[str, str]:
         return "No host was checked", "There is nothing to report."
     if report["verdict"] == "drift":
         headline = of_all + (" has" if hosts["drift"] == 1 else " have") + " drifted"
-        more.append("By where it drifted: %s." % ", ".join(
-            "%s (%s)" % (_LEVEL[level][0].lower() + _LEVEL[level][1:], _many(levels[level], "host")) for level in LEVELS if levels[level]))
         if hosts["incomplete"]:
             more.append("%s could not be checked." % _many(hosts["incomplete"], "host"))
     elif report["verdict"] == "incomplete":
@@ -163,7 +169,7 @@ def _summary(report: dict) -> t.Tuple[str, str]:
         more.append("%s checked." % _many(counted, "host") if counted else "")
     expiring = report["counts"]["words"][EXPIRING]
     if expiring:
-        more.append("%s a certificate that is about to expire, or has." % (_many(expiring, "listener") + (" has" if expiring == 1 else " have")))
+        more.append("%s a certificate that is about to expire or has expired." % (_many(expiring, "listener") + (" has" if expiring == 1 else " have")))
     if hosts["maintenance"]:
         more.append("%s in maintenance, shown but not counted." % _many(hosts["maintenance"], "host"))
     return headline, " ".join(filter(None, more))
@@ -203,9 +209,10 @@ class _Host:
         letters = "".join(" " + _CLASS[word] for word in WORDS if host["counts"][word])[1:]
         if body is None:
             body = "<p>Left out to keep this page small: report.json has it.</p>"
-        return "<details class=host data-v=%s data-w='%s'%s><summary><h3>%s</h3><span class='verdict %s'>%s</span><span class=say>%s</span></summary>" \
+        levels = " ".join(level for level in LEVELS if host["levels"][level]["drift"])
+        return "<details class=host data-v=%s data-w='%s' data-l='%s'%s><summary><h3>%s</h3><span class='verdict %s'>%s</span><span class=say>%s</span></summary>" \
             "<div class=body>%s</div></details>\n" % (
-                "maintenance" if maintenance else verdict, letters, " open" if self.opened else "", _escaped(host["host"]),
+                "maintenance" if maintenance else verdict, letters, levels, " open" if self.opened else "", _escaped(host["host"]),
                 "" if maintenance else _CLASS_OF_VERDICT[verdict], "maintenance" if maintenance else _VERDICT[verdict], self._in_short(), body)
 
     def _in_short(self) -> str:
@@ -280,11 +287,15 @@ class _Host:
             if self.host["error"] and cell["word"] == NOT_CHECKED:
                 continue  # the error says why
             certificate = cell["certificate"]
-            key = repr((_shown(cell), cell["detail"].replace(cell["address"], ""), cell["before"], cell["after"], cell["levels"],
-                        cell["greeting"], certificate.get("fingerprint_sha256")))
+            key = repr((_shown(cell), cell["detail"], self._sides(cell), cell["levels"], cell["greeting"], certificate.get("fingerprint_sha256")))
             found.setdefault(key, []).append(cell)
         order = {word: number for number, word in enumerate(WORDS)}
         return sorted(found.values(), key=lambda cells: order[cells[0]["word"]])
+
+    @staticmethod
+    def _sides(cell: dict) -> tuple:
+        """Before and after, where that says more than the matrix does."""
+        return (cell["before"], cell["after"]) if cell["before"] else ({}, {})
 
     def _what_differs(self, notes: list) -> str:
         if not notes:
@@ -292,26 +303,40 @@ class _Host:
         text = ["<h4>What differs</h4><ul class=notes>"]
         for number, cells in enumerate(notes):
             cell = cells[0]
-            names = ", ".join("<code>%s</code>" % _escaped(other["name"]) for other in cells[:NAMED])
-            if len(cells) > NAMED:
-                names += " and %d more" % (len(cells) - NAMED)
-            about = ", ".join(filter(None, [cell["port_name"], _spoken(cell)]))
+            about = ", ".join(filter(None, [cell["port_name"], _spoken(cell)])) if len({other["port"] for other in cells}) == 1 else ""
             text.append("<li id=h%dn%d class=%s tabindex=-1><b>%s</b>%s%s" % (
-                self.index, number, _CLASS[cell["word"]], _shown(cell), names, _escaped(" (%s)" % about) if about and len(cells) == 1 else ""))
+                self.index, number, _CLASS[cell["word"]], _shown(cell), self._where(cells), _escaped(" (%s)" % about) if about else ""))
             if cell["detail"]:
                 text.append("<p>%s" % _escaped(cell["detail"]))
-            if any(cell[key] for key in ("before", "after", "greeting", "certificate")):
-                text.append("<details><summary>%s</summary>%s</details>" % (
-                    "Before and after" if cell["before"] or cell["after"] else "What was seen", self._evidence(cell)))
+            evidence = self._evidence(cell)
+            if evidence:
+                text.append("<details><summary>%s</summary>%s</details>" % ("Before and after" if any(self._sides(cell)) else "What was seen", evidence))
         text.append("</ul>")
         return "".join(text)
 
+    def _where(self, cells: list) -> str:
+        """Which listeners they are: whole columns and rows of the matrix in short."""
+        everywhere = self.host["cells"]
+        if len(cells) == len(everywhere) > 2:
+            return "all %d listeners" % len(cells)
+        left, said = cells, []
+        for same, other, one, more, beside in (("port", "address", "port", "ports", "addresses"), ("address", "port", "", "", "ports")):
+            found = collections.Counter(cell[same] for cell in left)
+            there = collections.Counter(cell[same] for cell in everywhere)
+            for size in sorted({there[value] for value in found if found[value] == there[value] > 2}):
+                whole = [value for value in found if found[value] == there[value] == size]
+                values = ", ".join("<code>%s</code>" % _escaped(str(value)) for value in whole)
+                said.append("%s on all %d %s" % (((one if len(whole) == 1 else more) + " " + values).strip(), size, beside))
+                left = [cell for cell in left if cell[same] not in whole]
+        said += ["<code>%s</code>" % _escaped(cell["name"]) for cell in left[:NAMED]]
+        return ", ".join(said) + (" and %d more" % (len(left) - NAMED) if len(left) > NAMED else "")
+
     def _evidence(self, cell: dict) -> str:
-        text = _diff(cell["before"], cell["after"]) if cell["before"] or cell["after"] else ""
+        text = _diff(*self._sides(cell))
         seen = [("greeting", cell["greeting"])]
         seen += [(key.replace("_", " "), cell["certificate"].get(key)) for key in ("subject", "issuer", "names", "not_before", "not_after", "fingerprint_sha256")]
         lines = ["%s: %s" % (label, ", ".join(value) if isinstance(value, list) else value) for label, value in seen if value]
-        return text + ("<pre tabindex=0>%s</pre>" % _escaped("\n".join(lines)) if lines else "")
+        return text + ("<pre>%s</pre>" % _escaped("\n".join(lines)) if lines else "")
 
     # -- where it drifted
 
@@ -331,8 +356,9 @@ class _Host:
                 text.append("<li>%s: <b class=d>%s</b>" % (_LEVEL[name], listeners))
                 continue
             changes = "".join("<li>%s <code>%s</code>%s" % (
-                _action(change), _escaped(change["name"]), _diff(change["before"], change["after"])) for change in level["changes"])
-            text.append("<li>%s: <b class=d>%s</b><details><summary>Before and after</summary><ul>%s</ul></details>" % (
+                _action(change), _escaped(change["name"]), _diff(*(
+                    {key: value for key, value in change[side].items() if value != change["name"]} for side in ("before", "after")))) for change in level["changes"])
+            text.append("<li><details><summary>%s: <b class=d>%s</b></summary><ul>%s</ul></details>" % (
                 _LEVEL[name], ", ".join(filter(None, [_many(len(level["changes"]), "change"), listeners])), changes))
         text.append("</ul>")
         return "".join(text)
@@ -374,23 +400,21 @@ def _action(change: dict) -> str:
 def _diff(before: dict, after: dict) -> str:
     """Two entries, or two files, line by line."""
     sides = [_lines(side) for side in (before, after)]
+    lines = [line for line in list(difflib.unified_diff(*sides, n=2, lineterm=""))[2:] if not line.startswith("@@")]
     text = []
-    for line in list(difflib.unified_diff(*sides, n=2, lineterm=""))[2:]:
-        if line.startswith("@@"):
-            continue
-        tag = {"-": "del", "+": "ins"}.get(line[0])
-        words = _escaped("%s %s" % (line[0], line[1:]))
-        text.append("<%s>%s</%s>" % (tag, words, tag) if tag else words + "\n")
-    return "<pre tabindex=0>%s</pre>" % "".join(text) if text else ""
+    for sign, together in itertools.groupby(lines, key=lambda line: line[0]):
+        words = _escaped("\n".join("%s %s" % (sign, line[1:]) for line in together))
+        text.append({"-": "<del>%s</del>", "+": "<ins>%s</ins>"}.get(sign, "%s\n") % words)
+    return "<pre>%s</pre>" % "".join(text) if text else ""
 
 
 def _lines(entry: dict) -> t.List[str]:
     if set(entry) == {"lines"} and isinstance(entry["lines"], list):
-        return entry["lines"]
+        return [line for lines in entry["lines"] for line in lines.split("\n")]
     found = []
     for key in sorted(entry):
         value = entry[key]
-        if value != "":
+        if value not in ("", False):
             found += ("%s: %s" % (key, ", ".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else value)).split("\n")
     return found
 

@@ -167,6 +167,7 @@ _value:
 """
 
 import collections.abc
+import functools
 import ipaddress
 import re
 import typing as t
@@ -386,11 +387,11 @@ class _Cells:
         self.declared = declared.listeners()
         self.seen = {key: listener for key, listener in ((_key(listener), listener) for listener in seen) if key}
         self.changes = {key: change for key, change in ((_listener_key(change.name), change) for change in changes if change.kind == "listener") if key}
-        self.in_config = _as_before(declared, changes).listeners()
         self._config_changes = any(change.kind in ("port", "ip_binding") for change in changes)
+        self.in_config = _as_before(declared, changes).listeners() if self._config_changes else {}
         self._files = {_server_of(change.name) for change in changes if change.of_a_server}
         undeclared = {key for key, listener in self.seen.items() if listener.get("status") == "unexpected"}
-        undeclared = {*undeclared, *self.changes, *(self.in_config if self._config_changes else ())}.difference(self.declared)
+        undeclared = {*undeclared, *self.changes, *self.in_config}.difference(self.declared)
         self.ignored = undeclared & ignored
         self.keys = sorted({*self.declared, *undeclared} - self.ignored, key=_in_order)
 
@@ -507,13 +508,18 @@ def _given_address(ip: dict) -> t.Any:
 
 def _address(value: t.Any) -> str:
     """In its one way of being written, if it is one."""
-    text = _name(value)
+    return _canonical(_name(value))
+
+
+@functools.lru_cache(maxsize=65536)  # each is asked for with each of its ports
+def _canonical(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
         return text
 
 
+@functools.lru_cache(maxsize=65536)
 def _address_order(address: str) -> tuple:
     """Sort key: IPv4, IPv6, what is no address."""
     try:
@@ -577,6 +583,8 @@ def _name(value: t.Any) -> str:
 
 def _text(value: t.Any, limit: int = TEXT_CHARACTERS) -> str:
     """One line or several, that can be written and read anywhere, and not too long."""
+    if isinstance(value, str) and len(value) <= limit and value.isprintable():  # nearly all are
+        return value
     if value is None or isinstance(value, (dict, list, tuple, set)):
         return ""
     try:

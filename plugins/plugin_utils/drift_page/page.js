@@ -1,14 +1,16 @@
 // Filters the hosts. All that there is to read is in the page without it.
 (function () {
   "use strict";
+  function marks(element, by) { return " " + element.dataset[by] + " "; }
+
   var hosts = Array.prototype.map.call(document.querySelectorAll(".host"), function (element) {
-    return { element: element, text: "", verdict: element.dataset.v, words: " " + element.dataset.w + " " };
+    return { element: element, text: "", marks: { v: marks(element, "v"), w: marks(element, "w"), l: marks(element, "l") } };
   });
   var tools = document.querySelector(".tools");
   if (!tools) { return; }
   var box = document.getElementById("filter");
   var shown = document.getElementById("shown");
-  var chosen = { v: [], w: [] };
+  var chosen = { v: [], w: [], l: [] };
   var waiting = 0;
 
   function textOf(host) {
@@ -20,9 +22,9 @@
   }
 
   function fits(host, wanted) {
-    return (!chosen.v.length || chosen.v.indexOf(host.verdict) >= 0)
-      && (!chosen.w.length || chosen.w.some(function (word) { return host.words.indexOf(" " + word + " ") >= 0; }))
-      && wanted.every(function (part) { return textOf(host).indexOf(part) >= 0; });
+    return Object.keys(chosen).every(function (by) {
+      return !chosen[by].length || chosen[by].some(function (mark) { return host.marks[by].indexOf(" " + mark + " ") >= 0; });
+    }) && wanted.every(function (part) { return textOf(host).indexOf(part) >= 0; });
   }
 
   function apply() {
