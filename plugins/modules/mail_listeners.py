@@ -214,6 +214,13 @@ listeners:
   returned: success
   type: list
   elements: dict
+listeners_before:
+  description:
+    - The same as they were found before, those that are declared and those that were there. One that was not there is V(refused) or, where its address
+      is away, V(not_local); one that nobody declared is V(unexpected). It is what the drift report is made of.
+  returned: success
+  type: list
+  elements: dict
 activation:
   description: What was done to each server to make it follow its files, one of V(none), V(reload), V(restart), V(start).
   returned: success

@@ -60,7 +60,10 @@ class Side:
             plan = plan._replace(steps=(_last(plan.steps),), back=plan.back[-1:])
         self.plan = plan
         self.after = {key_of(found.listener): found.listener for found in plan.listeners or self.configured.listeners}
-        self.after.update({key_of(listener): listener for listener in self.wanted or ()})
+        for listener in self.wanted or ():
+            planned = self.after.get(key_of(listener), listener)
+            # none asks for no TLS; a server that can't but offer STARTTLS does so before and after, and has not changed
+            self.after[key_of(listener)] = planned if listener.encryption == "none" and planned.protocol == listener.protocol else listener
 
     def looked_at(self, live: frozenset) -> None:
         """This is what it listens on now."""
@@ -181,9 +184,21 @@ class Side:
     def foreseen(self) -> list:
         """The listeners as they would be afterwards: as they were seen, where nothing changes."""
         return [
-            self.seen[key] if key in self.seen and key not in self.stale and says(self.before.get(key)) == says(listener) else _expected(listener)
+            self.seen[key] if key in self.seen and key not in self.stale and says(self.before.get(key)) == says(listener)
+            else _not_seen(listener, "ok", "as it would be: not probed")
             for key, listener in self.after.items()
         ]
+
+    def found(self, missing: t.Callable[[Listener], t.Tuple[str, str]]) -> list:
+        """The listeners as they were before: those that should be there, and those that are. C(missing): status and detail of one that is not."""
+        listeners = []
+        for key, listener in {**self.before, **self.after}.items():
+            if key not in self.before:
+                listeners.append(_not_seen(listener, *missing(listener)))
+                continue
+            seen = self.seen.get(key) or _not_seen(listener, "ok", "not probed")
+            listeners.append(seen if key in self.after else {**seen, "status": "unexpected", "detail": "nobody declared it"})
+        return listeners
 
 
 def key_of(listener: Listener) -> tuple:
@@ -211,8 +226,8 @@ def _last(states: t.Iterable[t.Mapping]) -> dict:
     return {resource: content for state in states for resource, content in state.items()}
 
 
-def _expected(listener: Listener) -> dict:
+def _not_seen(listener: Listener, status: str, detail: str) -> dict:
     return {
         "address": listener.address, "port": listener.port, "name": listener.name, "protocol": listener.protocol, "encryption": listener.encryption,
-        "status": "ok", "detail": "as it would be: not probed", "greeting": "", "tls_version": "", "cipher": "", "certificate": {},
+        "status": status, "detail": detail, "greeting": "", "tls_version": "", "cipher": "", "certificate": {},
     }

@@ -139,9 +139,9 @@ class Transaction:
 
     def summary(self) -> dict:
         """The transaction's part of a result, before anything was done: as it would be."""
-        listeners = [listener for side in self.sides for listener in side.foreseen()]
         return {
-            "listeners": sorted(listeners, key=lambda listener: (address_order(listener["address"]), listener["port"])),
+            "listeners": _sorted(listener for side in self.sides for listener in side.foreseen()),
+            "listeners_before": _sorted(listener for side in self.sides for listener in side.found(_missing)),
             "activation": {side.server.name: side.activation for side in self.sides},
         }
 
@@ -284,6 +284,21 @@ class Transaction:
             return ["%s: %s %s" % (now["name"], now["status"], now["detail"]) for now in self._probe(asked) if now["status"] not in SERVED]
         except Exception as error:  # pylint: disable=broad-except  # all is back by now, and that is to be said
             return ["it can't be told: %s" % rollback.in_words(error)]
+
+
+def _sorted(listeners: t.Iterable[dict]) -> list:
+    return sorted(listeners, key=lambda listener: (address_order(listener["address"]), listener["port"]))
+
+
+def _missing(listener: Listener) -> t.Tuple[str, str]:
+    """Status and detail of a listener that is not there."""
+    from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here
+
+    if listener.address in _listener.LOOPBACK or is_here(listener.address):
+        return "refused", "nothing listens there"
+    if listener.floating:
+        return "ok", "not probed: the address is floating, and away"
+    return "not_local", "%s is not an address of this host" % listener.address
 
 
 def recover() -> list:
