@@ -9,7 +9,6 @@ The host is one of the fleet tests', in namespaces of this machine, and gone at 
 from __future__ import annotations
 
 import contextlib
-import os
 import pathlib
 import platform
 import re
