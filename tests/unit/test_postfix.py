@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import master_cf, postfix
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import master_cf, master_cf_changes, postfix
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Configured, Failed, Options, boot_file
 
 # -- a host, and what is declared for it
@@ -50,7 +50,7 @@ def read(found):
     services = master_cf.services(found.text, found.host)
     return Configured(
         master_cf.found_listeners(services), master_cf.unmapped("postfix", services), master_cf.found_sockets(services),
-        master_cf.written_from(found.text), found)
+        master_cf_changes.written_from(found.text), found)
 
 
 def refusals(text, wanted, main=(), **more):
@@ -62,6 +62,17 @@ def refusals(text, wanted, main=(), **more):
 def render(found, wanted, options=Options()):
     assert wanted is None or postfix.Postfix().refusals(read(found), wanted, options) == []
     return postfix.Postfix().render(read(found), wanted, options)
+
+
+def served(wanted, plan):
+    """Is all of this among what listens after the plan? Where no TLS is asked for it may be offered."""
+    def sayings(listeners):
+        return {(each.address, each.port, each.protocol, *([] if (each.address, each.port) in plain else [each.encryption, each.certificate_path, each.key_path]))
+                for each in listeners}
+
+    plain = {(each.address, each.port) for each in wanted if each.encryption == "none"}
+    found = [found.listener for found in plan.listeners]
+    return sayings(wanted) <= sayings(found) and not any((each.address, each.port) in plain and each.encryption == "ssl" for each in found)
 
 
 def applied(found, plan):
@@ -182,8 +193,7 @@ def test_what_was_written_by_hand_listens_as_declared_and_comes_back_byte_for_by
     before = details(WRITTEN[name])
     plan = render(before, wanted)
 
-    found = {each.listener[:6] for each in plan.listeners}
-    assert {each[:6] for each in wanted} <= found
+    assert served(wanted, plan)
     kept = {socket for socket in read(before).sockets if master_cf.is_loopback(socket[0])}
     assert kept <= plan.sockets
     declared_sockets = {(each.address, each.port) for each in wanted}
@@ -219,7 +229,7 @@ def test_whatever_is_written_and_declared_it_listens_so_and_comes_back(texts, wa
     options = Options(keep_loopback=keep_loopback)
     plan = render(before, wanted, options)
     after = applied(before, plan)
-    assert {each[:4] + (each.key_path,) for each in wanted} <= {found.listener[:4] + (found.listener.key_path,) for found in plan.listeners}
+    assert served(wanted, plan)
     assert render(after, wanted, options).steps == ()
     if wanted:
         assert read(after).config_path in (Options().config_path, "")
@@ -417,13 +427,19 @@ def test_without_tls_nothing_of_what_is_offered_is_taken_away_but_that_it_is_a_m
     assert b"\n0.0.0.0:465 inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=no\n  -o smtpd_tls_security_level=may\n  -o smtpd_tls_auth_only=yes\n" in text
 
 
+def test_where_no_tls_is_asked_for_an_entry_that_offers_it_is_left_alone():
+    wanted = [smtp("0.0.0.0", "none"), smtp("::", "none")]
+    assert render(details(SMTP)._replace(boot={}), wanted).steps == ()
+    assert render(details(SMTP, {"smtpd_tls_security_level": "encrypt"})._replace(boot={}), wanted).steps != ()
+
+
 def test_what_comes_stands_beside_what_goes_for_a_moment():
     plan = render(details(SMTP), [smtp("192.0.2.1")])
     first, last = (state[PATH].decode() for state in plan.steps)
     assert [DROP_IN in state for state in plan.steps] == [False, True]
     assert first.startswith(last) and first.endswith("# For a moment only: entries that go, beside those that come.\n" + SMTP + "# mailops.bindings end\n")
     assert {("0.0.0.0", 25), ("192.0.2.1", 25)} <= read(details(first)).sockets
-    assert master_cf.without_ours(first) == SMTP
+    assert master_cf_changes.without_ours(first) == SMTP
     assert plan.back == ({PATH: SMTP.encode(), DROP_IN: None},)
     # the other way round as well; but not what is not listening: Postfix may have died of it
     after = applied(details(SMTP), plan)
@@ -535,6 +551,10 @@ class FakeHost:
         monkeypatch.setattr(postfix, "has_systemd", lambda: "systemd" in self.answers)
         monkeypatch.setattr(postfix.os, "access", lambda path, mode: path.endswith(("sbin/master", *self.answers)))
 
+    def commands(self):
+        """What was done, not only asked."""
+        return [command for command in self.ran if not command.endswith("master -t") and not command.startswith("postconf")]
+
     def run(self, argv, **ignored):
         command = " ".join(argv)
         self.ran.append(command)
@@ -542,7 +562,7 @@ class FakeHost:
             return int(self.answers.get("running", True)), "", ""
         if argv[0] == "postconf":
             names = [name for name in argv[1:] if name != "-x"]
-            table = self.answers["expanded" if "-x" in argv else "main"]
+            table = self.answers.get("expanded" if "-x" in argv else "main", {})
             return 0, "".join("%s = %s\n" % (name, table[name]) for name in names if name in table), "postconf: warning: x: unknown parameter\n"
         return self.answers.get(command, (0, "", ""))
 
@@ -577,7 +597,7 @@ def test_it_is_restarted_through_the_unit_that_really_runs_it(monkeypatch, unit,
     host = FakeHost(monkeypatch, {"systemd": True, "running": False}, {"/usr/lib/systemd/system/postfix.service": content})
     with pytest.raises(Failed, match="Postfix's master is dead after reload"):  # it was already, and so it is started
         postfix.Postfix().activate("reload", frozenset())
-    assert host.ran[1:3] == ["systemctl reset-failed " + unit, "systemctl restart " + unit]
+    assert host.commands() == ["systemctl reset-failed " + unit, "systemctl restart " + unit]
 
 
 @pytest.mark.parametrize("answers, commands", [
@@ -588,13 +608,13 @@ def test_it_is_restarted_through_the_unit_that_really_runs_it(monkeypatch, unit,
 def test_without_systemd_by_what_there_is(monkeypatch, answers, commands):
     host = FakeHost(monkeypatch, answers)
     postfix.Postfix().activate("restart", frozenset())
-    assert [command for command in host.ran if not command.endswith("master -t")] == commands
+    assert host.commands() == commands
 
 
 def test_a_running_one_is_only_reloaded_and_what_it_says_is_passed_on(monkeypatch):
     host = FakeHost(monkeypatch)
     postfix.Postfix().activate("reload", frozenset())
-    assert [command for command in host.ran if not command.endswith("master -t")] == ["postfix reload"]
+    assert host.commands() == ["postfix reload"]
     host.answers["postfix reload"] = (1, "", "postfix/postfix-script: fatal: no\n")
     with pytest.raises(Failed, match="postfix reload failed: postfix/postfix-script: fatal: no"):
         postfix.Postfix().activate("reload", frozenset())

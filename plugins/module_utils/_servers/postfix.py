@@ -16,7 +16,7 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import master_cf
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import master_cf, master_cf_changes
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
     UNITS, Configured, Failed, Options, Plan, Server, boot_file, has_systemd, read_file, rehearse_in_copy, run)
 
@@ -52,7 +52,7 @@ class Asked(t.NamedTuple):
     details: Details
     found: tuple  # of master_cf.Service: in master.cf as others wrote it
     wanted: t.Sequence[Listener]
-    wished: master_cf.Wish
+    wished: master_cf_changes.Wish
     changes: bool  # is anything to be written?
 
     @property
@@ -200,7 +200,7 @@ class Postfix(Server):
             listeners=master_cf.found_listeners(found),
             unmapped=master_cf.unmapped(self.name, found),
             sockets=master_cf.found_sockets(found),
-            config_path=master_cf.written_from(details.text),
+            config_path=master_cf_changes.written_from(details.text),
             details=details,
         )
 
@@ -233,10 +233,10 @@ class Postfix(Server):
                 os.path.exists(folder + "/smtpd.conf") for folder in (*folders, *_SASL_FOLDERS) if folder),
             live=self._live())
 
-    def _live(self, ports: t.Optional[t.Container[int]] = None) -> frozenset:
+    def _live(self) -> frozenset:
         from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
 
-        return frozenset((live.address, live.port) for live in listening(ports) if self.holds(live))
+        return frozenset((live.address, live.port) for live in listening() if self.holds(live))
 
     @staticmethod
     def _parameters(names: t.Sequence[str]) -> dict:
@@ -249,24 +249,24 @@ class Postfix(Server):
 
     def refusals(self, configured: Configured, wanted: t.Sequence[Listener], options: Options) -> list:
         details = configured.details
-        original = master_cf.without_ours(details.text)
+        original = master_cf_changes.without_ours(details.text)
         found = tuple(master_cf.services(original, details.host))
-        wished = master_cf.wish(found, wanted, details.host, options)
-        changes = master_cf.with_wish(original, wished, details.host, options.config_path) != details.text
+        wished = master_cf_changes.wish(found, wanted, details.host, options)
+        changes = master_cf_changes.with_wish(original, wished, details.host, options.config_path) != details.text
         asked = Asked(details, found, wanted, wished, changes)
         return list(dict.fromkeys(message for rule in RULES for message in rule(asked)))
 
     def render(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:
         details = configured.details
         host, before = details.host, details.text
-        after = original = master_cf.without_ours(before)
+        after = original = master_cf_changes.without_ours(before)
         if wanted is not None:
-            wished = master_cf.wish(master_cf.services(original, host), wanted, host, options)
-            after = master_cf.with_wish(original, wished, host, options.config_path)
+            wished = master_cf_changes.wish(master_cf.services(original, host), wanted, host, options)
+            after = master_cf_changes.with_wish(original, wished, host, options.config_path)
         found = master_cf.services(after, host)
         plan = Plan(listeners=master_cf.found_listeners(found), sockets=master_cf.found_sockets(found))
         boot = _boot(details, wanted or (), options)
-        steps, back = master_cf.way(before, after, host, details.live, options.config_path)
+        steps, back = master_cf_changes.way(before, after, host, details.live, options.config_path)
         steps = [{details.path: _bytes(text)} for text in steps]
         if boot:
             steps = [*steps[:-1], {**(steps[-1] if steps else {}), **boot}]
@@ -276,7 +276,7 @@ class Postfix(Server):
         shown = {path: tuple((content or b"").decode() for content in (details.boot[path], content)) for path, content in boot.items()}
         if after != before:
             there[details.path] = _bytes(before)
-            shown[details.path] = master_cf.difference(before, after)
+            shown[details.path] = master_cf_changes.difference(before, after)
         return plan._replace(
             steps=tuple(steps),
             back=tuple({details.path: _bytes(text)} for text in back) + (there,),
@@ -329,12 +329,15 @@ class Postfix(Server):
             raise Failed("%s failed: %s" % (" ".join(command), said.strip()))
 
     def _await(self, sockets: frozenset, seconds: float) -> None:
-        """Until master listens on these, or has died, or time is up: who called looks again."""
-        ports = {port for ignored, port in sockets}
+        """Until master listens as its files say (on the way that may be other sockets than in the end), or has died, or time is up.
+
+        Two reloads at once could be one to it. Who called looks again.
+        """
+        with contextlib.suppress(Refused):
+            details = self._details()
+            sockets = master_cf.found_sockets(master_cf.services(details.text, details.host))
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if sockets <= self._live(ports) or not self.running():
-                return
+        while time.monotonic() < deadline and sockets != self._live() and self.running():
             time.sleep(_LOOK_SECONDS)
 
 
