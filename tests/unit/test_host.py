@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _host
@@ -52,3 +56,23 @@ def test_an_address_is_away_also_where_servers_may_bind_to_it(monkeypatch):
     """As with net.ipv4.ip_nonlocal_bind, which floating addresses need: that one can bind to it says nothing then."""
     monkeypatch.setattr(_host, "cannot_listen", lambda address, floating: "")
     assert not _host.is_here("203.0.113.77") and not _host.is_here("2001:db8::77")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an interface of its own needs root")
+def test_every_address_of_an_interface_is_here_not_only_its_first():
+    """What a host sends to its second address of a subnet comes from the first."""
+    script = (
+        "set -e; ip link set lo up; ip link add dum0 type veth peer name dum1; ip addr add 198.51.100.1/24 dev dum0; "
+        "ip addr add 198.51.100.2/24 dev dum0; ip addr add 2001:db8:51::1/64 dev dum0 nodad; ip addr add 2001:db8:51::2/64 dev dum0 nodad; "
+        "ip link set dum0 up; ip link set dum1 up; exec \"$1\" -c \"$2\"")
+    code = (
+        "from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here\n"
+        "for n in ('198.51.100.1', '198.51.100.2', '2001:db8:51::1', '2001:db8:51::2', '127.0.0.9', '::1'): assert is_here(n), n\n"
+        "for n in ('198.51.100.3', '198.51.100.0', '2001:db8:51::3'): assert not is_here(n), n\n")
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-c", script, "sh", sys.executable, code], env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, check=False)
+    if "Operation not permitted" in done.stdout or "not found" in done.stdout:
+        pytest.skip("no network namespaces here, or no ip(8): " + done.stdout[-200:])
+    assert done.returncode == 0, done.stdout
