@@ -146,7 +146,7 @@ def _sockets(listeners):
 class World:
     """A host with two or three such servers. Everything of it is below C(folder)."""
 
-    def __init__(self, folder: pathlib.Path, patch: pytest.MonkeyPatch):
+    def __init__(self, folder: pathlib.Path, patch):
         self.folder = folder
         for name in ("etc", "etc/units", "run", "lib"):
             (folder / name).mkdir()
@@ -165,6 +165,7 @@ class World:
         patch.setattr(transaction, "STABLE_SECONDS", 0.0)
         patch.setattr(rollback, "STABLE_SECONDS", 0.0)
         patch.setattr(rollback, "PATIENCE", 0.05)
+        patch.setattr(rollback, "STEP_SECONDS", 0.0)
         patch.setattr(watch, "LOOK_SECONDS", 0.005)
         patch.setattr(transaction, "known_servers", lambda: self.servers)
         for module in (base, transaction):

@@ -9,6 +9,7 @@ import errno
 import os
 
 import pytest
+from _pytest.monkeypatch import MonkeyPatch  # pytest.MonkeyPatch only since 6.2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +29,7 @@ entries = st.builds(
 
 @pytest.fixture(scope="module", autouse=True)
 def folder(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
+    with MonkeyPatch().context() as patch:
         folder = tmp_path_factory.mktemp("journal")
         patch.setattr(journal, "FOLDER", str(folder / "bindings"))
         patch.setattr(journal, "PATH", str(folder / "bindings" / "journal.json"))

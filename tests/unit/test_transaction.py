@@ -12,6 +12,7 @@ import signal
 import time
 
 import pytest
+from _pytest.monkeypatch import MonkeyPatch  # pytest.MonkeyPatch only since 6.2
 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import journal, rollback, transaction
@@ -32,7 +33,7 @@ DOCUMENT = '{\n  "ip_addresses": [],\n  "ports": [],\n  "schema_version": 1\n}\n
 @pytest.fixture(scope="module")
 def points(tmp_path_factory):
     """The points that a run passes in which nothing goes wrong."""
-    with pytest.MonkeyPatch.context() as patch:
+    with MonkeyPatch().context() as patch:
         there = World(tmp_path_factory.mktemp("points"), patch)
         there.run(ALL, document=DOCUMENT)
         return [point.replace(str(there.folder), "") for point in there.passed]
@@ -99,7 +100,7 @@ def test_whatever_happens_wherever_everything_is_as_before(points, harm, tmp_pat
     for index in every(points):
         folder = tmp_path / str(index)
         folder.mkdir()
-        with pytest.MonkeyPatch.context() as patch:
+        with MonkeyPatch().context() as patch:
             world = World(folder, patch)
             before = world.state()
             world.harm = fails(index, HARMS[harm]())
@@ -134,7 +135,7 @@ def test_a_disk_that_stays_full(points, tmp_path):
             continue
         folder = tmp_path / str(index)
         folder.mkdir()
-        with pytest.MonkeyPatch.context() as patch:
+        with MonkeyPatch().context() as patch:
             world = World(folder, patch)
             before = world.state()
 
@@ -161,7 +162,7 @@ def test_killed_wherever_the_next_run_puts_it_right_first(points, tmp_path):
     for index in every(points, but=()):
         folder = tmp_path / str(index)
         folder.mkdir()
-        with pytest.MonkeyPatch.context() as patch:
+        with MonkeyPatch().context() as patch:
             world = World(folder, patch)
             before = world.state()
             world.harm = fails(index, lambda: os.kill(os.getpid(), signal.SIGKILL))
@@ -196,7 +197,7 @@ def test_killed_while_it_puts_things_back_it_goes_on_from_there(points, tmp_path
     for later in range(0, 40, 3):
         folder = tmp_path / str(later)
         folder.mkdir()
-        with pytest.MonkeyPatch.context() as patch:
+        with MonkeyPatch().context() as patch:
             world = World(folder, patch)
             before = world.state()
 
@@ -415,6 +416,32 @@ def test_what_gets_worse_is_rolled_back(world):
     with pytest.raises(RolledBack, match=r"127.0.0.2:25 \(smtp, none\): wrong_certificate"):
         world.run([SMTP, SUBMISSION])
     assert world.state() == before
+
+
+def test_old_listeners_go_when_the_new_ones_beside_them_are_proved(world):
+    """Where a server can have both."""
+    missed = []
+    world.harm = lambda number, point: missed.append(point) if ("127.0.0.3", 25) not in world.post.listens() else None
+    world.statuses[SUBMISSION[:2]] = "no_auth"
+    with pytest.raises(RolledBack, match=r"127.0.0.2:587 \(submission, none\): no_auth: so it is"):
+        world.run([SMTP, SUBMISSION])
+    # but for the moment that a service of its which failed has to be away
+    assert {point.split()[0] for point in missed} <= {"have", "put", "rename", "fsync", "unlink", "activate", "fchmod"}, missed
+    assert world.post.told == ["reload", "reload", "reload"]
+
+
+def test_who_never_answers_is_no_measure_for_how_long_a_verdict_takes(world, monkeypatch):
+    real, asked = world._probe, []
+
+    def probe(wanted, *, timeout, min_days, now):
+        asked.append((sorted(listener.port for listener in wanted), timeout))
+        return real(wanted, timeout=timeout, min_days=min_days, now=now)
+
+    monkeypatch.setattr(transaction._listener, "probe", probe)
+    world.statuses[("127.0.0.3", 143)] = "timeout"
+    world.run(ALL, timeout=30.0)
+    assert asked[:2] == [([25, 143, 389, 2525], 2.5), ([143], 30.0)]
+    assert {timeout for ignored, timeout in asked[2:]} == {5.0}
 
 
 def test_a_new_listener_that_is_not_well_is_rolled_back(world):
