@@ -14,6 +14,7 @@ PORTS = [
     ("IMAP", "imap", 143, "tls"), ("IMAPS", "imap", 993, "ssl"), ("POP3", "pop", 110, "tls"), ("POP3S", "pop", 995, "ssl"), ("SMTP", "smtp", 25, "tls"),
     ("Submission", "submission", 587, "tls"), ("Submissions", "submission", 465, "ssl"), ("LDAPS", "ldap", 636, "ssl"),
 ]
+REFUSED = "connection refused: nothing listens here, or a firewall rejects it"
 GENERATED = "2026-11-22T10:36:13Z"
 
 
@@ -114,28 +115,32 @@ class _Host:
         return {key: entry[key] for key in ("protocol", "encryption", "certificate_path", "private_key_path")}
 
     def _server_file(self, entry: dict) -> str:
-        return {"imap": "/etc/dovecot/conf.d/99-mail-bindings.conf", "pop": "/etc/dovecot/conf.d/99-mail-bindings.conf"}.get(entry["protocol"], "/etc/postfix/master.cf")
+        return "/etc/dovecot/conf.d/99-mail-bindings.conf" if entry["protocol"] in ("imap", "pop") else "/etc/postfix/master.cf"
 
     def removed_port(self):
         entry = self.dice.choice(self.ports)
-        self.changes.append({"action": "change", "kind": "file", "name": self._server_file(entry), "before": {"lines": ["# Managed by mailops.bindings"]},
-                             "after": {"lines": ["# Managed by mailops.bindings", *("listen %s" % name_of(binding["address"], entry["port"]) for binding in self.ips)]}})
+        ours = "# Managed by mailops.bindings"
+        self.changes.append({
+            "action": "change", "kind": "file", "name": self._server_file(entry), "before": {"lines": [ours]},
+            "after": {"lines": [ours, *("listen %s" % name_of(binding["address"], entry["port"]) for binding in self.ips)]}})
         for binding in self.ips:
             key = binding["address"], entry["port"]
-            self.before[key].update(status="refused", detail="connection refused: nothing listens here, or a firewall rejects it", greeting="", certificate={})
+            self.before[key].update(status="refused", detail=REFUSED, greeting="", certificate={})
             self.changes.append(listener_change("add", *key, after=self._says(entry)))
 
     def stray_listener(self):
         address = self.ips[0]["address"]
-        self.before[address, 2525] = seen(address, 2525, "unexpected", "nobody declared it: it is master's (pid 4711)", protocol="smtp", encryption="tls",
-                                          greeting="220 %s ESMTP Postfix" % self.name)
+        self.before[address, 2525] = seen(
+            address, 2525, "unexpected", "nobody declared it: it is master's (pid 4711)", protocol="smtp", encryption="tls",
+            greeting="220 %s ESMTP Postfix" % self.name)
 
     def stale_certificate(self):
         entry = next(entry for entry in self.ports if entry["encryption"] == "ssl")
         for binding in self.ips:
             key = binding["address"], entry["port"]
-            self.before[key].update(status="wrong_certificate", detail="serves another certificate than the one in %s: was the file renewed, and the server not "
-                                    "reloaded?" % CERTIFICATE, certificate=certificate(matches_file=False, days_left=3, not_after="2026-11-25T00:00:00Z"))
+            self.before[key].update(
+                status="wrong_certificate", detail="serves another certificate than the one in %s: was the file renewed, and the server not reloaded?" % CERTIFICATE,
+                certificate=certificate(matches_file=False, days_left=3, not_after="2026-11-25T00:00:00Z"))
             says = self._says(entry)
             self.changes.append(listener_change("change", *key, before={**says, "fingerprint_sha256": ":".join(["A0"] * 32)},
                                                 after={**says, "fingerprint_sha256": "as in " + CERTIFICATE}))
@@ -147,16 +152,18 @@ class _Host:
 
     def edited_config(self):
         entry = self.ports[0]
-        self.changes.insert(0, {"action": "change", "kind": "port", "name": entry["name"], "before": {**entry, "description": "edited by hand"}, "after": entry})
+        self.changes.insert(0, {
+            "action": "change", "kind": "port", "name": entry["name"], "before": {**entry, "description": "edited by hand"}, "after": entry})
 
     def bare(self):
         self.changes = [{"action": "add", "kind": "port", "name": entry["name"], "before": {}, "after": entry} for entry in self.ports]
         self.changes += [{"action": "add", "kind": "ip_binding", "name": binding["address"], "before": {}, "after": binding} for binding in self.ips]
         for entry in self.ports:
-            self.changes.append({"action": "add", "kind": "file", "name": self._server_file(entry), "before": {}, "after": {"lines": ["# Managed by mailops.bindings"]}})
+            self.changes.append({
+                "action": "add", "kind": "file", "name": self._server_file(entry), "before": {}, "after": {"lines": ["# Managed by mailops.bindings"]}})
             for binding in self.ips:
                 key = binding["address"], entry["port"]
-                self.before[key].update(status="refused", detail="connection refused: nothing listens here, or a firewall rejects it", greeting="", certificate={})
+                self.before[key].update(status="refused", detail=REFUSED, greeting="", certificate={})
                 self.changes.append(listener_change("add", *key, after=self._says(entry)))
 
     def expiring(self, days: int):

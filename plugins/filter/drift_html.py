@@ -17,7 +17,8 @@ author:
   - mailops.bindings contributors (@mailops)
 description:
   - Turns what P(mailops.bindings.drift_report#filter) returned into one HTML page that needs nothing else, neither the network nor any other file.
-  - For each host there is a matrix of its IP addresses and ports with a word in each cell, and below it what differs, before and after. The worst hosts come first.
+  - For each host there is a matrix of its IP addresses and ports with a word in each cell, and below it what differs, before and after.
+    The worst hosts come first.
   - The page can be filtered, printed, read in light and in dark, with the keyboard and with a screen reader, and without JavaScript.
 positional: _input
 options:
@@ -118,14 +119,16 @@ def _head(report: dict) -> str:
     css = _packaged("page.css")
     headline, more = _summary(report)
     counts = report["counts"]
-    policy = "default-src 'none'; style-src %s; script-src %s; img-src data:; base-uri 'none'; form-action 'none'" % (_source(css), _source(_packaged("page.js")))
+    policy = "default-src 'none'; style-src %s; script-src %s; img-src data:; base-uri 'none'; form-action 'none'" % (
+        _source(css), _source(_packaged("page.js")))
     return "".join([
         "<!DOCTYPE html>\n<html lang=en>\n<meta charset=utf-8>\n",
         '<meta http-equiv=Content-Security-Policy content="%s">\n' % policy,
         "<meta name=viewport content='width=device-width, initial-scale=1'>\n<meta name=color-scheme content='light dark'>\n",
         "<meta name=referrer content=no-referrer>\n<link rel=icon href='data:,'>\n",
         "<title>%s</title>\n<style>%s</style>\n" % (_escaped(headline), css),
-        "<a class=skip href=#hosts>Skip to the hosts</a>\n<header>\n<p class=kind>Mail bindings: drift report, <time>%s</time></p>\n" % _escaped(report["generated"]),
+        "<a class=skip href=#hosts>Skip to the hosts</a>\n<header>\n",
+        "<p class=kind>Mail bindings: drift report, <time>%s</time></p>\n" % _escaped(report["generated"]),
         "<h1>%s</h1>\n<p>%s</p>\n<div class=counts>\n" % (_escaped(headline), _escaped(more)),
         "<section><h2>Hosts</h2><ul>",
         *(_chip(_VERDICT[verdict], counts["hosts"][verdict], _CLASS_OF_VERDICT[verdict], "v", verdict) for verdict in _VERDICT),
@@ -210,8 +213,8 @@ class _Host:
         if body is None:
             body = "<p>Left out to keep this page small: report.json has it.</p>"
         levels = " ".join(level for level in LEVELS if host["levels"][level]["drift"])
-        return "<details class=host data-v=%s data-w='%s' data-l='%s'%s><summary><h3>%s</h3><span class='verdict %s'>%s</span><span class=say>%s</span></summary>" \
-            "<div class=body>%s</div></details>\n" % (
+        return "<details class=host data-v=%s data-w='%s' data-l='%s'%s><summary><h3>%s</h3>" \
+            "<span class='verdict %s'>%s</span><span class=say>%s</span></summary><div class=body>%s</div></details>\n" % (
                 "maintenance" if maintenance else verdict, letters, levels, " open" if self.opened else "", _escaped(host["host"]),
                 "" if maintenance else _CLASS_OF_VERDICT[verdict], "maintenance" if maintenance else _VERDICT[verdict], self._in_short(), body)
 
@@ -254,7 +257,8 @@ class _Host:
             return ""
         cells = {(cell["address"], cell["port"]): cell for cell in host["cells"]}
         name = _escaped(host["host"])
-        text = ["<div class=scroll role=region tabindex=0 aria-label='Listeners of %s'><table><caption class=away>Listeners of %s</caption><thead><tr><td>" % (name, name)]
+        text = ["<div class=scroll role=region tabindex=0 aria-label='Listeners of %s'><table>" % name,
+                "<caption class=away>Listeners of %s</caption><thead><tr><td>" % name]
         for column in host["ports"]:
             text.append("<th scope=col>%d<span>%s</span><span>%s</span>" % (
                 column["port"], _escaped(", ".join(column["names"]) or "not declared"), _escaped(_speaks(column))))
@@ -334,7 +338,8 @@ class _Host:
     def _evidence(self, cell: dict) -> str:
         text = _diff(*self._sides(cell))
         seen = [("greeting", cell["greeting"])]
-        seen += [(key.replace("_", " "), cell["certificate"].get(key)) for key in ("subject", "issuer", "names", "not_before", "not_after", "fingerprint_sha256")]
+        seen += [(key.replace("_", " "), cell["certificate"].get(key)) for key in (
+            "subject", "issuer", "names", "not_before", "not_after", "fingerprint_sha256")]
         lines = ["%s: %s" % (label, ", ".join(value) if isinstance(value, list) else value) for label, value in seen if value]
         return text + ("<pre>%s</pre>" % _escaped("\n".join(lines)) if lines else "")
 
@@ -355,9 +360,7 @@ class _Host:
             if not level["changes"]:
                 text.append("<li>%s: <b class=d>%s</b>" % (_LEVEL[name], listeners))
                 continue
-            changes = "".join("<li>%s <code>%s</code>%s" % (
-                _action(change), _escaped(change["name"]), _diff(*(
-                    {key: value for key, value in change[side].items() if value != change["name"]} for side in ("before", "after")))) for change in level["changes"])
+            changes = "".join(map(_change, level["changes"]))
             text.append("<li><details><summary>%s: <b class=d>%s</b></summary><ul>%s</ul></details>" % (
                 _LEVEL[name], ", ".join(filter(None, [_many(len(level["changes"]), "change"), listeners])), changes))
         text.append("</ul>")
@@ -390,6 +393,12 @@ def _speaks(column: dict) -> str:
     """imap SSL"""
     return " ".join(filter(None, ["/".join(column["protocols"]), "/".join(
         {"ssl": "SSL", "tls": "STARTTLS", "none": "plain"}.get(encryption, encryption) for encryption in column["encryptions"])]))
+
+
+def _change(change: dict) -> str:
+    """A change, before and after, without the name that it starts with."""
+    before, after = ({key: value for key, value in change[side].items() if value != change["name"]} for side in ("before", "after"))
+    return "<li>%s <code>%s</code>%s" % (_action(change), _escaped(change["name"]), _diff(before, after))
 
 
 def _action(change: dict) -> str:

@@ -138,7 +138,7 @@ _value:
           description: How many of its listeners have which word.
           type: dict
         levels:
-          description: For each of C(config), C(files) and C(listening) whether it has drifted (C(drift)), the C(changes) that would be made, and the C(listeners).
+          description: For each of C(config), C(files) and C(listening) whether it has drifted (C(drift)), the C(changes) to be made, and the C(listeners).
           type: dict
         addresses:
           description: Its IP addresses.
@@ -176,9 +176,16 @@ SCHEMA_VERSION = 1
 VERDICTS = ("drift", "incomplete", "clean")
 LEVELS = ("config", "files", "listening")
 
-#: What a cell says, the worst first.
-WORDS = (MISSING, DIFFERS, WRONG_CERTIFICATE, UNEXPECTED, NOT_CHECKED, EXPIRING, AS_DECLARED) = (
-    "missing", "differs", "wrong certificate", "unexpected", "could not be checked", "certificate expiring", "as declared")
+#: What a cell says.
+MISSING = "missing"
+DIFFERS = "differs"
+WRONG_CERTIFICATE = "wrong certificate"
+UNEXPECTED = "unexpected"
+NOT_CHECKED = "could not be checked"
+EXPIRING = "certificate expiring"
+AS_DECLARED = "as declared"
+#: The worst first.
+WORDS = (MISSING, DIFFERS, WRONG_CERTIFICATE, UNEXPECTED, NOT_CHECKED, EXPIRING, AS_DECLARED)
 DRIFT_WORDS = (MISSING, DIFFERS, WRONG_CERTIFICATE, UNEXPECTED)
 
 _WORD_OF_STATUS = {

@@ -72,7 +72,8 @@ def browser(tmp_path_factory):
     options.binary_location = programs[0]
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     for argument in ("--headless=new", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--no-first-run",
-                     "--force-prefers-reduced-motion", "--user-data-dir=%s" % tmp_path_factory.mktemp("chromium"), *(["--no-sandbox"] if os.geteuid() == 0 else [])):
+                     "--force-prefers-reduced-motion",
+                     "--user-data-dir=%s" % tmp_path_factory.mktemp("chromium"), *(["--no-sandbox"] if os.geteuid() == 0 else [])):
         options.add_argument(argument)
     driver = webdriver.Chrome(options=options, service=Service(programs[1]))
     yield Browser(driver)
