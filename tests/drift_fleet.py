@@ -139,7 +139,8 @@ class _Host:
         for binding in self.ips:
             key = binding["address"], entry["port"]
             self.before[key].update(
-                status="wrong_certificate", detail="serves another certificate than the one in %s: was the file renewed, and the server not reloaded?" % CERTIFICATE,
+                status="wrong_certificate",
+                detail="serves another certificate than the one in %s: was the file renewed, and the server not reloaded?" % CERTIFICATE,
                 certificate=certificate(matches_file=False, days_left=3, not_after="2026-11-25T00:00:00Z"))
             says = self._says(entry)
             self.changes.append(listener_change("change", *key, before={**says, "fingerprint_sha256": ":".join(["A0"] * 32)},
