@@ -620,6 +620,44 @@ def test_a_running_one_is_only_reloaded_and_what_it_says_is_passed_on(monkeypatc
         postfix.Postfix().activate("reload", frozenset())
 
 
+def test_sessions_of_services_that_are_no_more_are_ended(monkeypatch, tmp_path):
+    """Debian 13's master can't do that itself, and would wait for them and do nothing else."""
+    main = {**dict.fromkeys(master_cf.PARAMETERS, ""), **DEBIAN, "config_directory": "/etc/postfix", "queue_directory": str(tmp_path)}
+    FakeHost(monkeypatch, {"main": main}, {PATH: b"192.0.2.1:smtp inet n - n - - smtpd\n25 inet n - n - - smtpd\n"})
+    monkeypatch.setattr(postfix, "_PROC", str(tmp_path))
+    monkeypatch.setattr(postfix, "_RELOAD_SECONDS", 1)
+    (tmp_path / "pid").mkdir()
+    (tmp_path / "pid" / "master.pid").write_text("       90\n")
+
+    def runs(pid, parent, *arguments):
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "stat").write_text(f"{pid} (a ) b) S {parent} 1 1")
+        (tmp_path / str(pid) / "cmdline").write_text("\0".join(arguments) + "\0")
+
+    for pid, parent, *arguments in [
+        (101, 90, "smtpd", "-n", "192.0.2.1:25", "-t", "inet", "-u"),  # is there, as 192.0.2.1:smtp
+        (102, 90, "smtpd", "-n", "smtp", "-t", "inet", "-u"),  # as 25
+        (103, 90, "smtpd", "-n", "[2001:db8::1]:smtp", "-t", "inet", "-u", "-o", "stress="),
+        (104, 90, "smtpd", "-n", "submissions", "-t", "inet", "-u"),
+        (105, 91, "smtpd", "-n", "submissions", "-t", "inet", "-u"),  # of another Postfix, in a container
+        (106, 90, "smtpd", "-t", "pass", "-u"),
+        (107, 90, "qmgr", "-l", "-t", "unix", "-u"),
+        (108, 90, "smtpd", "-n", "nobody-knows", "-t", "inet", "-u"),
+    ]:
+        runs(pid, parent, *arguments)
+    ended = []
+
+    def kill(pid, number):
+        ended.append((pid, number))
+        postfix.shutil.rmtree(tmp_path / str(pid))
+
+    monkeypatch.setattr(postfix.os, "kill", kill)
+    server = postfix.Postfix()
+    monkeypatch.setattr(server, "_live", lambda: frozenset({("192.0.2.1", 25), ("0.0.0.0", 25), ("::", 25)}))
+    server.activate("reload", frozenset())
+    assert sorted(ended) == [(103, postfix.signal.SIGTERM), (104, postfix.signal.SIGTERM)]
+
+
 def test_the_rehearsal_minds_only_what_is_new(monkeypatch):
     host = FakeHost(monkeypatch, {"main": {"config_directory": "/etc/postfix"}})
     said = ["unused parameter: x=1\n"]

@@ -189,15 +189,12 @@ def _service(entry: Entry, host: Host, proxy: t.Mapping, declared_as: tuple) -> 
     port = _port(port_name, host)
     if port is None:
         return service._replace(dead="there is no port %s in /etc/services" % port_name, deadly=True)
-    if not host_name:
-        addresses, key = _interfaces(host), str(port)
-    else:
-        addresses, key = _addresses(host_name, host), "[%s]:%d" % (_canonical(host_name) or host_name, port)
-    addresses = tuple(address for address in addresses if family(address) in families(host))
+    service = service._replace(key=service_key(name, host))
+    addresses = tuple(address for address in (_addresses(host_name, host) if host_name else _interfaces(host)) if family(address) in families(host))
     if not addresses:
-        return service._replace(key=key, dead="%s is no address that Postfix may listen on: not known, or not of inet_protocols" % (
+        return service._replace(dead="%s is no address that Postfix may listen on: not known, or not of inet_protocols" % (
             host_name or "inet_interfaces"), deadly=True)
-    service = service._replace(key=key, sockets=tuple((address, port) for address in addresses))
+    service = service._replace(sockets=tuple((address, port) for address in addresses))
     if entry.fields[7] == "smtpd":
         return _smtpd(service, port, lambda parameter: expanded(parameter, host.main, entry.overrides), host, declared_as)
     if service.screen:
@@ -305,6 +302,15 @@ def _endpoint(name: str) -> tuple:
     else:
         host, ignored, port = name.rpartition(":")
     return host, port
+
+
+def service_key(name: str, host: Host) -> str:
+    """What master(8) knows a service of this name by; '' if there is no such port."""
+    host_name, port_name = _endpoint(name)
+    port = _port(port_name, host)
+    if port is None:
+        return ""
+    return "[%s]:%d" % (_canonical(host_name) or host_name, port) if host_name else str(port)
 
 
 def endpoint_names(text: str) -> tuple:

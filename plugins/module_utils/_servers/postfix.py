@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import time
 import typing as t
@@ -23,10 +24,12 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.base imp
 #: The unit that really runs Postfix: the second one, unless it only stands for the first (Debian up to 12).
 _UNITS = ("postfix@-.service", "postfix.service")
 _UNIT_FOLDERS = ("/etc/systemd/system/", "/run/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
+_PROC = "/proc"
 _INIT_SCRIPT = "/etc/init.d/postfix"
 _SASL_FOLDERS = ("/etc/postfix/sasl", "/etc/sasl2", "/usr/lib/sasl2")
 _HOST_PARAMETERS = (
-    "config_directory", "daemon_directory", "multi_instance_enable", "multi_instance_directories", "smtpd_sasl_type", "cyrus_sasl_config_path")
+    "config_directory", "daemon_directory", "queue_directory", "multi_instance_enable", "multi_instance_directories", "smtpd_sasl_type",
+    "cyrus_sasl_config_path")
 
 #: master(8) acts on a reload, and dies of one, within this time.
 _RELOAD_SECONDS = 1.0
@@ -42,6 +45,7 @@ class Details(t.NamedTuple):
     host: master_cf.Host
     boot: t.Mapping = {}  # path of our drop-in for a unit -> its content now, or None
     unit: str = ""  # '' without systemd's folder
+    queue: str = "/var/spool/postfix"
     can_authenticate: bool = True  # main.cf says how
     live: t.AbstractSet = frozenset()  # sockets that it has now
 
@@ -229,6 +233,7 @@ class Postfix(Server):
             path, text, host,
             boot={name: read_file(name) for name in (boot_file(unit, "")[0] for unit in _UNITS)} if systemd else {},
             unit=_unit() if systemd else "",
+            queue=main.get("queue_directory", "/var/spool/postfix"),
             can_authenticate=main.get("smtpd_sasl_type") != "cyrus" or any(
                 os.path.exists(folder + "/smtpd.conf") for folder in (*folders, *_SASL_FOLDERS) if folder),
             live=self._live())
@@ -335,10 +340,47 @@ class Postfix(Server):
         """
         with contextlib.suppress(Refused):
             details = self._details()
-            sockets = master_cf.found_sockets(master_cf.services(details.text, details.host))
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and sockets != self._live() and self.running():
-            time.sleep(_LOOK_SECONDS)
+            services = master_cf.services(details.text, details.host)
+            sockets = master_cf.found_sockets(services)
+            keys = {service.key for service in services if service.sockets}
+            deadline = time.monotonic() + seconds
+            doomed: set = set()
+            while time.monotonic() < deadline and self.running():
+                last, doomed = doomed, set(_children_of_no_service(details, keys))
+                if sockets == self._live() and not doomed:
+                    return
+                for pid in doomed & last:
+                    # As master does itself, if it may: the unit of Debian 13 leaves it no CAP_KILL, and then it waits for the
+                    # last of these sessions to end, at full speed, and does nothing else.
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGTERM)
+                time.sleep(_LOOK_SECONDS)
+
+
+def _children_of_no_service(details: Details, keys: t.Container[str]) -> t.Iterator[int]:
+    """The pids of those that master has started for services on TCP that are not among these C(keys) any more (proc(5))."""
+    try:
+        with open(details.queue + "/pid/master.pid", encoding="ascii") as file:
+            master = int(file.read())
+    except (OSError, ValueError):
+        return
+    for pid in filter(str.isdecimal, os.listdir(_PROC)):
+        try:
+            with open("%s/%s/stat" % (_PROC, pid), encoding="utf-8", errors="replace") as file:
+                parent = int(file.read().rpartition(")")[2].split()[1])
+            if parent != master:
+                continue
+            with open("%s/%s/cmdline" % (_PROC, pid), encoding="utf-8", errors="replace") as file:
+                arguments = file.read().split("\0")
+        except OSError:  # it has ended
+            continue
+        named = dict(zip(arguments, arguments[1:]))  # master_ent(3): smtpd -n NAME -t inet -u …
+        name = named.get("-n", arguments[0])
+        if named.get("-t") == "inet":
+            port_name = name.rpartition(":")[2]  # which may be nowhere in the file
+            key = master_cf.service_key(name, details.host._replace(ports={port_name: _port(port_name)}))
+            if key and key not in keys:
+                yield int(pid)
 
 
 def _boot(details: Details, wanted: t.Sequence[Listener], options: Options) -> dict:
@@ -400,11 +442,11 @@ def _is_here(address: str) -> bool:
     return True
 
 
-def _port(name: str) -> int:
+def _port(name: str) -> t.Optional[int]:
     try:
         return socket.getservbyname(name, "tcp")
     except OSError:
-        return 0
+        return None
 
 
 def _addresses(name: str) -> tuple:
