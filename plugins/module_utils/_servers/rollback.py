@@ -17,6 +17,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.base imp
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.watch import Goal
 
 PATIENCE = 3.0  # seconds for the old sockets to be back by the gentle step, before the server is restarted
+STEP_SECONDS = 1.0  # for a step on the way to have its effect
 STABLE_SECONDS = 1.0  # a server that can't bind dies within one
 MAX_SHOWN_LINES = 60
 
@@ -61,11 +62,9 @@ def _files_back(entry: journal.Entry, server: Server, left: list) -> bool:
             except Exception as error:  # pylint: disable=broad-except
                 if last:  # a step on the way that can't be taken is left out
                     left.append("%s: %s" % (resource, in_words(error)))
-        if not on_the_way:
-            continue
-        if entry.running and not last:
+        if on_the_way and not last and entry.running and server.running():
             with contextlib.suppress(Exception):  # pylint: disable=broad-except
-                server.activate("reload", entry.sockets)
+                watch.changing(server, lambda: server.activate("reload", frozenset()), STEP_SECONDS)
     return bool(foreign)
 
 

@@ -125,15 +125,31 @@ class Transaction:
         self.sockets = listening()
         for side in self.sides:
             side.looked_at(watch.live(side.server, self.sockets))
-        asked = [(side, listener) for side in self.sides for listener in side.asked()]
-        if not self.how.probe or not asked:
+        asked = {side: side.asked() for side in self.sides} if self.how.probe else {}
+        # how long a verdict on what is new may take goes by those who answer: one that never does is no measure
+        self.patience = MIN_PATIENCE
+        seconds, silent = self._asked(asked)
+        if not silent:
+            self.patience = max(MIN_PATIENCE, 10 * seconds)
             return
+        self.patience = self.how.timeout
+        slow, silent_still = self._asked(silent)
+        self.patience = 2 * max(MIN_PATIENCE, slow if silent_still != silent else 0)
+
+    def _asked(self, asked: t.Mapping) -> tuple:
+        """Connect to these listeners of each side: (the seconds that it took, those who gave no answer in time)."""
         began = time.monotonic()
-        for (side, ignored), seen in zip(asked, self._probe([listener for ignored, listener in asked])):
+        pairs = [(side, listener) for side, listeners in asked.items() for listener in listeners]
+        silent: dict = {}
+        for (side, listener), seen in zip(pairs, self._probe([listener for ignored, listener in pairs])):
             side.answered(seen)
-        self.patience = max(MIN_PATIENCE, 10 * (time.monotonic() - began))
+            if seen["status"] == "timeout":
+                silent.setdefault(side, []).append(listener)
+        return time.monotonic() - began, silent
 
     def _probe(self, listeners: list) -> list:
+        if not listeners:
+            return []
         timeout = min(self.how.timeout, self.patience)
         return _listener.probe(listeners, timeout=timeout, min_days=self.how.min_days, now=self.how.now)
 
@@ -162,7 +178,7 @@ class Transaction:
             for side in self.sides:
                 self._do(side)
             self._settle()
-            seen = self._prove()
+            seen = self._prove(self.sides)
             signals.hold()
             if config:
                 self._touched[""] = {config.path}
@@ -189,7 +205,8 @@ class Transaction:
         there = dict(side.plan.back[-1]) if side.plan.back else {}
         for state in steps:
             last = state is steps[-1]
-            if last and len(steps) > 1:
+            if last and len(steps) > 1:  # the new ones are beside the old: only if they are well do these go
+                self._prove([side], watch.live(server, listening()) - side.live)
                 watch.drain(side.leaving, self.how.drain)
             for resource, content in state.items():
                 self._put(server, resource, there[resource], content)
@@ -221,11 +238,11 @@ class Transaction:
             if wrong:
                 raise Failed("\n".join(problem for ignored, problem in wrong))
 
-    def _prove(self) -> t.Optional[list]:
-        """Connect to everything. What is new, changed or worse than before, and not well, fails."""
+    def _prove(self, sides: t.Sequence[Side], only: t.Optional[t.Container] = None) -> t.Optional[list]:
+        """Connect to everything. What is new, changed or worse than before, and not well, fails. C(only): just to these of them."""
         if not self.how.probe or not self.how.activate:
             return None
-        asked = in_order({(*key, side): listener for side in self.sides if side.follows for key, listener in side.after.items()})
+        asked = in_order({(*key, side): listener for side in sides if side.follows for key, listener in side.after.items() if only is None or key in only})
         seen = self._probe([listener for ignored, listener in asked])
         wrong = [
             "%s (%s, %s): %s%s" % (now["name"], now["protocol"], now["encryption"], now["status"], ": " + now["detail"] if now["detail"] else "")

@@ -63,6 +63,15 @@ def settled(goals: t.Sequence[Goal], patience: float, stable: float) -> list:
         time.sleep(LOOK_SECONDS)
 
 
+def changing(server: Server, do: t.Callable[[], None], patience: float) -> None:
+    """Do this, and wait until the server's sockets are others for it."""
+    before = live(server, listening())
+    do()
+    deadline = time.monotonic() + patience
+    while live(server, listening()) == before and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+
+
 def sessions(keys: t.Iterable) -> int:
     """Established connections to these sockets (proc(5), /proc/net/tcp: state 01)."""
     keys = set(keys)
