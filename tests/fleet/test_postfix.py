@@ -184,7 +184,8 @@ localhost:10025 inet n - n - - smtpd\r
         told = driven("read")
         assert told["live"] == told["sockets"]
         assert {(host.four, 465), ("::1", 465), ("127.0.0.1", 10025), ("::1", 10025), ("0.0.0.0", 628)} <= driven.sockets()
-        found = {(one["address"], one["port"]): (one["protocol"], one["encryption"], one["certificate_path"], one["private_key_path"]) for one in told["listeners"]}
+        found = {(one["address"], one["port"]): tuple(one[key] for key in ("protocol", "encryption", "certificate_path", "private_key_path"))
+                 for one in told["listeners"]}
         assert found[host.four, 465] == ("submission", "ssl", *b[0])
         assert found["::1", 465] == ("smtp", "ssl", *HOST)
         assert found["0.0.0.0", 25] == found["::", 25] == ("smtp", "tls", *c[0])  # the last of smtp and 25 wins
@@ -200,7 +201,8 @@ def test_a_mail_host_is_taken_over(driven, other, clients):
     host, (b, c) = driven.host, other
     wanted = [
         listener(host.four, 25, files=b[0]), listener(host.four2, 25, files=c[0]), listener(host.six, 25, "none"),
-        listener(host.four, 587, files=b[0]), listener(host.four2, 465, files=c[0]), listener(host.six, 587, files=c[0]), listener(host.six2, 2525, "tls", b[0])]
+        listener(host.four, 587, files=b[0]), listener(host.four2, 465, files=c[0]), listener(host.six, 587, files=c[0]),
+        listener(host.six2, 2525, "tls", b[0])]
     told = driven.done(wanted)
     assert {place for place in driven.sockets() if place[0] not in LOOPBACK} == {(one["address"], one["port"]) for one in wanted}
     assert {place for place in driven.sockets() if place[0] in LOOPBACK} == {(address, port) for address in LOOPBACK for port in (25, 587)}
@@ -212,7 +214,8 @@ def test_a_mail_host_is_taken_over(driven, other, clients):
         if one["encryption"] != "none":
             seen = clients.served_certificate(one["address"], one["port"], None if one["encryption"] == "ssl" else "smtp", host.fqdn)
             assert seen == prints[one["certificate_path"], one["private_key_path"]], one
-    for number, (address, port, tls) in enumerate([(host.four, 587, "starttls"), (host.four2, 465, "ssl"), (host.six, 587, "starttls"), (host.six2, 2525, "starttls")]):
+    for_people = [(host.four, 587, "starttls"), (host.four2, 465, "ssl"), (host.six, 587, "starttls"), (host.six2, 2525, "starttls")]
+    for number, (address, port, tls) in enumerate(for_people):
         assert "auth" in clients.smtp_capabilities(address, port, tls, name=host.fqdn)
         if tls == "starttls":
             assert "auth" not in clients.smtp_capabilities(address, port)
@@ -342,7 +345,7 @@ def test_an_address_that_is_not_there_kills_and_everything_comes_back(driven, cl
 
 def test_a_port_that_is_taken_meanwhile(driven):
     host = driven.host
-    taker = "import socket, time; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('%s', 2525)); s.listen(); print(1, flush=True); time.sleep(60)"
+    taker = "import socket, time; taken = socket.create_server(('%s', 2525)); print(1, flush=True); time.sleep(60)"
     with host.popen(["python3", "-c", taker % host.four], stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         told = driven("apply", wanted=[listener(host.four, 2525, "tls"), listener(host.four, 25)])
@@ -430,7 +433,9 @@ def test_nobody_is_interrupted_by_a_listener_of_somebody_else(driven, other, net
 
 def test_from_wildcards_to_addresses_and_back_20_times_under_load(driven, other, network):
     host, (b, c) = driven.host, other
-    addresses = [listener(host.four, 25, files=b[0]), listener(host.six, 25, files=c[0]), listener(host.four2, 25), listener(host.four, 587), listener(host.six2, 587)]
+    addresses = [
+        listener(host.four, 25, files=b[0]), listener(host.six, 25, files=c[0]), listener(host.four2, 25), listener(host.four, 587),
+        listener(host.six2, 587)]
     wildcards = [listener(address, port) for address in ("0.0.0.0", "::") for port in (25, 587)]
     orders = [{"do": "apply", "wanted": wanted} for _round in range(20) for wanted in (addresses, wildcards)]
     with correspondents(network, [], [[host.four, 25], [host.six, 25], [host.four2, 25], [host.four, 587], [host.six2, 587]], workers=4) as met:

@@ -67,8 +67,9 @@ def render(found, wanted, options=Options()):
 def served(wanted, plan):
     """Is all of this among what listens after the plan? Where no TLS is asked for it may be offered."""
     def sayings(listeners):
-        return {(each.address, each.port, each.protocol, *([] if (each.address, each.port) in plain else [each.encryption, each.certificate_path, each.key_path]))
-                for each in listeners}
+        return {
+            (each.address, each.port, each.protocol)
+            + (() if (each.address, each.port) in plain else (each.encryption, each.certificate_path, each.key_path)) for each in listeners}
 
     plain = {(each.address, each.port) for each in wanted if each.encryption == "none"}
     found = [found.listener for found in plan.listeners]
@@ -123,9 +124,11 @@ FILTERED = """\
 """
 
 WRITTEN = {
-    "Debian as it comes": "# Postfix master process configuration file.\n#\n" + SMTP + "#smtpd     pass  -       -       y       -       -       smtpd\n" + QUEUE,
+    "Debian as it comes": "# Postfix master process configuration file.\n#\n" + SMTP
+    + "#smtpd     pass  -       -       y       -       -       smtpd\n" + QUEUE,
     "with submission": SMTP + CLIENTS + QUEUE,
-    "amavis": SMTP + "    -o content_filter=smtp-amavis:[127.0.0.1]:10024\n" + CLIENTS + "smtp-amavis unix -      -       n       -       2  smtp\n" + FILTERED + QUEUE,
+    "amavis": SMTP + "    -o content_filter=smtp-amavis:[127.0.0.1]:10024\n" + CLIENTS
+    + "smtp-amavis unix -      -       n       -       2  smtp\n" + FILTERED + QUEUE,
     "policyd and milters": SMTP.rstrip("\n") + "\n  -o smtpd_milters=inet:localhost:8891,unix:/run/opendkim.sock\n" + QUEUE
     + "policyd-spf  unix  -       n       n       -       0       spawn\n  user=policyd-spf argv=/usr/bin/policyd-spf\n"
     + "127.0.0.1:10031 inet n n n - 0 spawn\n  user=nobody argv=/usr/bin/perl /usr/lib/postfix/policy.pl\n",
@@ -166,8 +169,8 @@ submission inet n - y - - smtpd -v
 localhost:smtp inet n - n - - smtpd
 """ + QUEUE,
     "the same twice": SMTP + QUEUE + "25 inet n - n - 5 smtpd\n  -o smtpd_helo_required=yes\n",
-    "a host like no other": "\n\n  # indented\n628 inet n - n - - qmqpd\n" + CLIENTS + FILTERED + "amavis inet n - n - 0 spawn user=x argv=/bin/y {a b}\n" + SMTP
-                            + "\u00e9t\u00e9 unix - - n - - smtp\n" + QUEUE,
+    "a host like no other": "\n\n  # indented\n628 inet n - n - - qmqpd\n" + CLIENTS + FILTERED
+    + "amavis inet n - n - 0 spawn user=x argv=/bin/y {a b}\n" + SMTP + "\u00e9t\u00e9 unix - - n - - smtp\n" + QUEUE,
     "bytes that are no UTF-8": SMTP + "# caf\udce9\n" + QUEUE,
     "empty": "",
 }
@@ -220,7 +223,8 @@ def test_what_was_read_and_declared_changes_nothing(name):
 @given(
     st.lists(st.sampled_from([text for name, text in WRITTEN.items() if name not in SCREENED and text.endswith("\n")]), min_size=1, max_size=3),
     st.lists(st.builds(
-        lambda address, port, protocol, encryption: listener(address, port, protocol, encryption, *(["/tls/a b.pem", "/tls/$x.key"] if encryption != "none" else [])),
+        lambda address, port, protocol, encryption: listener(
+            address, port, protocol, encryption, *(["/tls/a b.pem", "/tls/$x.key"] if encryption != "none" else [])),
         st.sampled_from(["0.0.0.0", "::", "192.0.2.1", "192.0.2.2", "2001:db8::1", "127.0.0.1"]), st.sampled_from([25, 465, 587, 2525]),
         st.sampled_from(["smtp", "submission"]), st.sampled_from(["none", "ssl", "tls"])), max_size=6, unique_by=lambda each: (each.address, each.port)),
     st.booleans(), st.booleans())
@@ -252,7 +256,8 @@ def test_whatever_is_written_and_declared_it_listens_so_and_comes_back(texts, wa
      ["127.0.0.1:25 smtp tls /tls/main.pem /tls/main.key", "[::1]:25 smtp tls /tls/main.pem /tls/main.key"]),
     (SMTP, {"inet_interfaces": "192.0.2.1, [2001:DB8::1] $mine", "mine": "localhost", "smtpd_tls_security_level": ""},
      ["192.0.2.1:25 smtp none", "[2001:db8::1]:25 smtp none", "127.0.0.1:25 smtp none", "[::1]:25 smtp none"]),
-    ("192.0.2.1:465 inet n - n - - smtpd -o smtpd_tls_wrappermode=yes\n", {"inet_interfaces": "loopback-only"}, ["192.0.2.1:465 smtp ssl /tls/main.pem /tls/main.key"]),
+    ("192.0.2.1:465 inet n - n - - smtpd -o smtpd_tls_wrappermode=yes\n", {"inet_interfaces": "loopback-only"},
+     ["192.0.2.1:465 smtp ssl /tls/main.pem /tls/main.key"]),
     ("[IPv6:2001:db8::1]:smtp inet n - n - - smtpd\n", {"smtpd_tls_security_level": "none"}, ["[2001:db8::1]:25 smtp none"]),
     (":submissions inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes\n", {"inet_protocols": "ipv4", "smtpd_tls_wrappermode": "yes"},
      ["0.0.0.0:465 submission ssl /tls/main.pem /tls/main.key"]),
@@ -267,13 +272,15 @@ def test_whatever_is_written_and_declared_it_listens_so_and_comes_back(texts, wa
     # which certificate
     ("192.0.2.1:25 inet n - n - - smtpd\n", {"smtpd_tls_cert_file": ""}, ["192.0.2.1:25 smtp none"]),
     ("192.0.2.1:25 inet n - n - - smtpd -o smtpd_tls_cert_file=/tls/x.pem -o smtpd_tls_key_file=\n", {}, ["192.0.2.1:25 smtp tls /tls/x.pem"]),
-    ("192.0.2.1:25 inet n - n - - smtpd -o smtpd_tls_cert_file=/tls/x.pem\n", {"smtpd_tls_key_file": "$smtpd_tls_cert_file"}, ["192.0.2.1:25 smtp tls /tls/x.pem"]),
+    ("192.0.2.1:25 inet n - n - - smtpd -o smtpd_tls_cert_file=/tls/x.pem\n", {"smtpd_tls_key_file": "$smtpd_tls_cert_file"},
+     ["192.0.2.1:25 smtp tls /tls/x.pem"]),
     ("192.0.2.1:25 inet n - n - - smtpd -o { smtpd_tls_chain_files = /tls/k.pem, /tls/c.pem }\n", {}, ["192.0.2.1:25 smtp tls /tls/c.pem /tls/k.pem"]),
     ("192.0.2.1:25 inet n - n - - smtpd -o smtpd_tls_chain_files=/tls/both.pem\n", {}, ["192.0.2.1:25 smtp tls /tls/both.pem"]),
     ("192.0.2.1:25 inet n - n - - smtpd -o smtpd_tls_chain_files=/tls/rsa.pem,/tls/ec.pem\n", {}, ["192.0.2.1:25 smtp tls /tls/rsa.pem"]),
     ("192.0.2.1:25 inet n - n - - smtpd -o smtpd_tls_cert_file=${dir}/x.pem -o smtpd_tls_key_file=$(dir)/$$x\n", {"dir": "/tls/$sub", "sub": "s"},
      ["192.0.2.1:25 smtp tls /tls/s/x.pem /tls/s/$x"]),
-    ("192.0.2.1:25 inet n - n - - smtpd\n", {"smtpd_tls_security_level": "", "smtpd_enforce_tls": "yes"}, ["192.0.2.1:25 smtp tls /tls/main.pem /tls/main.key"]),
+    ("192.0.2.1:25 inet n - n - - smtpd\n", {"smtpd_tls_security_level": "", "smtpd_enforce_tls": "yes"},
+     ["192.0.2.1:25 smtp tls /tls/main.pem /tls/main.key"]),
     # postscreen's is main.cf's, or its tlsproxy's
     (WRITTEN["postscreen"].replace("tlsproxy\n", "tlsproxy -o tlsproxy_tls_cert_file=/tls/t.pem -o tlsproxy_tls_key_file=/tls/t.key\n").replace(CLIENTS, ""),
      {"inet_protocols": "ipv4"}, ["0.0.0.0:25 smtp tls /tls/t.pem /tls/t.key"]),
@@ -283,7 +290,8 @@ def test_whatever_is_written_and_declared_it_listens_so_and_comes_back(texts, wa
     ("25 inet n - n - - smtpd\n192.0.2.1:25 inet n - n - - smtpd\nsmtp inet n - n - - smtpd -o smtpd_tls_security_level=none\n", {"inet_protocols": "ipv4"},
      ["192.0.2.1:25 smtp tls /tls/main.pem /tls/main.key", "0.0.0.0:25 smtp none"]),
     # switched off
-    (SMTP + "587 inet n - n - - smtpd\n", {"master_service_disable": "!SMTP/inet, inet", "inet_protocols": "ipv4"}, ["0.0.0.0:25 smtp tls /tls/main.pem /tls/main.key"]),
+    (SMTP + "587 inet n - n - - smtpd\n", {"master_service_disable": "!SMTP/inet, inet", "inet_protocols": "ipv4"},
+     ["0.0.0.0:25 smtp tls /tls/main.pem /tls/main.key"]),
     (SMTP, {"master_service_disable": "smtp.inet"}, []),
 ])
 def test_a_hand_written_entry_is_read_with_all_that_it_inherits(text, main, expected):
@@ -327,7 +335,8 @@ def test_passwords_are_not_shown():
 
 @pytest.mark.parametrize("text, message", [
     (SMTP + "# x\nsubmission inet n - n\n  - - \n", "master.cf, line 3: too few fields, Postfix wants 8: mend it, postfix check says more"),
-    ("# mailops.bindings begin: mail_listeners wrote this from /x.json\n" + SMTP, "master.cf, line 1: begins a block of ours that has no end. Put back the missing "
+    ("# mailops.bindings begin: mail_listeners wrote this from /x.json\n" + SMTP,
+     "master.cf, line 1: begins a block of ours that has no end. Put back the missing "
      'mark, "# mailops.bindings end" or "# mailops.bindings begin: mail_listeners wrote this from …", at line 1 or where its block was'),
     (SMTP + "# mailops.bindings end\n", "master.cf, line 2: ends no block of ours: its first line is missing. Put back the missing "
      'mark, "# mailops.bindings end" or "# mailops.bindings begin: mail_listeners wrote this from …", at line 2 or where its block was'),
@@ -392,7 +401,8 @@ def test_other_certificates_of_main_cf_do_not_shine_through():
 
 
 def test_submission_from_nothing_asks_for_a_login_and_relays_for_nobody_else():
-    text = render(details(SMTP), [submission("192.0.2.1", certificate="/tls/two words.pem"), smtp("0.0.0.0", "tls", *MAIN), smtp("::", "tls", *MAIN)]).steps[-1][PATH].decode()
+    wanted = [submission("192.0.2.1", certificate="/tls/two words.pem"), smtp("0.0.0.0", "tls", *MAIN), smtp("::", "tls", *MAIN)]
+    text = render(details(SMTP), wanted).steps[-1][PATH].decode()
     assert text.startswith(SMTP)  # which is left alone
     assert """\
 # mailops.bindings: submission, tls
@@ -423,7 +433,8 @@ def test_a_wildcard_that_changes_stays_one_entry_so_that_its_sockets_live_on():
 
 def test_without_tls_nothing_of_what_is_offered_is_taken_away_but_that_it_is_a_must():
     main = {"smtpd_tls_security_level": "encrypt"}
-    text = render(details("smtps inet n - n - - smtpd -o smtpd_tls_wrappermode=yes -o smtpd_tls_auth_only=yes\n", main), [listener("0.0.0.0", 465, "smtp")]).steps[-1][PATH]
+    before = details("smtps inet n - n - - smtpd -o smtpd_tls_wrappermode=yes -o smtpd_tls_auth_only=yes\n", main)
+    text = render(before, [listener("0.0.0.0", 465, "smtp")]).steps[-1][PATH]
     assert b"\n0.0.0.0:465 inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=no\n  -o smtpd_tls_security_level=may\n  -o smtpd_tls_auth_only=yes\n" in text
 
 
@@ -461,7 +472,8 @@ def test_the_nearest_entry_is_the_template():
     text = ("25 inet n - n - 1 smtpd\n192.0.2.1:25 inet n - n - 2 smtpd\n192.0.2.2:587 inet n - n - 3 smtpd -o smtpd_sasl_auth_enable=yes\n"
             "127.0.0.1:2525 inet n - n - 4 smtpd\n")
     after = render(details(text), [smtp("192.0.2.1"), smtp("192.0.2.2"), submission("192.0.2.3"), listener("192.0.2.1", 2525, "smtp")]).steps[-1][PATH].decode()
-    for entry in ("192.0.2.1:25 inet n - n - 2 smtpd", "192.0.2.2:25 inet n - n - 1 smtpd", "192.0.2.3:587 inet n - n - 3 smtpd", "192.0.2.1:2525 inet n - n - - smtpd"):
+    for entry in ("192.0.2.1:25 inet n - n - 2 smtpd", "192.0.2.2:25 inet n - n - 1 smtpd", "192.0.2.3:587 inet n - n - 3 smtpd",
+                  "192.0.2.1:2525 inet n - n - - smtpd"):
         assert "\n%s\n" % entry in after
 
 
@@ -491,9 +503,11 @@ def test_a_reboot_waits_for_addresses_where_there_are_some():
      "main.cf: this host runs several instances of Postfix (multi_instance_directories), and which of them should listen can't be declared: "
      "set multi_instance_directories to nothing, or keep Postfix off the option servers"),
     (SMTP, {"inet_protocols": "ipv4"}, [smtp("2001:db8::1")], {},
-     "[2001:db8::1]:25: Postfix uses no IPv6 on this host (inet_protocols in main.cf, or the kernel), and would die of it: set inet_protocols to all, and restart Postfix"),
+     "[2001:db8::1]:25: Postfix uses no IPv6 on this host (inet_protocols in main.cf, or the kernel), and would die of it: "
+     "set inet_protocols to all, and restart Postfix"),
     (SMTP, {"inet_protocols": "ipv6"}, [smtp("192.0.2.1")], {},
-     "192.0.2.1:25: Postfix uses no IPv4 on this host (inet_protocols in main.cf, or the kernel), and would die of it: set inet_protocols to all, and restart Postfix"),
+     "192.0.2.1:25: Postfix uses no IPv4 on this host (inet_protocols in main.cf, or the kernel), and would die of it: "
+     "set inet_protocols to all, and restart Postfix"),
     ("", {"master_service_disable": "192.0.2.1:25/inet"}, [smtp("192.0.2.1")], {},
      "192.0.2.1:25: master_service_disable = 192.0.2.1:25/inet in main.cf switches it off: take that out"),
     ("628 inet n - n - - qmqpd\n", {}, [listener("192.0.2.1", 628, "smtp")], {},
@@ -568,7 +582,7 @@ class FakeHost:
 
 
 def test_a_host_is_read_with_one_call_of_postconf_and_more_only_for_what_values_refer_to(monkeypatch):
-    main = {**dict.fromkeys(master_cf.PARAMETERS, ""), **DEBIAN, "config_directory": "/etc/postfix", "daemon_directory": "/usr/lib/postfix/sbin", "smtpd_sasl_type": "dovecot"}
+    main = {**dict.fromkeys(master_cf.PARAMETERS, ""), **DEBIAN, "config_directory": "/etc/postfix", "smtpd_sasl_type": "dovecot"}
     host = FakeHost(monkeypatch, {"main": main, "expanded": {}}, {PATH: SMTP.encode()})
     found = postfix.Postfix().read()
     assert len(host.ran) == 1

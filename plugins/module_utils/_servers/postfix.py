@@ -32,7 +32,7 @@ _HOST_PARAMETERS = (
     "cyrus_sasl_config_path")
 
 #: master(8) acts on a reload, and dies of one, within this time.
-_RELOAD_SECONDS = 1.0
+_RELOAD_SECONDS = 3.0
 _START_SECONDS = 10.0
 _LOOK_SECONDS = 0.05
 
@@ -81,8 +81,8 @@ def families_are_used(asked: Asked) -> t.Iterator[str]:
     for listener in asked.wanted:
         family = "ipv6" if ":" in listener.address else "ipv4"
         if family not in used:
-            yield "%s: Postfix uses no %s on this host (inet_protocols in main.cf, or the kernel), and would die of it: set inet_protocols to all, and restart Postfix" % (
-                listener.name, "IPv6" if family == "ipv6" else "IPv4")
+            yield ("%s: Postfix uses no %s on this host (inet_protocols in main.cf, or the kernel), and would die of it: "
+                   "set inet_protocols to all, and restart Postfix" % (listener.name, "IPv6" if family == "ipv6" else "IPv4"))
 
 
 def services_are_on(asked: Asked) -> t.Iterator[str]:
@@ -123,8 +123,9 @@ def postscreen_is_plain(asked: Asked) -> t.Iterator[str]:
             yield "%s: %s is postscreen, which does no TLS from the first byte: declare tls, or put smtpd in its place" % (
                 written.listener.name, template.entry.where)
         else:
-            yield "%s: %s is postscreen, whose encryption and certificate are main.cf's (now: %s): declare that, set smtpd_tls_cert_file and smtpd_tls_key_file there, or put smtpd in its place" % (
-                written.listener.name, template.entry.where, " with ".join(filter(None, (template.encryption, template.certificate))))
+            yield ("%s: %s is postscreen, whose encryption and certificate are main.cf's (now: %s): declare that, "
+                   "set smtpd_tls_cert_file and smtpd_tls_key_file there, or put smtpd in its place" % (
+                       written.listener.name, template.entry.where, " with ".join(filter(None, (template.encryption, template.certificate)))))
 
 
 def names_choose_no_other_certificate(asked: Asked) -> t.Iterator[str]:
@@ -304,10 +305,10 @@ class Postfix(Server):
             status, ignored, said = run(["postfix", "reload"])
             if status:
                 raise Failed("postfix reload failed: %s" % said.strip())
-            self._await(sockets, _RELOAD_SECONDS)
+            self._await(_RELOAD_SECONDS)
         else:
             self._restart()
-            self._await(sockets, _START_SECONDS)
+            self._await(_START_SECONDS)
         if not self.running():
             raise Failed("Postfix's master is dead after %s" % how)
 
@@ -333,10 +334,10 @@ class Postfix(Server):
         if status:
             raise Failed("%s failed: %s" % (" ".join(command), said.strip()))
 
-    def _await(self, sockets: frozenset, seconds: float) -> None:
-        """Until master listens as its files say (on the way that may be other sockets than in the end), or has died, or time is up.
+    def _await(self, seconds: float) -> None:
+        """Until master listens as its files say, or has died, or time is up: who called looks again.
 
-        Two reloads at once could be one to it. Who called looks again.
+        Two reloads at once could be one to it, and then a service that was taken out and put back never was away.
         """
         with contextlib.suppress(Refused):
             details = self._details()
