@@ -542,8 +542,8 @@ def test_tls_that_is_switched_off_for_an_address(release):
 
 @BOTH
 def test_two_certificates_of_a_protocol_on_an_address(release):
-    message = ("%s and %s have different certificates or keys (/etc/ssl/host.pem, /etc/ssl/other.pem), and Dovecot serves one for all ports of a protocol on an "
-               "address: give both the same files, or put them on different addresses")
+    message = ("%s and %s have different certificates or keys (/etc/ssl/host.pem, /etc/ssl/other.pem), and Dovecot serves one for all ports of a "
+               "protocol on an address: give both the same files, or put them on different addresses")
     assert cannot(release, [listener(FOUR, 993), listener(FOUR, 143, certificate=OTHER)]) == [message % ("192.0.2.10:993", "192.0.2.10:143")]
     assert cannot(release, [listener("::", 993), listener(SIX, 143, certificate=OTHER)]) == [message % ("[::]:993", "[2001:db8::10]:143")]
     assert cannot(release, [listener(FOUR, 993), listener(FOUR, 995, "pop", certificate=OTHER), listener(SECOND, 993, certificate=OTHER)]) == []
@@ -586,7 +586,8 @@ def test_a_block_of_2_4_that_comes_after_one_for_the_same_address():
 def test_a_listener_without_a_name():
     services = logins((2, 3), [inet("", 1143)], [])
     assert cannot(wanted=[listener(FOUR, 993)], services=services) == [
-        "service imap-login has an inet_listener without a name, on port 1143, which can't be switched off from elsewhere: give it a name (inet_listener NAME {)"]
+        "service imap-login has an inet_listener without a name, on port 1143, which can't be switched off from elsewhere: "
+        "give it a name (inet_listener NAME {)"]
 
 
 @pytest.mark.parametrize("path", ["/etc/ssl/a#b.pem", "/etc/ssl/$x.pem", "/etc/ssl/100%.pem", '/etc/ssl/"a".pem', "/etc/ssl/a\n}.pem", "/etc/ssl/a "])
@@ -606,7 +607,8 @@ addresses = st.sampled_from(["0.0.0.0", "::", FOUR, SECOND, SIX, "127.0.0.1", ":
 def declarations(draw):
     """Listeners that no rule is against."""
     found = draw(st.lists(st.builds(
-        listener, addresses, st.sampled_from([143, 993, 1143]), st.just("imap"), st.sampled_from(["none", "ssl", "tls"]), st.sampled_from([HOST, OTHER])), max_size=5))
+        listener, addresses, st.sampled_from([143, 993, 1143]), st.just("imap"), st.sampled_from(["none", "ssl", "tls"]),
+        st.sampled_from([HOST, OTHER])), max_size=5))
     found += draw(st.lists(st.builds(listener, addresses, st.sampled_from([110, 995]), st.just("pop"), st.sampled_from(["none", "ssl"])), max_size=3))
     return list({(one.address, one.port): one for one in found}.values())
 

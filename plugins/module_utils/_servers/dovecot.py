@@ -27,6 +27,7 @@ BASE_DIR = "/run/dovecot"
 PID_FILE = BASE_DIR + "/master.pid"
 UNIT = "dovecot.service"
 
+HEARD_SECONDS = 0.2  # by then it has taken note of a reload, which it does when it gets round to it
 SETTLE_SECONDS = 3  # by then it listens as its files say, or never will; and whoever waits for a rollback waits for this too
 STOP_SECONDS = 8
 _END = "# -- mailops"  # between the outputs of several commands
@@ -88,10 +89,11 @@ class Dovecot(Server):
             if self.running():
                 run(["doveadm", "stop"])
             self._end_left_over()
-            argv = ["dovecot"]
+            # its processes keep what they are given for output, and whoever reads that would wait for their end
+            argv = ["sh", "-c", "exec dovecot >/dev/null 2>&1"]
         status, dummy, said = run(argv)
         if status:
-            raise Failed("%s failed: %s" % (" ".join(argv), _brief(said)))
+            raise Failed("Dovecot can't be started: %s" % (_brief(said) if said else "it ended with status %d, and its log says why" % status))
 
     def _end_left_over(self) -> None:
         """Wait until the old processes are gone. Those that a killed main process left behind hold its ports: they are ended."""
@@ -121,7 +123,7 @@ class Dovecot(Server):
         while True:
             time.sleep(0.02)
             live, now = self._live(), time.monotonic()
-            if live == sockets:
+            if live == sockets and now - reloaded >= HEARD_SECONDS:
                 return
             if not self.running():
                 raise Failed("Dovecot's main process has ended")

@@ -578,8 +578,9 @@ def last_includes(conf: bytes) -> list:
 
 def config_path_of(files: t.Mapping) -> str:
     """The bindings config that our parts were written from; '' where there are none."""
-    for content in (files.get(IN_CONF_D), files.get(BESIDE), files.get(MAIN_FILE), files.get(BOOT_FILE)):
-        found = re.search(r'^# (?:config_path: |%s: listeners as declared in )("(?:[^"\\]|\\.)*")' % re.escape(MARK), (content or b"").decode(errors="replace"), re.M)
+    ours = r'^# (?:config_path: |%s: listeners as declared in )("(?:[^"\\]|\\.)*")' % re.escape(MARK)
+    for path in (IN_CONF_D, BESIDE, MAIN_FILE):
+        found = re.search(ours, (files.get(path) or b"").decode(errors="replace"), re.MULTILINE)
         if found:
             return json.loads(found.group(1))
     return ""

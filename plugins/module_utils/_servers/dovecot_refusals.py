@@ -98,8 +98,8 @@ def _by_name(asked: Asked) -> t.Iterator[str]:
     if asked.base.version < (2, 4):
         if named and asked.plan.certificates:
             yield (
-                "%s: Dovecot 2.3 can't have certificates by address beside those by server name (local_name %s): it cuts off the clients that send such a name. "
-                "Declare the certificate that the address has already (%s), take the local_name blocks out, or upgrade to 2.4" % (
+                "%s: Dovecot 2.3 can't have certificates by address beside those by server name (local_name %s): it cuts off the clients "
+                "that send such a name. Declare the certificate that the address has already (%s), take the local_name blocks out, or upgrade to 2.4" % (
                     _names(one for one in asked.wanted if (PROTOCOLS[one.protocol], one.address) in asked.plan.certificates),
                     ", ".join(sorted({one.of("local_name") for one in named})), asked.base.tls.certificate or "none"))
         return
@@ -116,7 +116,9 @@ def _overruled(asked: Asked) -> t.Iterator[str]:
     for one in asked.wanted:
         protocol = PROTOCOLS[one.protocol]
         met = then.tls_of(protocol, one.address)
-        if one.encryption != "none" and (met.certificate, met.key) != (one.certificate_path, one.key_path) and not any(_differ(one, other) for other in asked.wanted):
+        if one.encryption == "none" or any(_differ(one, other) for other in asked.wanted):
+            continue
+        if (met.certificate, met.key) != (one.certificate_path, one.key_path):
             yield "%s: the last word on its certificate has the block %s: take that out, or declare %s" % (
                 one.name, ", ".join("%s %s" % pair for pair in then.deciding(protocol, one.address)[-1].chain), met.certificate)
 
@@ -124,14 +126,16 @@ def _overruled(asked: Asked) -> t.Iterator[str]:
 def _nameless(asked: Asked) -> t.Iterator[str]:
     for entry in asked.plan.displaced:
         if not entry.name:
-            yield "service %s has an inet_listener without a name, on port %d, which can't be switched off from elsewhere: give it a name (inet_listener NAME {)" % (
-                entry.service, entry.port)
+            yield (
+                "service %s has an inet_listener without a name, on port %d, which can't be switched off from elsewhere: "
+                "give it a name (inet_listener NAME {)" % (entry.service, entry.port))
 
 
 def _awkward_paths(asked: Asked) -> t.Iterator[str]:
     for path in sorted({path for met in asked.plan.certificates.values() for path in (met.certificate, met.key)}):
         if re.search(r'["\\#$%<>{}]|[^ -~\xa1-\U0010ffff]|^\s|\s$', path):
-            yield "%s: Dovecot's configuration has other uses for some characters of this name: use a plain one (a symbolic link will do)" % ascii(path)
+            yield "%s: Dovecot's configuration has other uses for some characters of this name: use a plain one (a symbolic link will do)" % (
+                ascii(path))
 
 
 def _names(these: t.Iterable[Listener]) -> str:
