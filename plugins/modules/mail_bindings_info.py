@@ -105,7 +105,8 @@ unmapped:
       description: Why it has no place.
       type: str
   sample:
-    - {server: postfix, where: 'master.cf, line 40', text: '127.0.0.1:10025 (smtp, none)', reason: 'a loopback address: mail_listeners leaves it as it is (keep_loopback)'}
+    - {server: postfix, where: 'master.cf, line 40', text: '127.0.0.1:10025 (smtp, none)',
+       reason: 'a loopback address: mail_listeners leaves it as it is (keep_loopback)'}
 """
 
 from ansible_collections.mailops.bindings.plugins.module_utils._module import inform

@@ -15,9 +15,11 @@ description:
   - What can't work is refused before anything is touched. Then each server's own checker sees the new files where the live ones can't be
     reached; they are put in place, activated with the gentlest step that works, and every listener is connected to. If anything is not
     well, every byte goes back, the old state is activated and proved, and then the task fails and says why.
-  - Only what this module writes is its own, and says so in the files. Everything else stays byte for byte. Postfix's C(main.cf) is never written.
+  - Only what this module writes is its own, and says so in the files. Everything else stays byte for byte. Postfix's C(main.cf) is never
+    written.
     An entry that listens on a declared number is taken over with all of its settings but TLS's, and comes back with O(state=absent).
-  - Listeners of these protocols that nobody declared go, but for those on loopback addresses, see O(keep_loopback). They are C(remove) in the result's C(changes).
+  - Listeners of these protocols that nobody declared go, but for those on loopback addresses, see O(keep_loopback). They are C(remove) in the
+    result's C(changes).
   - With O(ports) or O(ip_addresses) the config is changed first as M(mailops.bindings.mail_bindings) would, as a part of the same transaction. Without them
     the config counts as it is; one that does not exist is empty.
 author:
@@ -62,7 +64,8 @@ options:
     default: false
   keep_loopback:
     description:
-      - Leave what listens on loopback addresses as it is, since local programs send through it. A wildcard that is replaced by addresses leaves its loopback part.
+      - Leave what listens on loopback addresses as it is, since local programs send through it.
+      - A wildcard that is replaced by addresses leaves its loopback part.
     type: bool
     default: true
   drain:
@@ -116,7 +119,8 @@ EXAMPLES = r"""
 RETURN = r"""
 changes:
   description:
-    - What was changed, or would be in check mode. Ports by name, then addresses in their order, then the config file itself, then for each server its files and its listeners.
+    - What was changed, or would be in check mode. Ports by name, then addresses in their order, then the config file itself, then for each server its
+      files and its listeners.
     - Empty if and only if C(changed) is false.
   returned: success
   type: list

@@ -62,7 +62,7 @@ def test_a_stock_server_is_taken_to_what_is_declared_and_back(host, play, client
     assert not done.failed, played.output
     assert done["changes"] == foreseen["changes"]
     four, six = (address.split("/")[0] for address in host.addresses)
-    numbers = {port["name"]: {"SMTP": 25, "Submissions": 465, "Submission": 587, "IMAPS": 993, "IMAP": 143, "POP3S": 995, "LDAP": 389, "LDAPS": 636}[port["name"]] for port in PORTS}
+    numbers = {"SMTP": 25, "Submissions": 465, "Submission": 587, "IMAPS": 993, "IMAP": 143, "POP3S": 995, "LDAP": 389, "LDAPS": 636}
     assert outside(host) == {(four, number) for number in numbers.values()} | {(six, numbers[name]) for name in ("SMTP", "Submissions", "IMAPS", "LDAPS")}
     for number, starttls in ((25, "smtp"), (465, None), (587, "smtp"), (993, None), (143, "imap"), (995, None), (389, "ldap"), (636, None)):
         assert clients.served_certificate(four, number, starttls) == host.facts["fingerprint"], number

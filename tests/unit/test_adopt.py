@@ -48,7 +48,8 @@ def test_what_the_config_cannot_say_is_listed_with_its_reason():
     assert list(bindings.ip_addresses) == ["0.0.0.0"]
     assert unmapped[0] == theirs
     assert [(entry.server, entry.where, entry.text) for entry in unmapped[1:]] == [
-        ("postfix", "line 0", "127.0.0.1:25 (smtp, none)"), ("postfix", "line 2", "192.0.2.1:25 (smtp, none)"), ("slapd", "line 0", "192.0.2.1:636 (ldap, ssl)")]
+        ("postfix", "line 0", "127.0.0.1:25 (smtp, none)"), ("postfix", "line 2", "192.0.2.1:25 (smtp, none)"),
+        ("slapd", "line 0", "192.0.2.1:636 (ldap, ssl)")]
     assert "loopback" in unmapped[1].reason and "wildcard" in unmapped[2].reason and "certificate" in unmapped[3].reason
 
 

@@ -61,7 +61,8 @@ def others_addresses_away(sides) -> t.Iterator[str]:
         declared = {(listener.address, listener.port) for listener in side.wanted or ()}
         for address, port in sorted(_to_bind(side) - declared):
             if cannot_listen(address, floating=False):
-                yield "%s does not listen on %s yet, though its files say so, and would die of it: %s is not an address of this host. Take it out of them, or add the address" % (
+                yield ("%s does not listen on %s yet, though its files say so, and would die of it: %s is not an address of this host. "
+                       "Take it out of them, or add the address") % (
                     side.server.title, shown((address, port)), address)
 
 
