@@ -465,6 +465,7 @@ def test_a_reboot_with_addresses_that_are_still_looked_at(make_host, driven, put
     host = make_host("boot-" + driven.host.suite, driven.host.suite, dad=True)
     booted = Driven(host)
     four, six = host.addresses
+    wait_until(lambda: "tentative" not in host.run("ip -6 addr").stdout, 10)
     wanted = [listener(four, 25), listener(six, 25), listener(six, 587)]
     told = booted.done(wanted)
     host.reboot()
