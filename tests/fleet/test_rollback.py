@@ -20,28 +20,14 @@ import pytest
 
 import pki
 
-from .mail import CERTIFICATE, PRIVATE_KEY, put_certificate
+from .declaring import ALL, CONFIG, DEFAULTS, KINDS, MASTER_CF, MODULE, declared, differences, state
+from .mail import put_certificate
 
-MODULE = "mailops.bindings.mail_listeners"
 JOURNAL = "/var/lib/mail-bindings/journal.json"
-CONFIG = "/etc/mail-bindings/bindings.json"
-MASTER_CF, DEFAULTS = "/etc/postfix/master.cf", "/etc/default/slapd"
 NEW_CERTIFICATE, NEW_KEY = "/etc/ssl/mail/new.pem", "/etc/ssl/mail/new-key.pem"
 SABOTEUR = pathlib.Path(__file__).with_name("saboteur.py").read_text(encoding="utf-8")
 
-_KINDS = {
-    "SMTP": ("smtp", "tls", 25), "Submissions": ("submission", "ssl", 465), "Submission": ("submission", "tls", 587), "IMAP": ("imap", "tls", 143),
-    "IMAPS": ("imap", "ssl", 993), "POP3S": ("pop", "ssl", 995), "LDAP": ("ldap", "tls", 389), "LDAPS": ("ldap", "ssl", 636),
-    "SMTP2": ("smtp", "tls", 2525), "IMAP2": ("imap", "tls", 1143), "LDAP2": ("ldap", "tls", 1389),
-}
-ALL = ("SMTP", "Submissions", "Submission", "IMAP", "IMAPS", "POP3S", "LDAP", "LDAPS")
 outages = []
-
-
-def declared(*names, certificate=CERTIFICATE, key=PRIVATE_KEY, **options):
-    """Options that have these ports listen on the host's first address, and nothing else."""
-    ports = [dict(zip(("protocol", "encryption", "port"), _KINDS[name]), name=name, certificate_path=certificate, private_key_path=key) for name in names]
-    return {"exclusive": True, "ports": ports, "ip_addresses": "{{ [{'address': ansible_host, 'ports': %r}] }}" % (list(names),), **options}
 
 
 @pytest.fixture(scope="module")
@@ -58,23 +44,6 @@ def hosts(make_hosts, authority):
 def stock(hosts):
     """How each host was in the beginning."""
     return {host.name: state(host) for host in hosts}
-
-
-def state(host, but=()) -> dict:
-    """All that is to be as before. slapd writes the time of each change into its own files, so there only what is ours counts."""
-    found = {"sockets": sockets(host), "slapd": sorted(host.run("slapcat -n0 | grep olcTLS", check=False).stdout.splitlines())}
-    for path, facts in host.snapshot("/etc").items():
-        if not path.startswith(("/etc/ldap/slapd.d", *but)):
-            found[path] = facts if facts[-1] is not None else facts[:4]  # a folder that something was in for a moment has another time
-    return found
-
-
-def sockets(host) -> set:
-    return {(address, port) for address, port, ignored in host.listening()}
-
-
-def differences(before, now) -> dict:
-    return {name: (before.get(name), now.get(name)) for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
 
 
 @pytest.fixture
@@ -148,7 +117,7 @@ def test_the_key_of_another_certificate_put_in_place_after_the_check(hosts, stoc
 
 @pytest.mark.parametrize("names", [("SMTP", "SMTP2"), ("IMAP", "IMAP2"), ("LDAP", "LDAP2")])
 def test_a_port_taken_between_the_check_and_the_activation(hosts, stock, tried, clients, names):
-    port = _KINDS[names[1]][2]
+    port = KINDS[names[1]][2]
 
     def hold(host):
         script = "import socket,time; s=socket.create_server((%r,%d)); time.sleep(60)" % (host.address, port)

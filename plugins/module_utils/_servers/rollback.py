@@ -19,7 +19,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.watch im
 PATIENCE = 3.0  # seconds for the old sockets to be back by the gentle step, before the server is restarted
 STEP_SECONDS = 1.0  # for a step on the way to have its effect
 STABLE_SECONDS = 1.0  # a server that can't bind dies within one
-MAX_SHOWN_LINES = 60
+MAX_SHOWN_LINES = 40
 
 
 def go_back(entries: t.Sequence[journal.Entry], servers: t.Mapping) -> list:
@@ -70,12 +70,11 @@ def _files_back(entry: journal.Entry, server: Server, left: list) -> bool:
 
 def _answering_again(followers: t.Sequence[tuple]) -> list:
     """Make the old files count: by the gentle step, and by a restart where that does not do. What is wrong after all."""
-    followers = [(entry, server) for entry, server, foreign in followers
-                 # somebody is at work on its files: it is not told to read them as long as it answers
-                 if not foreign or not server.running() or watch.unmet([Goal(server, entry.sockets)])]
+    # where somebody is at work on its files, they do not say what was before: such a server is started if it has died, and not told more
+    followers = [(entry, server, foreign) for entry, server, foreign in followers if not foreign or not server.running()]
     if not followers:
         return []
-    goals = {server.name: Goal(server, entry.sockets, entry.added) for entry, server in followers}
+    goals = {server.name: Goal(server, *((frozenset(), frozenset()) if foreign else (entry.sockets, entry.added))) for entry, server, foreign in followers}
     troubles: dict = {}
 
     def told(server: Server, how: str) -> None:
@@ -85,7 +84,7 @@ def _answering_again(followers: t.Sequence[tuple]) -> list:
         except Exception as error:  # pylint: disable=broad-except
             troubles[server.name] = in_words(error)
 
-    for entry, server in followers:
+    for entry, server, ignored in followers:
         told(server, entry.activation if entry.activation == "restart" else "reload")
     fine = [goal for name, goal in goals.items() if name not in troubles]
     again = {goal.server.name for goal, ignored in watch.settled(fine, PATIENCE, STABLE_SECONDS)} | set(troubles)
@@ -148,13 +147,15 @@ def _foreign(entry: journal.Entry, resource: str, now: t.Optional[bytes]) -> str
     def lines(content):
         return (content or b"").decode(errors="replace").splitlines()
 
+    def difference(before, after, *names):
+        shown = list(difflib.unified_diff(lines(before), lines(after), *names, lineterm="", n=0))
+        if len(shown) > MAX_SHOWN_LINES:
+            shown[MAX_SHOWN_LINES:] = ["… and %d lines more" % (len(shown) - MAX_SHOWN_LINES)]
+        return shown
+
     ours = next(state[resource] for state in reversed(entry.steps) if resource in state)
-    shown = [
-        *difflib.unified_diff(lines(entry.before(resource)), lines(ours), "as it was", "as we wrote it", lineterm="", n=0),
-        *difflib.unified_diff(lines(ours), lines(now), "as we wrote it", "as it is" if now is not None else "it is gone", lineterm="", n=0),
-    ]
-    if len(shown) > MAX_SHOWN_LINES:
-        shown[MAX_SHOWN_LINES:] = ["… and %d lines more" % (len(shown) - MAX_SHOWN_LINES)]
+    shown = difference(ours, now, "as we wrote it", "as it is" if now is not None else "it is gone")
+    shown += difference(entry.before(resource), ours, "as it was", "as we wrote it")
     return "%s was changed by somebody else meanwhile, and is left as it is:\n%s" % (
         resource, "\n".join("    " + without_secrets(line) for line in shown))
 
