@@ -209,7 +209,7 @@ def test_a_mail_host_is_taken_over(driven, other, clients):
     assert told["config_path"] == "/etc/mail-bindings/bindings.json"
     assert host.run(["systemctl", "show", "-p", "DropInPaths", UNITS[host.suite]]).stdout.strip().endswith(f"{UNITS[host.suite]}.d/mailops.bindings.conf")
 
-    prints = {files: seen for files, seen in other}
+    prints = dict(other)
     for one in wanted:
         if one["encryption"] != "none":
             seen = clients.served_certificate(one["address"], one["port"], None if one["encryption"] == "ssl" else "smtp", host.fqdn)
