@@ -121,7 +121,8 @@ def test_a_port_taken_between_the_check_and_the_activation(hosts, stock, tried, 
 
     def hold(host):
         script = "import socket,time; s=socket.create_server((%r,%d)); time.sleep(60)" % (host.address, port)
-        return "python3 -c '%s' >/dev/null 2>&1 & echo $! >/run/holder; n=0; while [ $n -lt 100 ] && ! ss -Hltn | grep -q :%d; do n=$((n+1)); sleep .02; done" % (
+        return ("python3 -c '%s' >/dev/null 2>&1 & echo $! >/run/holder; n=0; "
+                "while [ $n -lt 100 ] && ! ss -Hltn | grep -q :%d; do n=$((n+1)); sleep .02; done") % (
             script.replace("'", '"'), port)
 
     for trial in tried(declared(*names), "journal", do=hold):
@@ -171,7 +172,8 @@ def test_one_server_killed_during_the_activation(hosts, stock, tried, clients, p
 @contextlib.contextmanager
 def full(hosts, folder, room):
     """The folder, on a file system that has C(room) left."""
-    script = f"mkdir -p /run/room {folder}; mount -t tmpfs -o size=3m,mode=0755 tmpfs /run/room; cp -a {folder}/. /run/room/; chown --reference={folder} /run/room; " \
+    script = f"mkdir -p /run/room {folder}; mount -t tmpfs -o size=3m,mode=0755 tmpfs /run/room; " \
+             f"cp -a {folder}/. /run/room/; chown --reference={folder} /run/room; " \
              f"chmod --reference={folder} /run/room; mount --bind /run/room {folder}; " \
              f"dd if=/dev/zero of={folder}/filler bs=1024 2>/dev/null; truncate -s -{room} {folder}/filler; df {folder} >/dev/null"
     for host in hosts:
@@ -201,7 +203,7 @@ def test_a_full_disk(hosts, stock, tried, clients, folder, names, expected):
             assert trial.result.get("rolled_back", "Nothing was changed" in trial.msg) is True, trial.result
             assert not trial.host.exists(JOURNAL)
     for host in hosts:
-        host.run("rmdir /etc/mail-bindings 2>/dev/null || true; systemctl restart slapd" if "slapd.d" in folder else "rmdir /etc/mail-bindings 2>/dev/null || true")
+        host.run("rmdir /etc/mail-bindings 2>/dev/null || true" + ("; systemctl restart slapd" if "slapd.d" in folder else ""))
         as_before(host, stock)
         answers(clients, host)
 
