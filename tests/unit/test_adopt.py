@@ -53,6 +53,12 @@ def test_what_the_config_cannot_say_is_listed_with_its_reason():
     assert "loopback" in unmapped[1].reason and "wildcard" in unmapped[2].reason and "certificate" in unmapped[3].reason
 
 
+def test_what_a_server_lists_itself_is_not_listed_twice():
+    theirs = Unmapped("postfix", "line 0", "127.0.0.1:25 inet n - y - - smtpd", "a loopback address")
+    ignored, unmapped = adopted({"postfix": configured(Listener("127.0.0.1", 25, "smtp", "none"), unmapped=[theirs])})
+    assert unmapped == [theirs]
+
+
 def test_an_address_that_is_away_is_floating():
     bindings, ignored = adopted({"slapd": configured(Listener("192.0.2.1", 389, "ldap", "none"))}, away={"192.0.2.1"})
     assert bindings.ip_addresses["192.0.2.1"].floating

@@ -36,8 +36,11 @@ def adopted(configured: t.Mapping[str, Configured], away: t.Container[str] = ())
     unmapped = [entry for found in configured.values() for entry in found.unmapped]
     every = [(server, found) for server, config in configured.items() for found in config.listeners]
     wildcards = {(found.listener.address, found.listener.port) for server, found in every if found.listener.address in ("0.0.0.0", "::")}
+    said = {(entry.server, entry.where) for entry in unmapped}
     for server, found in every:
         reason = _misfit(found.listener, wildcards)
+        if reason and (server, found.where) in said:  # a server may say itself that this one has no place
+            continue
         if reason:
             unmapped.append(Unmapped(server, found.where, "%s (%s, %s)" % (found.listener.name, found.listener.protocol, found.listener.encryption), reason))
         else:
