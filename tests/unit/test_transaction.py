@@ -627,3 +627,47 @@ def test_a_second_run_waits_and_then_says_for_whom(world, monkeypatch):
 ])
 def test_no_secret_is_shown(line, shown):
     assert rollback.without_secrets(line) == shown
+
+
+# -- the whole module
+
+@pytest.mark.needs_ansible
+def test_a_signal_before_anything_was_done_is_a_plain_failure(world):
+    from .in_process import run
+
+    before = world.state()
+    world.harm = lambda number, point: os.kill(os.getpid(), signal.SIGTERM) if point.startswith("rehearse") else None
+    options = {
+        "config_path": str(world.config), "ports": [{"name": "IMAP", "protocol": "imap"}], "ip_addresses": [{"address": "127.0.0.2", "ports": ["IMAP"]}]}
+    answer = run("mail_listeners", options)
+    assert answer["failed"] and answer["msg"] == "the task was ended by SIGTERM. Nothing was changed"
+    assert world.state() == before and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    world.harm = None
+    assert run("mail_listeners", options, check=True)["changes"] == run("mail_listeners", options)["changes"]
+    assert world.dove.listens() == {IMAP[:2]} and world.config.exists()
+    world.statuses[("127.0.0.4", 143)] = "timeout"
+    answer = run("mail_listeners", {**options, "ip_addresses": [{"address": "127.0.0.4", "ports": ["IMAP"]}]})
+    assert answer["failed"] is True and answer["changed"] is False and answer["rolled_back"] is True and "127.0.0.4:143 (imap, none): timeout" in answer["msg"]
+
+
+@pytest.mark.needs_ansible
+@pytest.mark.parametrize("options, message", [
+    ({"state": "absent", "ports": []}, "state absent gives the servers back and leaves the config as it is: leave ports and ip_addresses out"),
+    ({"timeout": 0}, "timeout: give seconds, more than 0 and 3600 at the most"),
+    ({"drain": -1}, "drain: give seconds, 0 to 86400 (a day)"),
+])
+def test_options_that_make_no_sense(world, options, message):
+    from .in_process import run
+
+    answer = run("mail_listeners", options)
+    assert answer["failed"] and answer["msg"] == message
+
+
+@pytest.mark.needs_ansible
+def test_who_is_not_root_is_told_so_before_anything_else(world, monkeypatch):
+    from .in_process import run
+
+    world.journal.parent.mkdir()
+    world.journal.write_text("{")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert run("mail_listeners", {})["msg"] == "mail_listeners changes servers, and needs root for that: use become"
