@@ -416,6 +416,7 @@ def test_a_fault_of_before_neither_blocks_nor_is_rolled_back(world):
 def test_what_gets_worse_is_rolled_back(world):
     world.run([SMTP])
     before = world.state()
+
     def get_worse(number, point):
         if point == "have activated post" and len(world.post.told) == 1:
             world.statuses[SMTP[:2]] = "wrong_certificate"
