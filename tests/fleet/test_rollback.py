@@ -144,7 +144,7 @@ def test_an_option_that_the_checker_passes_and_the_daemon_dies_of(hosts, stock, 
         host.write(MASTER_CF, edited)
         host.run(["postfix", "reload"])
     before = {host.name: state(host) for host in hosts}
-    for trial in tried(declared("SMTP", "Submission"), "bound", 587):
+    for trial in tried(declared("SMTP", "Submission", timeout=4), "bound", 587):
         rolled_back(trial, before, r":587 \(submission, tls\): timeout", "smtpd_client_connection_count_limit")
         assert clients.served_certificate(trial.host.address, 25, "smtp") == trial.host.facts["fingerprint"]
         trial.host.run("cp -a /root/master.cf %s && postfix reload" % MASTER_CF)
