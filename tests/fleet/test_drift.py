@@ -178,7 +178,8 @@ def test_no_false_alarm(hosts, play, report, authority, variables):
     applied = play(APPLY, hosts[:2], variables=merged)
     assert applied.returncode == 0, applied.output
     remove_port(hosts[2], 465)
-    greeters = ["127.0.0.1", "10024", "220 [127.0.0.1] ESMTP amavisd-new service ready", "0.0.0.0", "4190", '"IMPLEMENTATION" "Dovecot Pigeonhole"\r\nOK "ready."']
+    greeters = ["127.0.0.1", "10024", "220 [127.0.0.1] ESMTP amavisd-new service ready",
+                "0.0.0.0", "4190", '"IMPLEMENTATION" "Dovecot Pigeonhole"\r\nOK "ready."']
     with hosts[0].popen(["python3", "-c", GREETER, *greeters], stdout=-1) as one, hosts[1].popen(["python3", "-c", GREETER, *greeters], stdout=-1) as two:
         assert one.stdout.readline() == two.stdout.readline() == "ready\n"
         found, played = report(0, more=more)

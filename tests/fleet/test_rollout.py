@@ -22,7 +22,8 @@ CERTIFICATES = {"mail_bindings_certificate_path": CERTIFICATE, "mail_bindings_pr
 SECURE = {"certificate_path": CERTIFICATE, "private_key_path": PRIVATE_KEY}
 OLD = {
     "mail_bindings_profile": "custom",
-    "mail_bindings_ports": [{"name": "SMTP", "protocol": "smtp", "port": 25, "encryption": "tls", **SECURE}, {"name": "IMAP", "protocol": "imap", "port": 143, "encryption": "tls", **SECURE}],
+    "mail_bindings_ports": [{"name": "SMTP", "protocol": "smtp", "port": 25, "encryption": "tls", **SECURE},
+                            {"name": "IMAP", "protocol": "imap", "port": 143, "encryption": "tls", **SECURE}],
 }
 OLD_PORTS, NEW_PORTS = {25, 143}, {25, 465, 587, 993, 995, 143, 110}
 BATCHES = [1, 2, "100%"]
@@ -77,7 +78,8 @@ def tail(played) -> str:
 
 
 def states(played) -> dict:
-    return {result["msg"][0].partition(":")[0]: result["msg"] for result in played if result.name == "Say which hosts have which state" and result.status == "ok"}
+    return {result["msg"][0].partition(":")[0]: result["msg"]
+            for result in played if result.name == "Say which hosts have which state" and result.status == "ok"}
 
 
 FULL = """set -e
@@ -88,7 +90,9 @@ dd if=/dev/zero of=/etc/postfix/fill bs=4k || true
 """
 HARM = {
     "another key": ("openssl ecparam -name prime256v1 -genkey -noout | tee /etc/ssl/mail/key.pem >/dev/null", "key.pem"),
-    "port taken": ("systemd-run --unit=holder python3 -c 'import socket, time; held = socket.create_server((\"{{ ansible_host }}\", 993)); time.sleep(600)'; sleep 1", "python3"),
+    "port taken": (
+        "systemd-run --unit=holder python3 -c 'import socket, time; held = socket.create_server((\"{{ ansible_host }}\", 993)); time.sleep(600)'; sleep 1",
+        "python3"),
     "disk full": (FULL, "No space left on device"),
 }
 
@@ -118,7 +122,8 @@ def test_a_host_that_breaks_in_the_middle(fleet, old, rollout, tasks, harm):
 
 def test_a_host_that_only_the_controller_does_not_reach(fleet, old, rollout):
     victim = fleet[1]
-    victim.run("nft add table inet t; nft add chain inet t in '{ type filter hook input priority 0; }'; nft add rule inet t in iif eth0 tcp dport 993 reject with tcp reset")
+    victim.run("nft add table inet t; nft add chain inet t in '{ type filter hook input priority 0; }'; "
+               "nft add rule inet t in iif eth0 tcp dport 993 reject with tcp reset")
     try:
         played = rollout()
     finally:
@@ -127,7 +132,8 @@ def test_a_host_that_only_the_controller_does_not_reach(fleet, old, rollout):
     assert f"{victim.name} failed and has its old listeners: From where Ansible runs" in tail(played) and f"{victim.address}:993 refused" in tail(played)
     assert f"old state: {victim.name}, {fleet[3].name}, {fleet[4].name}" in tail(played)
     assert differing({key: value for key, value in old[victim.name].items() if key == "sockets" or key.startswith("/etc/mail-bindings/")},
-                     {key: value for key, value in seen(victim).items() if key == "sockets" or key.startswith("/etc/mail-bindings/")}).keys() <= {"/etc/mail-bindings/bindings.json"}
+                     {key: value for key, value in seen(victim).items() if key == "sockets" or key.startswith("/etc/mail-bindings/")}
+                     ).keys() <= {"/etc/mail-bindings/bindings.json"}
     assert ports(victim) == OLD_PORTS
     for host in fleet[3:]:
         assert differing(old[host.name], seen(host)) == {}
@@ -162,7 +168,8 @@ def test_a_rehearsal_that_fails_touches_no_host(fleet, old, rollout, tasks):
     finally:
         fleet[4].run("systemctl start ssh")
     assert played.returncode == 2, played.output
-    for expected in ("The rehearsal failed, and no host was touched", "/nowhere.pem", "mail_bindings_profile", "nowhere.yml", *(f"{host.name}: " for host in fleet[1:])):
+    for expected in ("The rehearsal failed, and no host was touched", "/nowhere.pem", "mail_bindings_profile", "nowhere.yml",
+                     *(f"{host.name}: " for host in fleet[1:])):
         assert expected in tail(played), (expected, played.output)
     for host in fleet:
         assert differing(old[host.name], seen(host)) == {}
