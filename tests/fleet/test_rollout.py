@@ -42,6 +42,8 @@ def variables(fleet):
 @pytest.fixture
 def old(fleet, variables, play):
     """All of them are in the old state: {host: what is there}."""
+    if all(ports(host) == OLD_PORTS for host in fleet):
+        return {host.name: seen(host) for host in fleet}
     played = play(APPLY, fleet, variables={**variables, "all": {**CERTIFICATES, **OLD}})
     assert played.returncode == 0, played.output
     return {host.name: seen(host) for host in fleet}
@@ -175,11 +177,12 @@ def test_a_rehearsal_that_fails_touches_no_host(fleet, old, rollout, tasks):
         assert differing(old[host.name], seen(host)) == {}
 
 
-def test_check_mode_is_a_rehearsal(fleet, old, rollout, tasks):
+def test_check_mode_is_a_rehearsal_and_limit_a_limit(fleet, old, rollout, tasks):
     before = tasks("before.yml", [{"name": "not yet", "ansible.builtin.fail": {"msg": "not in a rehearsal"}}])
-    played = rollout({"all": {"mail_bindings_before_host": before}}, check=True)
+    played = rollout({"all": {"mail_bindings_before_host": before}}, check=True, extra_args=["--limit", "ro1,ro4"])
     assert played.returncode == 0, played.output
-    assert "No host was touched. The rehearsal went well on: ro1, ro2, ro3, ro4, ro5" in tail(played)
+    assert "No host was touched. The rehearsal went well on: ro1, ro4" in tail(played)
+    assert {result.host for result in played} == {"ro1", "ro4"}
     for host in fleet:
         assert differing(old[host.name], seen(host)) == {}
 
@@ -202,9 +205,3 @@ def test_a_rollout_goes_through(fleet, old, rollout, tasks):
         assert ports(host) == NEW_PORTS and not host.exists("/root/drained")
         order = [result.name for result in played.of(host) if result.name in ("drain", TASK, "Visit every listener from here, as clients will", "take back")]
         assert order == [TASK, "drain", TASK, "Visit every listener from here, as clients will", "take back"]
-
-
-def test_limit(fleet, old, rollout):
-    played = rollout(extra_args=["--limit", f"{fleet[0].name},{fleet[1].name}"])
-    assert played.returncode == 0 and f"new state: {fleet[0].name}, {fleet[1].name}" in tail(played), played.output
-    assert [ports(host) for host in fleet] == [NEW_PORTS, NEW_PORTS, OLD_PORTS, OLD_PORTS, OLD_PORTS]
