@@ -41,7 +41,8 @@ def test_none_where_the_server_offers_starttls_anyway_is_no_change():
 def test_how_listeners_were_found():
     there, gone = Listener("192.0.2.1", 993, "imap", "ssl", **PEM), Listener("192.0.2.2", 993, "imap", "ssl", **PEM)
     undeclared = Listener("192.0.2.1", 143, "imap", "none")
-    plan = Plan(steps=({"/etc/x": b""},), back=({"/etc/x": b""},), listeners=(Found(there, ""), Found(gone, "")))
+    left_of_a_wildcard = Listener("127.0.0.1", 1143, "imap", "none")
+    plan = Plan(steps=({"/etc/x": b""},), back=({"/etc/x": b""},), listeners=(Found(there, ""), Found(gone, ""), Found(left_of_a_wildcard, "")))
     side = a_side([there, undeclared], [there, gone], plan)
     found = {listener["name"]: (listener["status"], listener["detail"]) for listener in side.found(lambda listener: ("refused", "nothing listens there"))}
     assert found == {

@@ -192,9 +192,11 @@ class Side:
     def found(self, missing: t.Callable[[Listener], t.Tuple[str, str]]) -> list:
         """The listeners as they were before: those that should be there, and those that are. C(missing): status and detail of one that is not."""
         listeners = []
+        declared = {key_of(listener) for listener in self.wanted or ()}
         for key, listener in {**self.before, **self.after}.items():
             if key not in self.before:
-                listeners.append(_not_seen(listener, *missing(listener)))
+                if key in declared:  # the rest is what would be left of a wildcard: neither declared nor there
+                    listeners.append(_not_seen(listener, *missing(listener)))
                 continue
             seen = self.seen.get(key) or _not_seen(listener, "ok", "not probed")
             listeners.append(seen if key in self.after else {**seen, "status": "unexpected", "detail": "nobody declared it"})
