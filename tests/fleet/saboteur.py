@@ -85,7 +85,9 @@ def main(when, what="", after=0.0, do="", signal_name=""):
     pid = runner()
     time.sleep(after)
     if do:
+        os.kill(pid, signal.SIGSTOP)  # on an idle machine it would be past that moment before the harm is done
         subprocess.run(["sh", "-c", do], check=True, stdout=subprocess.DEVNULL)
+        os.kill(pid, signal.SIGCONT)
     if signal_name == "hangup":
         os.kill(session(pid), signal.SIGKILL)
     elif signal_name:

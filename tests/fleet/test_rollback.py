@@ -162,10 +162,15 @@ def test_every_server_killed_during_the_activation(hosts, stock, tried, clients)
         answers(clients, trial.host)
 
 
-@pytest.mark.parametrize("port, kill", [(25, "$(cat /var/spool/postfix/pid/master.pid)"), (993, "$(cat /run/dovecot/master.pid)")])
-def test_one_server_killed_during_the_activation(hosts, stock, tried, clients, port, kill):
-    for trial in tried(declared("SMTP", "IMAPS"), "bound", port, do="kill -9 " + kill):
-        rolled_back(trial, stock, "Postfix" if port == 25 else "Dovecot")
+@pytest.mark.parametrize("port, pid, expected", [
+    (25, "$(cat /var/spool/postfix/pid/master.pid)", "Postfix's master is dead|Postfix has died"),
+    (993, "$(cat /run/dovecot/master.pid)", "Dovecot's main process has ended|Dovecot has died"),
+    (389, "$(pidof slapd)", "OpenLDAP does not start: it ended|OpenLDAP has died"),
+], ids=["postfix", "dovecot", "slapd"])
+def test_one_server_killed_during_the_activation(hosts, stock, tried, clients, port, pid, expected):
+    for trial in tried(declared("SMTP", "IMAPS", "LDAP"), "bound", port, do="kill -9 " + pid):
+        rolled_back(trial, stock, expected)
+        assert trial.away <= 5, trial
         answers(clients, trial.host)
 
 

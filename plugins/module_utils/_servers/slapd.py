@@ -230,8 +230,10 @@ class Slapd(Server):
         deadline = time.monotonic() + LATE_DEATH_SECONDS
         while not status and self.running() and time.monotonic() < deadline:  # some errors return 0, and then it stops
             time.sleep(0.05)
-        if status or not self.running():
+        if status:
             raise Failed("OpenLDAP does not start: %s" % said)
+        if not self.running():
+            raise Failed("OpenLDAP does not start: it ended again at once, and its log may say why")
 
 
 # -- looking at the host
