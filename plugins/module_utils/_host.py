@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import errno
 import socket
+import typing as t
+
+#: Seconds that duplicate address detection may take (RFC 4862, 5.4: up to 1 before it begins, then 1 for each time that it asks; Linux asks once).
+DETECTION = 5
+# linux/if_addr.h; the fifth column of /proc/net/if_inet6
+_DUPLICATE, _TENTATIVE = 0x08, 0x40
 
 
 def cannot_listen(address: str, floating: bool) -> str:
     """Why no server could listen on this address now; '' if one can.
 
-    On this host means: a socket can be bound to it now. A floating address may be away, but only where the kernel lets
+    On this host means: a socket can be bound to it, now or as soon as it is known to be nobody else's. A floating address may be away, but only where the kernel lets
     servers bind to an address that is (ip-sysctl: ip_nonlocal_bind); else its absence kills them at their next start.
     """
     if floating:
@@ -23,12 +29,17 @@ def cannot_listen(address: str, floating: bool) -> str:
                 "set the sysctl net.%s.ip_nonlocal_bind to 1 first, or require_local_address to false" % (address, family)
             )
         return ""
-    try:
-        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind((address, 0))
-    except OSError as error:
+    error = _bind(address)
+    if error and ":" in address and _detected(address):
+        error = _bind(address)
+    if error:
         if error.errno == errno.EINVAL and address.startswith("fe80:"):
             return "%s is a link-local address, which depends on an interface's name: it can't be declared" % address
+        if _flags(address) & _DUPLICATE:
+            return (
+                "%s can't be used, because another host in the network has it too (duplicate address detection failed): "
+                "take it off one of the two, then add it here again" % address
+            )
         if error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL, errno.EAFNOSUPPORT):
             return (
                 "%s is not an address of this host: add it to an interface first, declare it floating, "
@@ -36,6 +47,37 @@ def cannot_listen(address: str, floating: bool) -> str:
             )
         return "%s can't be listened on: %s" % (address, error.strerror)
     return ""
+
+
+def _bind(address: str) -> t.Optional[OSError]:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError as error:
+        return error
+    return None
+
+
+def _detected(address: str) -> bool:
+    """Wait while duplicate address detection goes on, as it does for a second or two after an address was added; has it gone on, and ended well?"""
+    flags = _flags(address)
+    if not flags & _TENTATIVE:
+        return False
+    import time
+
+    end = time.monotonic() + DETECTION
+    while flags & (_TENTATIVE | _DUPLICATE) == _TENTATIVE and time.monotonic() < end:
+        time.sleep(0.05)
+        flags = _flags(address)
+    return not flags & _TENTATIVE
+
+
+def _flags(address: str) -> int:
+    """Of an IPv6 address of this host; 0 where it is none."""
+    if ":" not in address:
+        return 0
+    wanted = socket.inet_pton(socket.AF_INET6, address).hex()
+    return next((int(line.split()[4], 16) for line in _lines("/proc/net/if_inet6") if line.startswith(wanted)), 0)
 
 
 def is_here(address: str) -> bool:

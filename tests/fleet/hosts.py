@@ -444,6 +444,11 @@ class Host:
             missing = [port for port in ports if not self.listens_on(port)]
             raise HostError(f"{self.name} does not listen on {missing}:\n{self.journal()}")
 
+    def wait_for_addresses(self, timeout=10) -> None:
+        """Until duplicate address detection has ended: nobody can bind to an address before."""
+        if not wait_until(lambda: "tentative" not in self.run(["ip", "-6", "address"]).stdout, timeout):
+            raise HostError(f"{self.name} has addresses that are tentative still")
+
     # -- what runs on it, and its files
 
     def run(self, command, input=None, check=True, timeout=60, **options) -> subprocess.CompletedProcess:
@@ -482,6 +487,11 @@ class Host:
                     with contextlib.suppress(FileNotFoundError):  # gone since
                         found[path[len(top):]] = _seen(path)
         return found
+
+    def processor_seconds(self) -> float:
+        """What all that runs on it, and has run since it came up, took of the machine's processors."""
+        statistics = (_cgroups() / self.network.name / self.name / "cpu.stat").read_text(encoding="ascii")
+        return int(dict(map(str.split, statistics.splitlines()))["usage_usec"]) / 1e6
 
     def journal(self, lines=80) -> str:
         """What it said last, for a failure's message."""

@@ -504,6 +504,7 @@ def test_without_systemd(suite, make_host, clients):
 def test_a_reboot_with_addresses_that_are_tentative_at_first(suite, make_host, clients):
     host = make_host("boot-" + suite, suite, dad=True)
     driven = Driven(host)
+    host.wait_for_addresses()
     wanted = [listener(host.addresses[0], 993), listener(host.addresses[1], 993), listener(host.addresses[1], 143)]
     driven.done(wanted)
     for power_cut in (False, True):

@@ -114,3 +114,27 @@ def test_what_was_set_up_by_hand_is_adopted_without_a_byte_or_a_reload(host, pla
     assert host.snapshot("/etc/postfix", "/etc/dovecot", "/etc/default", "/etc/ldap", "/etc/systemd") == tree
     assert host.listening() == sockets
     assert host.run("ps -o lstart= -C master,dovecot,slapd").stdout == started
+
+
+def test_an_address_that_was_added_a_moment_ago_is_waited_for(host, play, clients):
+    """As a playbook does: the task before adds it, and for a second or two nobody can bind to it, since duplicate address detection goes on."""
+    address = "2001:db8:51::dad"
+    host.run(["sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=1", "net.ipv6.conf.eth0.dad_transmits=2"])
+    running = host.run("cat /var/spool/postfix/pid/master.pid /run/dovecot/master.pid").stdout
+    played = play(
+        [
+            {"name": "add", "ansible.builtin.command": f"ip address add {address}/64 dev eth0"},
+            {"name": "listen", "mailops.bindings.mail_listeners": {
+                "ports": PORTS[:2] + PORTS[3:4],
+                "ip_addresses": [{"address": address, "ports": ["SMTP", "Submissions", "IMAPS"]}],
+            }},
+        ],
+        host,
+    )
+    assert not played.failed, played.output
+    for number, starttls in ((25, "smtp"), (465, None), (993, None)):
+        assert clients.served_certificate(address, number, starttls) == host.facts["fingerprint"]
+    assert host.run("cat /var/spool/postfix/pid/master.pid /run/dovecot/master.pid").stdout == running  # neither died of it
+    played = play([{"name": "back", "mailops.bindings.mail_listeners": {"state": "absent"}}], host)
+    assert not played.failed, played.output
+    host.run(["ip", "address", "del", address + "/64", "dev", "eth0"])

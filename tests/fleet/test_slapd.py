@@ -428,6 +428,7 @@ def test_without_systemd(make_host, clients, authority, suite):
 def test_after_a_reboot_where_ipv6_addresses_are_tentative_first(make_host, clients, authority, suite):
     host = make_host(f"dad-{suite}", suite, ldap_tls=False, dad=True)
     driven = Driven(host)
+    host.wait_for_addresses()
     fingerprint = put_certificate(host, authority)
     wanted = [ldap(host.addresses[0]), ldap(host.addresses[1]), ldap(host.addresses[1], 636, "ssl")]
     # a network that takes long: when slapd is started, the address is tentative for some seconds

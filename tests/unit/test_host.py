@@ -58,21 +58,52 @@ def test_an_address_is_away_also_where_servers_may_bind_to_it(monkeypatch):
     assert not _host.is_here("203.0.113.77") and not _host.is_here("2001:db8::77")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an interface of its own needs root")
-def test_every_address_of_an_interface_is_here_not_only_its_first():
-    """What a host sends to its second address of a subnet comes from the first."""
+def in_a_namespace(addresses, code):
+    """Run Python there, with two interfaces that are each other's network: dum0 and dum1."""
     script = (
-        "set -e; ip link set lo up; ip link add dum0 type veth peer name dum1; ip addr add 198.51.100.1/24 dev dum0; "
-        "ip addr add 198.51.100.2/24 dev dum0; ip addr add 2001:db8:51::1/64 dev dum0 nodad; ip addr add 2001:db8:51::2/64 dev dum0 nodad; "
-        "ip link set dum0 up; ip link set dum1 up; exec \"$1\" -c \"$2\"")
-    code = (
-        "from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here\n"
-        "for n in ('198.51.100.1', '198.51.100.2', '2001:db8:51::1', '2001:db8:51::2', '127.0.0.9', '::1'): assert is_here(n), n\n"
-        "for n in ('198.51.100.3', '198.51.100.0', '2001:db8:51::3'): assert not is_here(n), n\n")
+        "set -e; ip link set lo up; ip link add dum0 type veth peer name dum1; ip link set dum0 up; ip link set dum1 up; "
+        + addresses + "; \"$1\" -c \"$2\"")
     path = os.pathsep.join(sys.path)
     done = subprocess.run(
-        ["unshare", "--net", "sh", "-c", script, "sh", sys.executable, code], env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, check=False)
+        ["unshare", "--net", "sh", "-c", script, "sh", sys.executable,
+         "from ansible_collections.mailops.bindings.plugins.module_utils._host import cannot_listen, is_here\n" + code],
+        env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, check=False)
     if "Operation not permitted" in done.stdout or "not found" in done.stdout:
         pytest.skip("no network namespaces here, or no ip(8): " + done.stdout[-200:])
     assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an interface of its own needs root")
+def test_every_address_of_an_interface_is_here_not_only_its_first():
+    """What a host sends to its second address of a subnet comes from the first."""
+    in_a_namespace(
+        "ip addr add 198.51.100.1/24 dev dum0; ip addr add 198.51.100.2/24 dev dum0; "
+        "ip addr add 2001:db8:51::1/64 dev dum0 nodad; ip addr add 2001:db8:51::2/64 dev dum0 nodad",
+        "for n in ('198.51.100.1', '198.51.100.2', '2001:db8:51::1', '2001:db8:51::2', '127.0.0.9', '::1'): assert is_here(n), n\n"
+        "for n in ('198.51.100.3', '198.51.100.0', '2001:db8:51::3'): assert not is_here(n), n\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an interface of its own needs root")
+def test_an_address_that_was_added_a_moment_ago_is_waited_for():
+    """Until duplicate address detection has ended nobody can bind to it: a server that reloads would die of it."""
+    in_a_namespace(
+        "ip addr add 2001:db8:51::1/64 dev dum0",
+        "import socket, time\n"
+        "try: socket.create_server(('2001:db8:51::1', 25), family=socket.AF_INET6); assert False, 'not tentative'\n"
+        "except OSError: pass\n"
+        "began = time.monotonic()\n"
+        "assert cannot_listen('2001:db8:51::1', floating=False) == ''\n"
+        "assert time.monotonic() - began > 0.1\n"
+        "socket.create_server(('2001:db8:51::1', 25), family=socket.AF_INET6)\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an interface of its own needs root")
+def test_an_address_that_another_host_has_too_is_said_to_be_a_duplicate():
+    said = in_a_namespace(
+        "unshare --net sleep 20 & other=$!; trap 'kill $other' EXIT; "
+        "while [ \"$(readlink /proc/$other/ns/net)\" = \"$(readlink /proc/self/ns/net)\" ]; do sleep 0.05; done; "
+        "ip link set dum1 netns $other; inside=\"nsenter --net --target $other\"; $inside ip link set dum1 up; "
+        "$inside ip addr add 2001:db8:51::1/64 dev dum1 nodad; ip addr add 2001:db8:51::1/64 dev dum0",
+        "print(cannot_listen('2001:db8:51::1', floating=False))")
+    assert said.startswith("2001:db8:51::1 can't be used, because another host")
