@@ -61,7 +61,8 @@ class Fault:
     """What goes wrong with calls of this name ('*': all; 'write'; 'read'; 'soap'; 'rest'), after C(skip) of them, C(times) times."""
 
     name: str
-    answer: t.Optional[Answer] = None  # and the call is not carried out
+    answer: t.Optional[Answer] = None  # and the call is not carried out, unless it is late
+    late: bool = False
     refusal: str = ""  # the server says no, as it does: with this message, and the call is not carried out
     before: t.Optional[t.Callable] = None  # before(server), and then the call is carried out
     after: t.Optional[t.Callable] = None  # after(server), once it was
@@ -158,14 +159,14 @@ class StandIn:
     def _answered(self, call: Call, carry_out: t.Callable, fault: Fault) -> t.Optional[Answer]:
         if fault.before:
             fault.before(self)
-        if fault.answer or fault.cut == "before":
+        if (fault.answer and not fault.late) or fault.cut == "before":
             return fault.answer
         self.state.call, self.state.refusal = call.number, fault.refusal
         answer = carry_out()
         call.carried_out = not fault.refusal
         if fault.after:
             fault.after(self)
-        return None if fault.cut else answer
+        return None if fault.cut else fault.answer or answer
 
     def _understood(self, method: str, path: str, headers, body: bytes) -> tuple:
         """(Call, what carries it out and gives the answer) of a request."""

@@ -19,7 +19,7 @@ class Unknowns:
     shared_number: bool = True  # may two ports with one number answer on one address? One public script has it so
     shared_name: bool = True  # may two ports have one name?
     second_hostname: str = "refused"  # AddHostname where the address has one: refused, replaces
-    all_hostnames: bool = False  # ListHostnames has addresses without one too
+    all_hostnames: bool = True  # ListHostnames has addresses without one too, which are seen by nothing else over SOAP
     unknown_address: str = "refused"  # ListPortsAssignedToIP for an address that the server has not: refused, empty
     missing_id: str = "refused"  # toRemove of an id that is not there: refused, ignored
     plain: str = "None"  # SOAP's Encryption of a port without any
