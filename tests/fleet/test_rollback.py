@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pathlib
 import re
 import subprocess
 import types
+from signal import SIGINT, SIGKILL
 
 import pytest
 
 import pki
 
 from .declaring import ALL, CONFIG, DEFAULTS, KINDS, MASTER_CF, MODULE, declared, differences, state
+from .hosts import wait_until
 from .mail import put_certificate
 
 JOURNAL = "/var/lib/mail-bindings/journal.json"
@@ -257,21 +260,58 @@ def test_killed_and_then_somebody_edits_a_file(hosts, stock, tried, play):
         as_before(host, stock)
 
 
-def test_a_lost_connection_that_tells_nobody_changes_nothing_of_the_way(hosts, stock, tried, play):
-    """Without a terminal a program on the host is not told: it goes on, to the end."""
-    for trial in tried(declared("SMTP", "IMAP"), "written", MASTER_CF, signal="hangup"):
+@pytest.mark.parametrize("terminal", [False, True], ids=["without a terminal", "with a terminal"])
+@pytest.mark.parametrize("phase", [("written", MASTER_CF), ("bound", 143)], ids=["written", "bound"])
+def test_a_lost_connection_is_an_end_that_rolls_back(hosts, stock, tried, phase, terminal):
+    environment = {"ANSIBLE_PIPELINING": "false", "ANSIBLE_SSH_USETTY": "true"} if terminal else {}
+    for trial in tried(declared("SMTP", "IMAP"), *phase, signal="hangup", environment=environment):
         assert trial.result.status == "unreachable" or trial.result.failed, trial.result
-        assert not trial.host.exists(JOURNAL)
+        as_before(trial.host, stock)
+
+
+def kill_clients(process, hosts):
+    """The programs that Ansible waits for."""
+    for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))):
+        with contextlib.suppress(OSError):
+            argv = pathlib.Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")
+            if argv[0] == "ssh" and any(host.address in argv for host in hosts):
+                os.kill(pid, SIGKILL)
+
+
+def press_control_c(process, hosts):
+    """All that the terminal's user has started gets it."""
+    os.killpg(process.pid, SIGINT)
+
+
+@pytest.mark.parametrize("lose", [kill_clients, press_control_c])
+def test_a_connection_that_ends_on_our_side_is_a_lost_one_too(hosts, stock, play, lose):
+    """Here it is a session in a connection that plays share, which lives on (ControlPersist)."""
+    def watcher(process):
+        assert wait_until(lambda: all(host.exists(JOURNAL) for host in hosts), 60)
+        lose(process, hosts)
+
+    play([{"name": "connect", "ansible.builtin.ping": {}}], hosts)
+    played = play([{"name": "lost", MODULE: declared("SMTP", "IMAP")}], hosts, watcher=watcher)
+    assert all(result.failed for result in played), played.output  # after Ctrl-C there are none
+    for host in hosts:
+        wait_for_its_end(host)
+        as_before(host, stock)
+
+
+def wait_for_its_end(host):
+    host.run(["flock", "--wait", "60", "/var/lib", "true"])
+
+
+def test_who_does_not_wait_for_the_end_has_not_lost_the_connection(hosts, stock, play):
+    """An asynchronous task; the connection ends long before it."""
+    played = play([{"name": "begun", MODULE: declared("SMTP", "IMAP"), "async": 120, "poll": 0}], hosts)
+    assert not played.failed, played.output
+    for host in hosts:
+        assert wait_until(lambda: host.exists(JOURNAL), 60)
+        wait_for_its_end(host)
     for result in play([{"name": "again", MODULE: declared("SMTP", "IMAP")}], hosts):
         assert not result.failed and result["changes"] == [], result
     give_back(play, hosts, stock)
-
-
-def test_a_lost_terminal_is_an_end_that_rolls_back(hosts, stock, tried):
-    environment = {"ANSIBLE_PIPELINING": "false", "ANSIBLE_SSH_USETTY": "true"}
-    for trial in tried(declared("SMTP", "IMAP"), "written", MASTER_CF, signal="hangup", environment=environment):
-        assert trial.result.status == "unreachable" or trial.result.failed, trial.result
-        as_before(trial.host, stock)
 
 
 def give_back(play, hosts, stock):

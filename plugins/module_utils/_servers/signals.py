@@ -6,9 +6,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import select
 import signal
+import stat
+import threading
 
 KINDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+OUTPUT = 1
+LOOK_SECONDS = 0.1
 
 
 class Interrupted(BaseException):
@@ -32,6 +38,38 @@ def raised():
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
+
+
+@contextlib.contextmanager
+def lost_connection_told():
+    """Without a terminal nobody is told of a lost connection. But then nobody reads our output any more: whoever had the other end of the pipe has closed it
+    (poll(2), POLLERR), and we tell ourselves by the SIGHUP that a terminal would have sent.
+
+    Output to anything but a pipe has no reader that could go.
+    """
+    try:
+        piped = stat.S_ISFIFO(os.fstat(OUTPUT).st_mode)
+    except OSError:  # closed
+        piped = False
+    if not piped:
+        yield
+        return
+    output, ended, us = select.poll(), threading.Event(), threading.get_ident()
+    output.register(OUTPUT, 0)
+
+    def look() -> None:
+        while not ended.wait(LOOK_SECONDS):
+            if any(event & (select.POLLERR | select.POLLHUP) for ignored, event in output.poll(0)):
+                signal.pthread_kill(us, signal.SIGHUP)
+                return
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        looking.join()
 
 
 @contextlib.contextmanager

@@ -38,7 +38,7 @@ def apply(module, task: Task) -> dict:
     if problems:
         raise Refused("\n".join(problems))
     try:
-        with signals.raised():
+        with signals.raised(), signals.lost_connection_told():
             return _apply(module, task)
     except signals.Interrupted as ended:
         raise Refused("%s. Nothing was changed" % ended) from None
