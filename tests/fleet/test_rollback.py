@@ -86,6 +86,7 @@ def rolled_back(trial, stock, *expected, but=()):
     for pattern in expected:
         assert re.search(pattern, trial.msg), (pattern, trial.msg)
     assert trial.result.get("rolled_back") is True and trial.result["changed"] is False, trial.result
+    assert len(set(trial.msg.splitlines())) == len(trial.msg.splitlines()) and "SIGHUP received" not in trial.msg, trial.msg
     as_before(trial.host, stock, but)
 
 

@@ -156,9 +156,7 @@ class World:
         self.probed: list = []
         self.passed: list = []  # the points of the latest run
         self.harm: t.Optional[t.Callable] = None  # (number of the point, its name)
-        units = str(folder / "etc" / "units") + "/"
-        for module in (base, journal):
-            patch.setattr(module, "UNITS", units)
+        patch.setattr(base, "UNITS", str(folder / "etc" / "units") + "/")
         patch.setattr(journal, "FOLDER", str(folder / "lib" / "bindings"))
         patch.setattr(journal, "PATH", str(folder / "lib" / "bindings" / "journal.json"))
         patch.setattr(transaction, "LOCKED_FOLDER", str(folder / "lib"))

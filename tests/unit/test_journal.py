@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import journal
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import base, journal
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.journal import Entry
 
@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
         folder = tmp_path_factory.mktemp("journal")
         patch.setattr(journal, "FOLDER", str(folder / "bindings"))
         patch.setattr(journal, "PATH", str(folder / "bindings" / "journal.json"))
-        patch.setattr(journal, "UNITS", str(folder / "units") + "/")
+        patch.setattr(base, "UNITS", str(folder / "units") + "/")
         yield folder
 
 

@@ -15,7 +15,7 @@ import pytest
 from _pytest.monkeypatch import MonkeyPatch  # pytest.MonkeyPatch only since 6.2
 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import journal, rollback, transaction
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import base, journal, rollback, transaction
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.transaction import RolledBack
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import Socket
@@ -297,7 +297,8 @@ def test_the_trouble_of_one_server_does_not_keep_the_others_from_coming_back(wor
         raise Surprise("hunter2")
 
     def harm(number, point):
-        if point == "have activated slap" and len(world.slap.told) == 1:
+        if point == "have put " + world.slap.drop_in:
+            world.harm = None
             setattr(world.slap, broken, fail)
             raise Failed("no")
 
@@ -672,3 +673,42 @@ def test_who_is_not_root_is_told_so_before_anything_else(world, monkeypatch):
     world.journal.write_text("{")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert run("mail_listeners", {})["msg"] == "mail_listeners changes servers, and needs root for that: use become"
+
+
+def test_what_a_server_said_is_shown_once_and_only_what_it_complained_of():
+    said = [
+        "master: Warning: SIGHUP received - reloading configuration",
+        "master: Error: service(imap-login): listen(192.0.2.1, 143) failed: Address already in use",
+        "connect from unknown[127.0.0.1]",
+        "warning: process /usr/lib/postfix/sbin/smtpd pid 1446 exit status 1",
+    ]
+    last = "warning: process /usr/lib/postfix/sbin/smtpd pid 1447 exit status 2"
+    assert rollback.complaints([*said, *said, said[3].replace("1446", "1456"), last]) == [said[1], said[3], last]
+    assert rollback.complaints(["error %s" % number for number in range(30)]) == ["error %s" % number for number in range(20, 30)]
+
+
+def test_systemd_reads_the_units_of_all_servers_once_on_the_way_there_and_once_on_the_way_back(world, monkeypatch):
+    told = []
+    monkeypatch.setattr(base, "has_systemd", lambda: True)
+    monkeypatch.setattr(base, "run", lambda argv: told.append((argv, [os.path.exists(server.drop_in) for server in world.servers])))
+    before = world.state()
+    world.statuses[IMAP[:2]] = "no_starttls"
+    with pytest.raises(RolledBack):
+        world.run(ALL)
+    assert told == [(["systemctl", "daemon-reload"], [True] * 3), (["systemctl", "daemon-reload"], [False] * 3)] and world.state() == before
+    del world.statuses[IMAP[:2]], told[:]
+    world.run(ALL)
+    assert told == [(["systemctl", "daemon-reload"], [True] * 3)]
+    world.harm = lambda number, point: world.slap.be(None) if point == "activate slap" else None
+    with pytest.raises(RolledBack):  # before it came to the units
+        world.run([*ALL, ("127.0.0.2", 636, "ldap")])
+    assert len(told) == 1
+
+
+def test_what_is_new_is_visited_while_the_rest_settles_and_only_who_is_not_well_again(world):
+    world.run([SMTP, IMAP])
+    world.statuses[LDAP[:2]] = "tls_failed"
+    world.harm = lambda number, point: world.statuses.clear() if point == "probe" and len(world.probed) == 3 else None
+    world.run(ALL)
+    new, later = world.probed[-2:]
+    assert new == ["127.0.0.2:389", "127.0.0.2:587"] and "127.0.0.2:389" in later and "127.0.0.2:587" not in later, world.probed

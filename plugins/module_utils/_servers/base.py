@@ -136,12 +136,10 @@ class Server:
         self.written(resource)
 
     def written(self, resource: str) -> None:
-        """Do what is due after a file was replaced, whoever did it."""
-        if resource.startswith(UNITS):
+        """Do what is due after a file was replaced, whoever did it. Not C(reread_units), which is due once, after all of them."""
+        if is_unit(resource):
             with contextlib.suppress(OSError):  # there may be files of others
                 os.rmdir(os.path.dirname(resource))
-            if has_systemd():
-                run(["systemctl", "daemon-reload"])
 
     def activate(self, how: str, sockets: frozenset) -> None:
         """Make the running server follow its files: C(how) is reload, restart or start (when it is not running).
@@ -251,6 +249,17 @@ def _archive(folder: str, files: t.Mapping) -> bytes:
 def has_systemd() -> bool:
     """Is systemd the service manager now (sd_booted(3))?"""
     return os.path.isdir("/run/systemd/system")
+
+
+def is_unit(resource: str) -> bool:
+    """Is it a part of a systemd unit?"""
+    return resource.startswith(UNITS)
+
+
+def reread_units() -> None:
+    """Have systemd know units as their files are now. It reads all that it has, which takes as long as everything else that a change does."""
+    if has_systemd():
+        run(["systemctl", "daemon-reload"])
 
 
 def boot_file(unit: str, config_path: str) -> t.Tuple[str, bytes]:

@@ -20,7 +20,7 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._replacing import ReplacedFile, sync_folder
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK, UNITS, Server, read_file
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK, Server, is_unit, read_file
 
 FOLDER = "/var/lib/mail-bindings"
 PATH = FOLDER + "/journal.json"
@@ -90,7 +90,7 @@ def end(entries: t.Sequence[Entry]) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(_second_name(resource))
             ReplacedFile(target).discard()
-            if resource.startswith(UNITS):
+            if is_unit(resource):
                 with contextlib.suppress(OSError):  # there may be files of others
                     os.rmdir(os.path.dirname(target))
 

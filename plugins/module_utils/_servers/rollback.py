@@ -13,13 +13,14 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import journal, signals, watch
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server, is_unit, reread_units
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.watch import Goal
 
 PATIENCE = 3.0  # seconds for the old sockets to be back by the gentle step, before the server is restarted
 STEP_SECONDS = 1.0  # for a step on the way to have its effect
 STABLE_SECONDS = 1.0  # a server that can't bind dies within one
 MAX_SHOWN_LINES = 40
+MAX_COMPLAINTS = 10
 
 
 def go_back(entries: t.Sequence[journal.Entry], servers: t.Mapping) -> list:
@@ -36,6 +37,11 @@ def go_back(entries: t.Sequence[journal.Entry], servers: t.Mapping) -> list:
                 server.stop()
         except Exception as error:  # pylint: disable=broad-except  # one server's trouble does not keep the others from coming back
             left.append("%s: %s" % (server.title or ", ".join(entry.resources()), in_words(error)))
+    if any(is_unit(resource) for entry in entries for resource in entry.resources()):
+        try:
+            reread_units()
+        except Refused as refused:
+            left.append(str(refused))
     return left + _answering_again(followers)
 
 
@@ -138,6 +144,17 @@ def in_words(reason: BaseException) -> str:
         trace = trace.tb_next
     return "a fault of mailops.bindings, please report it: %s%s" % (
         type(reason).__name__, " in %s, line %d" % (os.path.basename(trace.tb_frame.f_code.co_filename), trace.tb_lineno) if trace else "")
+
+
+def complaints(lines: t.Iterable[str]) -> list:
+    """What of a server's log is worth telling: the last ten lines that complain, each once, whatever process it is about."""
+    words = ("fatal", "error", "panic", "warning", "failed", "invalid", "cannot", "can't")
+    found: dict = {}
+    for line in lines:
+        # that it was told to reload, Dovecot takes for worth a warning
+        if any(word in line.lower() for word in words) and "SIGHUP received" not in line:
+            found.setdefault(re.sub(r"\bpid \d+", "pid", line), line)
+    return list(found.values())[-MAX_COMPLAINTS:]
 
 
 def _foreign(entry: journal.Entry, resource: str, now: t.Optional[bytes]) -> str:

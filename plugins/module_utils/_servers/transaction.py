@@ -20,7 +20,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils import _listener
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused, address_order
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import journal, refusals, rollback, signals, watch
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server, has_systemd, run
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server, has_systemd, is_unit, reread_units, run
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.side import ABSENT, RIGHTLY_SERVED, SERVED, How, Side, in_order, key_of
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.watch import Goal
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
@@ -68,6 +68,7 @@ class Transaction:
         self.sockets: list = []
         self.patience: float = how.timeout  # seconds that an answer may take afterwards, going by how long they take today
         self._touched: dict = {}  # name of a server -> the resources that we put
+        self._answers: dict = {}  # (address, port, side) -> how it answered afterwards, where that is final
 
     # -- before anything is touched
 
@@ -188,7 +189,7 @@ class Transaction:
             signals.hold()
             raise self._undone(entries, reason, began, backup) from None
         result = self.summary()
-        if seen is not None:
+        if self.how.probe and self.how.activate:
             result["listeners"] = seen
         cut = {side.server.name: side.sessions_cut for side in self.sides if side.sessions_cut}
         if cut:
@@ -209,8 +210,9 @@ class Transaction:
                 self._prove([side], watch.live(server, listening()) - side.live)
                 watch.drain(side.leaving, self.how.drain)
             for resource, content in state.items():
-                self._put(server, resource, there[resource], content)
-                there[resource] = content
+                if not is_unit(resource):  # these count from the next start on: they come last
+                    self._put(server, resource, there[resource], content)
+                    there[resource] = content
             if side.activation == "none":
                 continue
             if last:
@@ -228,28 +230,52 @@ class Transaction:
             raise Failed("%s can't be %s: %s" % (resource, "removed" if content is None else "written", error.strerror)) from None
 
     def _settle(self) -> None:
-        """Wait until every server that was touched listens on what it should, and has done so for a while."""
+        """Wait until every server that was touched listens on what it should, and has done so for a while. Meanwhile do what need not wait for that."""
         goals = []
         for side in self.sides:
             if side.activation != "none":
                 goals.append(Goal(side.server, side.goal - side.lost, (side.live - side.goal) & side.before.keys()))
+        _fail([problem for ignored, problem in watch.settled(goals, self.how.timeout, 0)])
+        since = time.monotonic()
+        self._put_units()
+        self._visit_new()
         if goals:
-            wrong = watch.settled(goals, self.how.timeout, STABLE_SECONDS)
-            if wrong:
-                raise Failed("\n".join(problem for ignored, problem in wrong))
+            _fail([problem for ignored, problem in watch.settled(goals, self.how.timeout, STABLE_SECONDS, since)])
 
-    def _prove(self, sides: t.Sequence[Side], only: t.Optional[t.Container] = None) -> t.Optional[list]:
-        """Connect to everything. What is new, changed or worse than before, and not well, fails. C(only): just to these of them."""
+    def _put_units(self) -> None:
+        """What systemd reads, of all servers at once."""
+        units = [(side, resource, content) for side in self.sides for resource, content in side.final.items() if is_unit(resource)]
+        for side, resource, content in units:
+            self._put(side.server, resource, side.plan.back[-1][resource], content)
+        if units:
+            reread_units()
+
+    def _visit_new(self) -> None:
+        """Connect to what has sockets that were not there before: nobody can answer there but who follows the new files.
+
+        Who answers well need not be asked again, and who did not answer for so long neither. The others may not have settled yet.
+        """
+        new = {key for side in self.sides for key in side.goal - side.live}
+        for (address, port, side), now in self._visited(self.sides, new):
+            if now["status"] == "timeout" or self._well(side, (address, port), now["status"]):
+                self._answers[address, port, side] = now
+
+    def _visited(self, sides: t.Sequence[Side], only: t.Optional[t.Container] = None) -> list:
+        """((address, port, side), as a probe saw it) of all that should answer; C(only): just of these of them."""
         if not self.how.probe or not self.how.activate:
-            return None
-        asked = in_order({(*key, side): listener for side in sides if side.follows for key, listener in side.after.items() if only is None or key in only})
-        seen = self._probe([listener for ignored, listener in asked])
-        wrong = [
+            return []
+        wanted = in_order({(*key, side): listener for side in sides if side.follows for key, listener in side.after.items() if only is None or key in only})
+        asked = {which: listener for which, listener in wanted if which not in self._answers}
+        seen = {**self._answers, **dict(zip(asked, self._probe(list(asked.values()))))}
+        return [(which, seen[which]) for which, ignored in wanted]
+
+    def _prove(self, sides: t.Sequence[Side], only: t.Optional[t.Container] = None) -> list:
+        """Connect to everything. What is new, changed or worse than before, and not well, fails. C(only): just to these of them."""
+        visited = self._visited(sides, only)
+        _fail([
             "%s (%s, %s): %s%s" % (now["name"], now["protocol"], now["encryption"], now["status"], ": " + now["detail"] if now["detail"] else "")
-            for ((address, port, side), ignored), now in zip(asked, seen) if not self._well(side, (address, port), now["status"])]
-        if wrong:
-            raise Failed("\n".join(wrong))
-        return seen
+            for (address, port, side), now in visited if not self._well(side, (address, port), now["status"])])
+        return [now for ignored, now in visited]
 
     def _well(self, side: Side, key: tuple, status: str) -> bool:
         """May it answer so?"""
@@ -373,6 +399,11 @@ def _refuse(problems: list) -> None:
         raise Refused("\n".join(problems))
 
 
+def _fail(problems: list) -> None:
+    if problems:
+        raise Failed("\n".join(problems))
+
+
 def _entry(side: Side) -> journal.Entry:
     """What is to be known to take it back. What listens today and stands in no file can't come back: its files do not say so."""
     before = side.configured.sockets
@@ -399,13 +430,12 @@ def _taken(sides: list) -> t.Iterator[str]:
 
 
 def _said(server: Server, since: float, until: float) -> list:
-    """What the server complained of then, as far as the system's journal has it; its last ten lines."""
+    """What the server complained of then, as far as the system's journal has it."""
     if not has_systemd():
         return []
     with contextlib.suppress(Refused):
         match = ["_COMM=" + program for program in server.programs]
         status, output, ignored = run(
             ["journalctl", "-q", "-o", "cat", "--since", "@%d" % since, "--until", "@%d" % (until + 1), "-n", "200", *match], timeout=10)
-        words = ("fatal", "error", "panic", "warning", "failed", "invalid", "cannot", "can't")
-        return ["%s: %s" % (server.title, line) for line in output.splitlines() if any(word in line.lower() for word in words)][-10:]
+        return ["%s: %s" % (server.title, line) for line in rollback.complaints(output.splitlines())]
     return []

@@ -41,13 +41,14 @@ def unmet(goals: t.Sequence[Goal]) -> list:
     return found
 
 
-def settled(goals: t.Sequence[Goal], patience: float, stable: float) -> list:
+def settled(goals: t.Sequence[Goal], patience: float, stable: float, since: t.Optional[float] = None) -> list:
     """Wait until all is as it should be and has been so for C(stable) seconds; C(patience): seconds in which to get there.
+
+    C(since): from this moment on it has been so, as somebody who looked before has seen (time.monotonic()).
 
     C(unmet), where that does not come. A server that has died is not waited for.
     """
     deadline = time.monotonic() + patience
-    since = None
     while True:
         wrong, now = unmet(goals), time.monotonic()
         if wrong:
