@@ -22,6 +22,8 @@ attributes:
   idempotent:
     description: A second run with the same options changes nothing.
     support: full
+    details:
+      - With C(store) V(smartermail) and C(update_password) V(always) the certificates' passwords are given again in every run.
   platform:
     description: Where the module runs.
     platforms: posix

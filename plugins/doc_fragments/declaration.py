@@ -39,6 +39,7 @@ options:
       certificate_path:
         description:
           - The certificate, an absolute path on the host. Required with V(ssl) and V(tls), an error with V(none).
+          - With O(store=smartermail), a path on the server, which may be a Windows one (V(C:\...) or V(\\server\share\...)).
         type: str
       private_key_path:
         description:
@@ -46,7 +47,9 @@ options:
         type: str
       certificate_password:
         description:
-          - The password of a PKCS#12 file or of an encrypted private key. It is used to check them and never stored.
+          - The password of a PKCS#12 file or of an encrypted private key. It is used to check them and never stored in a config file.
+          - With O(store=smartermail) it is given to the server, see O(update_password), and needed, if only as V(''), where a port with a certificate
+            has to be added again to change it.
         type: str
       certificate_hostnames:
         description:

@@ -12,9 +12,9 @@ import os
 import types
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan
+from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan, _rules
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, MissingLibrary, Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig, Stored
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
@@ -22,7 +22,14 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.file impo
 #: Options of all modules; plugins/doc_fragments/config.py documents them.
 CONFIG_OPTIONS = {
     "config_path": {"type": "path", "default": "/etc/mail-bindings/bindings.json"},
-    "store": {"type": "str", "choices": ["file"], "default": "file"},
+    "store": {"type": "str", "choices": ["file", "smartermail"], "default": "file"},
+    "smartermail_url": {"type": "str", "fallback": (env_fallback, ["SMARTERMAIL_URL"])},
+    "smartermail_username": {"type": "str", "fallback": (env_fallback, ["SMARTERMAIL_USERNAME"])},
+    "smartermail_password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["SMARTERMAIL_PASSWORD"])},
+    "smartermail_api": {"type": "str", "choices": ["auto", "rest", "soap"], "default": "auto"},
+    "smartermail_validate_certs": {"type": "bool", "default": True},
+    "smartermail_ca_path": {"type": "path"},
+    "smartermail_timeout": {"type": "float", "default": 30},
 }
 #: Options of those that write; plugins/doc_fragments/write.py.
 WRITE_OPTIONS = {
@@ -36,6 +43,8 @@ CERTIFICATE_OPTIONS = {
     "check_certificate": {"type": "bool", "default": True},
     "certificate_min_days": {"type": "int", "default": 0},
 }
+#: Option of those that take a certificate_password; plugins/doc_fragments/certificate.py.
+PASSWORD_OPTIONS = {"update_password": {"type": "str", "choices": ["always", "on_create"], "default": "on_create", "no_log": False}}
 LOCAL_ADDRESS_OPTIONS = {"require_local_address": {"type": "bool", "default": True}}
 
 
@@ -50,6 +59,7 @@ class Task(t.NamedTuple):
     single: tuple = ()  # ("port", kind of list, identity): the result that a single module has beside the lists
     problems: t.Iterable = ()  # what is wrong with the task itself
     replace_invalid: bool = False
+    whole: bool = True  # False: it speaks of ports alone, so that where nothing changes it does not matter who listens where
 
 
 class _Module(AnsibleModule):
@@ -131,11 +141,15 @@ def inform(options: dict, look: t.Optional[t.Callable] = None) -> None:
     module = _Module({**options, **CONFIG_OPTIONS})
 
     def work() -> dict:
+        stored = Stored(_model.EMPTY)
+
         def read() -> Bindings:
-            return store_of(module).load().bindings
+            nonlocal stored
+            stored = store_of(module).load()
+            return stored.bindings
 
         bindings, beside = look(module.params, read) if look else (read(), {})
-        return {**report(module, bindings, []), **beside}
+        return {**report(module, stored, bindings, []), **beside}
 
     _finish(module, work)
 
@@ -158,7 +172,7 @@ def _finish(module: AnsibleModule, work: t.Callable[[], dict]) -> None:
             type(error).__name__, os.path.basename(trace.tb_frame.f_code.co_filename), trace.tb_lineno)
     # outside the handlers, where ansible-core would add a traceback of its own
     if failure is not None:
-        module.fail_json(msg=failure, changed=False, **facts)
+        module.fail_json(**{"msg": failure, "changed": False, **facts})
     module.exit_json(**facts)
 
 
@@ -172,11 +186,13 @@ def _failure(problems: t.Iterable[str]) -> str:
 
 # -- the way of a task that writes
 
-def store_of(module: AnsibleModule) -> FileStore:
-    return STORES[module.params["store"]](module.params)
+def store_of(module: AnsibleModule, beside: t.Mapping = types.MappingProxyType({})):
+    """The task's store. C(beside): name of a port -> what the task says of its certificate beside the document."""
+    return STORES[module.params["store"]](module, beside)
 
 
-def _file_store(params: dict) -> FileStore:
+def _file_store(module: AnsibleModule, beside: t.Mapping) -> FileStore:
+    params = module.params
     path, backup = params["config_path"], params.get("backup", False)
     if not _asks_for_attributes(params):
         return FileStore(path, backup=backup)
@@ -189,7 +205,14 @@ def _asks_for_attributes(params: dict) -> bool:
     return any(params.get(option) is not None for option in ("owner", "group", "mode"))
 
 
-STORES = {"file": _file_store}
+def _smartermail_store(module: AnsibleModule, beside: t.Mapping):
+    from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.store import SmarterMailStore
+
+    passwords = {name: of_port["certificate_password"] for name, of_port in beside.items() if "certificate_password" in of_port}
+    return SmarterMailStore(module.params, passwords, module.no_log_values.add)
+
+
+STORES = {"file": _file_store, "smartermail": _smartermail_store}
 
 
 class Prepared(t.NamedTuple):
@@ -201,8 +224,10 @@ class Prepared(t.NamedTuple):
 
 
 def _apply(module: AnsibleModule, task: Task) -> dict:
-    store = store_of(module)
-    prepared = prepare(module, store, task, load(store, task))
+    store = store_of(module, task.beside)
+    prepared = prepare(module, store, task, load(store, task, task.whole))
+    if prepared.changes and not prepared.stored.whole:
+        prepared = prepare(module, store, task, load(store, task))
     backup = ""
     if prepared.changes:
         store.check_writable(prepared.stored)
@@ -217,7 +242,7 @@ def _apply(module: AnsibleModule, task: Task) -> dict:
                     backup = store.save(prepared.stored, prepared.desired)
     for warning in prepared.warnings:
         module.warn(warning)
-    result = report(module, prepared.desired, prepared.changes)
+    result = report(module, prepared.stored, prepared.desired, prepared.changes)
     result["certificates"] = prepared.certificates
     if backup:
         result["backup_file"] = backup
@@ -227,9 +252,9 @@ def _apply(module: AnsibleModule, task: Task) -> dict:
     return result
 
 
-def load(store: FileStore, task: Task) -> Stored:
+def load(store, task: Task, whole: bool = True) -> Stored:
     try:
-        return store.load()
+        return store.load(whole)
     except InvalidConfig as invalid:
         if not task.replace_invalid:
             faults = [*task.problems, *_plan.faults(task.declaration)]
@@ -237,39 +262,38 @@ def load(store: FileStore, task: Task) -> Stored:
         return invalid.stored
 
 
-def prepare(module: AnsibleModule, store: FileStore, task: Task, stored: Stored) -> Prepared:
+def prepare(module: AnsibleModule, store, task: Task, stored: Stored) -> Prepared:
     """All that a task would do, checked: the same in check mode and in a real run."""
     params = module.params
     desired, problems = task.outcome(stored.bindings)
-    problems = [*task.problems, *problems, *_unreachable(params, task, stored.bindings)]
+    desired, unfit, warnings = store.fit(stored, desired, task.declaration)
+    problems = [*task.problems, *problems, *unfit, *_unreachable(params, store, task, stored)]
     if _asks_for_attributes(params):
         from ansible_collections.mailops.bindings.plugins.module_utils._attributes import unknown
 
         problems += unknown(params)
-    certificates, warnings = [], []
-    if params.get("check_certificate", True):
+    certificates: list = []
+    if store.local and params.get("check_certificate", True):
         certificates, stopping, warnings = _certificates(params, task, stored.bindings, desired)
         problems += stopping
     if problems:
         raise Refused(_failure(problems))
-    changes = _plan.changes(stored.bindings, desired) + store.extra_changes(stored)
-    return Prepared(stored, desired, changes, certificates, warnings)
+    changes = _plan.changes(stored.bindings, desired) + store.extra_changes(stored, desired)
+    return Prepared(stored, desired, changes, certificates, list(warnings))
 
 
-def _unreachable(params: dict, task: Task, current: Bindings) -> list:
-    """Declared addresses that this host can't listen on. What is no address at all, the rules report."""
+def _unreachable(params: dict, store, task: Task, stored: Stored) -> list:
+    """Declared addresses that the host can't listen on. What is no address at all, the rules report."""
     if not params.get("require_local_address") or not task.declaration.ip_addresses:
         return []
-    from ansible_collections.mailops.bindings.plugins.module_utils._host import cannot_listen
-
     problems = []
     for index, entry in enumerate(task.declaration.ip_addresses):
         try:
             address = _model.canonical_address(entry["address"])
         except ValueError:
             continue
-        stored = current.ip_addresses.get(address)
-        reason = cannot_listen(address, entry.get("floating", bool(stored and stored.floating)))
+        known = stored.bindings.ip_addresses.get(address)
+        reason = store.cannot_listen(stored, address, entry.get("floating", bool(known and known.floating)))
         if reason:
             problems.append("%saddress: %s" % (task.declaration.label("ip_addresses", index), reason))
     return problems
@@ -291,8 +315,11 @@ def _certificates(params: dict, task: Task, current: Bindings, desired: Bindings
         params.get("certificate_min_days", 0), datetime.datetime.now(datetime.timezone.utc))
 
 
-def report(module: AnsibleModule, bindings: Bindings, changes: list) -> dict:
-    unassigned = _model.unassigned_ports(bindings)
+def report(module: AnsibleModule, stored: Stored, bindings: Bindings, changes: list) -> dict:
+    """The results that all modules have: C(bindings) are what there is now, C(stored) tells what there is beside them."""
+    for warning in stored.warnings:
+        module.warn(warning)
+    unassigned = _model.unassigned_ports(bindings) if stored.whole else None
     if unassigned:
         module.warn("no IP address listens on %s: assign with mail_ip_binding or mail_bindings" % ", ".join(unassigned))
     return {
@@ -300,8 +327,9 @@ def report(module: AnsibleModule, bindings: Bindings, changes: list) -> dict:
         "changes": changes,
         "diff": _plan.diff(changes),
         "ports": _model.port_entries(bindings),
-        "ip_addresses": _model.ip_entries(bindings),
+        "ip_addresses": _model.ip_entries(bindings) if stored.whole else None,
         "unassigned_ports": unassigned,
+        "unmapped": list(stored.unmapped),
     }
 
 
@@ -316,6 +344,16 @@ def canonical(entries: t.Iterable) -> list:
         except (ValueError, TypeError, KeyError):
             continue
     return addresses
+
+
+def config_name(options: t.Mapping) -> str:
+    """What messages call the config: its file, or its server."""
+    return options["smartermail_url"] if options.get("store") == "smartermail" else options["config_path"]
+
+
+def entry_rules(options: t.Mapping) -> tuple:
+    """The rules of entries in the task's store: a file names files of this host, a server its own."""
+    return _rules.SERVER_ENTRY_RULES if options.get("store") == "smartermail" else _rules.ENTRY_RULES
 
 
 def given(options: t.Mapping, keys: t.Iterable[str]) -> dict:

@@ -38,6 +38,7 @@ class Declaration(t.NamedTuple):
     exact_assignments: bool = False  # an IP's ports are exactly the declared ones, else at least these
     require_assigned: bool = False
     single: bool = False  # one entry, whose keys are the task's own options: messages need no path to it
+    entry_rules: tuple = _rules.ENTRY_RULES  # that entries are held to
 
     def label(self, kind: str, index: int) -> str:
         """The path of an entry, for messages."""
@@ -66,7 +67,7 @@ def _sift(declaration: Declaration) -> _Sifted:
         _rules.sift(kind, entries or (), lambda index, kind=kind: declaration.label(kind, index), False, problems, known_beside)
         for kind, entries, known_beside in (("ports", declaration.ports, BESIDE_DOCUMENT), ("ip_addresses", declaration.ip_addresses, ()))
     )
-    problems += _rules.broken(_rules.ENTRY_RULES, all_ports, all_ip_addresses)
+    problems += _rules.broken(declaration.entry_rules, all_ports, all_ip_addresses)
     return _Sifted(all_ports, ports, ip_addresses, problems)
 
 
@@ -100,7 +101,8 @@ def declared(current: Bindings, declaration: Declaration, config_path: str = "th
         current.schema,
     )
     if desired != current:  # else the rules hold, as they did when it was read
-        problems += _rules.judge(list(ports.values()), list(ip_addresses.values()), sifted.all_ports)
+        broken = _rules.judge(list(ports.values()), list(ip_addresses.values()), sifted.all_ports)
+        problems += broken and _new(broken, current, config_path)
     if declaration.require_assigned:
         problems += [
             "%sname: no IP address listens on %s, and require_assigned is set: assign it, or take it out" % (ports[name][0], shown(name))
@@ -109,10 +111,19 @@ def declared(current: Bindings, declaration: Declaration, config_path: str = "th
     return Outcome(desired, problems)
 
 
+def _new(broken: list, current: Bindings, config_path: str) -> list:
+    """These messages without those that are of the current config and not of what the task says: a file never has any, a server may."""
+    labelled = (list(_labelled(kind, getattr(current, kind), config_path).values()) for kind in ("ports", "ip_addresses"))
+    before = _rules.judge(*labelled, [])
+    return [message for message in broken if message not in before]
+
+
 def _stored(kind, stored, spoken_of, declaration, config_path):
     """The stored values that stay, labelled as what they are."""
-    if declaration.only_these and spoken_of is not None:
-        return {}
+    return {} if declaration.only_these and spoken_of is not None else _labelled(kind, stored, config_path)
+
+
+def _labelled(kind, stored, config_path):
     return {identity: ("%s: %s[%d]." % (config_path, kind, index), value) for index, (identity, value) in enumerate(stored.items())}
 
 

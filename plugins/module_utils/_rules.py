@@ -70,11 +70,22 @@ def hostnames_are_printable(ports, ip_addresses):
 
 def paths_are_absolute(ports, ip_addresses):
     """A server's working directory is not the administrator's."""
+    return _not_absolute(ports, lambda path: path.startswith("/"), "an absolute path")
+
+
+def server_paths_are_absolute(ports, ip_addresses):
+    """The same of a server that may run on Windows: with a drive, a share (UNC), or as elsewhere."""
+    return _not_absolute(
+        ports, lambda path: path.startswith(("/", "\\\\")) or (path[:1].isalpha() and path[:1].isascii() and path[1:3] in (":\\", ":/")),
+        "an absolute path of the server (C:\\..., \\\\server\\share\\... or /...)")
+
+
+def _not_absolute(ports, is_absolute, wanted):
     for label, entry in ports:
         for key in ("certificate_path", "private_key_path"):
             path = entry.get(key, "")
-            if path and not (path.startswith("/") and path.isprintable()):
-                yield "%s%s: %s must be an absolute path" % (label, key, shown(path))
+            if path and not (is_absolute(path) and path.isprintable()):
+                yield "%s%s: %s must be %s" % (label, key, shown(path), wanted)
 
 
 ENTRY_RULES = (
@@ -86,6 +97,7 @@ ENTRY_RULES = (
     hostnames_are_printable,
     paths_are_absolute,
 )
+SERVER_ENTRY_RULES = tuple(server_paths_are_absolute if rule is paths_are_absolute else rule for rule in ENTRY_RULES)
 
 
 def _is_unicode(text: str) -> bool:

@@ -87,13 +87,15 @@ unassigned_ports:
 unmapped:
   description:
     - With O(source=servers), what the servers are configured with that has no place in a bindings config, so that nothing is dropped in silence.
-      It stays as it is. Empty with O(source=config).
+      It stays as it is.
+    - With O(store=smartermail), what is on that server and has no place in a bindings config, or breaks its rules. A warning names it.
+    - Otherwise empty.
   returned: success
   type: list
   elements: dict
   contains:
     server:
-      description: One of V(postfix), V(dovecot), V(slapd).
+      description: One of V(postfix), V(dovecot), V(slapd), V(smartermail).
       type: str
     where:
       description: Where it stands.

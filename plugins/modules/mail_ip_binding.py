@@ -170,6 +170,30 @@ unassigned_ports:
   returned: success
   type: list
   elements: str
+unmapped:
+  description:
+    - With O(store=smartermail), what is on the server and has no place in a bindings config, or breaks its rules. No task changes it unless it declares
+      it. A warning names it.
+    - Otherwise empty.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    server:
+      description: Always V(smartermail).
+      type: str
+    where:
+      description: Which port or address.
+      type: str
+    text:
+      description: What stands there.
+      type: str
+    reason:
+      description: Why it has no place.
+      type: str
+  sample:
+    - {server: smartermail, where: 'port "XMPP" (id 7)', text: 'number 5222, type 5, isSSL false, isTls true',
+       reason: 'its protocol has no place in a config, or how this API calls it is not known'}
 certificates:
   description: The certificates of the ports that the task names or assigns. Empty where they are not checked.
   returned: success

@@ -175,6 +175,11 @@ unassigned_ports:
   returned: success
   type: list
   elements: str
+unmapped:
+  description: Always empty.
+  returned: success
+  type: list
+  elements: dict
 certificates:
   description: The certificates of the ports that the task names or assigns. Empty where they are not checked.
   returned: success

@@ -13,6 +13,7 @@ description:
   - Connects to each listener, speaks its protocol, and reports whether it answers as declared, with which encryption and certificate.
   - By default these are the listeners of the host's bindings config, and what listens for mail on this host without being declared is
     reported as well. With O(listeners) it can be any, also those of another host, seen from where the task runs.
+  - With O(store=smartermail) the listeners are those of that server, seen from where the task runs.
   - A listener that does not answer as declared is a result, not a failure. The task fails only where its options or the config are not valid.
 author:
   - mailops.bindings contributors (@mailops)
@@ -223,6 +224,30 @@ unassigned_ports:
   returned: success
   type: list
   elements: str
+unmapped:
+  description:
+    - With O(store=smartermail), what is on the server and has no place in a bindings config, or breaks its rules. No task changes it unless it declares
+      it. A warning names it.
+    - Otherwise empty.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    server:
+      description: Always V(smartermail).
+      type: str
+    where:
+      description: Which port or address.
+      type: str
+    text:
+      description: What stands there.
+      type: str
+    reason:
+      description: Why it has no place.
+      type: str
+  sample:
+    - {server: smartermail, where: 'port "XMPP" (id 7)', text: 'number 5222, type 5, isSSL false, isTls true',
+       reason: 'its protocol has no place in a config, or how this API calls it is not known'}
 """
 
 from ansible_collections.mailops.bindings.plugins.module_utils._module import inform

@@ -54,6 +54,7 @@ options:
     description:
       - The certificate, an absolute path on the host. PEM with the server's certificate first and its chain after it, DER, or PKCS#12.
       - Required with V(ssl) and V(tls), an error with V(none).
+      - With O(store=smartermail), a path on the server, which may be a Windows one (V(C:\...) or V(\\server\share\...)).
     type: str
   private_key_path:
     description:
@@ -61,7 +62,9 @@ options:
     type: str
   certificate_password:
     description:
-      - The password of a PKCS#12 file or of an encrypted private key. It is used to check them and never stored. Empty for an empty one.
+      - The password of a PKCS#12 file or of an encrypted private key. It is used to check them and never stored in a config file. Empty for an empty one.
+      - With O(store=smartermail) it is given to the server, see O(update_password), and needed, if only as V(''), where a port with a certificate
+        has to be added again to change it.
     type: str
   certificate_hostnames:
     description:
@@ -188,6 +191,30 @@ unassigned_ports:
   returned: success
   type: list
   elements: str
+unmapped:
+  description:
+    - With O(store=smartermail), what is on the server and has no place in a bindings config, or breaks its rules. No task changes it unless it declares
+      it. A warning names it.
+    - Otherwise empty.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    server:
+      description: Always V(smartermail).
+      type: str
+    where:
+      description: Which port or address.
+      type: str
+    text:
+      description: What stands there.
+      type: str
+    reason:
+      description: Why it has no place.
+      type: str
+  sample:
+    - {server: smartermail, where: 'port "XMPP" (id 7)', text: 'number 5222, type 5, isSSL false, isTls true',
+       reason: 'its protocol has no place in a config, or how this API calls it is not known'}
 certificates:
   description: The certificates of the ports that the task names or assigns. Empty where they are not checked.
   returned: success
@@ -233,7 +260,7 @@ backup_file:
   sample: /etc/mail-bindings/bindings.json.4711.2026-11-22@10:36:13~
 """
 
-from ansible_collections.mailops.bindings.plugins.module_utils._module import CERTIFICATE_OPTIONS, declare
+from ansible_collections.mailops.bindings.plugins.module_utils._module import CERTIFICATE_OPTIONS, PASSWORD_OPTIONS, declare
 from ansible_collections.mailops.bindings.plugins.module_utils._tasks.port import port_task
 
 
@@ -251,6 +278,7 @@ def main():
         "description": {"type": "str"},
         "unassign": {"type": "bool", "default": False},
         **CERTIFICATE_OPTIONS,
+        **PASSWORD_OPTIONS,
     })
 
 

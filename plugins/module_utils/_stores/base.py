@@ -5,8 +5,12 @@
 
 A store is made of a task's options and has:
 
-load() -> Stored       what is there now; raises Refused, or InvalidConfig where the content is at fault
-extra_changes(Stored) -> list    changes beside the model's own (a file's owner), from the task's options
+local                  whether it is this host that listens by it, so that its addresses and certificates can be looked at here
+load(whole) -> Stored  what is there now; raises Refused, or InvalidConfig where the content is at fault.
+                       whole=False: who listens where may be left out, where that takes calls of its own
+cannot_listen(Stored, address, floating) -> str    why no port can answer on this address, '' if one can
+fit(Stored, Bindings, Declaration) -> Fitting      what is desired as the store would hold it, and what of it it can't hold
+extra_changes(Stored, Bindings) -> list    changes beside the model's own (a file's owner), from the task's options
 check_writable(Stored)           raises Refused where a write could not succeed; called in check mode too
 lock()                 context: nobody else that keeps the rules writes meanwhile; load again inside it
 save(Stored, Bindings) -> str    writes once, whole or not at all; the backup's name or ''
@@ -25,6 +29,17 @@ class Stored(t.NamedTuple):
     bindings: Bindings
     revision: object = None
     broken: str = ""  # why the content is not valid, where it is to be replaced
+    unmapped: t.Sequence = ()  # what is there and has no place in the bindings, as results have it
+    whole: bool = True  # False: who listens where was left out
+    warnings: t.Sequence = ()  # what the user should know of how it was read
+
+
+class Fitting(t.NamedTuple):
+    """What is desired as a store would hold it."""
+
+    bindings: Bindings
+    problems: t.Sequence = ()  # messages: what it, or its door, can't do
+    warnings: t.Sequence = ()
 
 
 class InvalidConfig(Refused):

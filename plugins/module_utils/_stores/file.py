@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules
 from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge, as_whom, group_name, read_regular_file, user_name
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig, Stored
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, InvalidConfig, Stored
 
 MAX_BYTES = 64 * 1024 * 1024  # a million assignments have 20 MB
 NEW_FILE_MODE = 0o640
@@ -31,6 +31,8 @@ class Revision(t.NamedTuple):
 class FileStore:
     """One config file. C(attributes(mode) -> (uid, gid, mode)) says what owner, group and mode the task asks for, None for as it is."""
 
+    local = True
+
     def __init__(self, path: str, attributes: t.Callable = lambda mode: (None, None, None), backup: bool = False):
         if not os.path.isabs(path) or path.endswith("/") or "\0" in path:
             raise Refused("config_path: %s must be the absolute path of a file" % _model.shown(path))
@@ -41,7 +43,7 @@ class FileStore:
 
     # -- reading
 
-    def load(self) -> Stored:
+    def load(self, whole: bool = True) -> Stored:
         """The file's bindings, none where there is no file."""
         revision = self._read()
         if revision is None:
@@ -89,6 +91,18 @@ class FileStore:
             raise Refused("\n".join(_paths_of(twice, document, "")))
         return document
 
+    # -- what it can't hold
+
+    def cannot_listen(self, stored: Stored, address: str, floating: bool) -> str:
+        """Why no server of this host could listen on this address now; '' if one can."""
+        from ansible_collections.mailops.bindings.plugins.module_utils._host import cannot_listen
+
+        return cannot_listen(address, floating)
+
+    def fit(self, stored: Stored, desired: Bindings, declaration: t.Any) -> Fitting:
+        """It holds whatever a config can say."""
+        return Fitting(desired)
+
     # -- the file's own owner, group and mode
 
     def _wanted(self, revision: t.Optional[Revision]) -> tuple:
@@ -97,7 +111,7 @@ class FileStore:
         had = (revision.uid, revision.gid, revision.mode) if revision else (-1, -1, NEW_FILE_MODE)
         return tuple(old if new is None else new for old, new in zip(had, (uid, gid, mode)))
 
-    def extra_changes(self, stored: Stored) -> list:
+    def extra_changes(self, stored: Stored, desired: Bindings) -> list:
         """Owner, group and mode of an existing file that are not as asked for, and that a broken one is replaced."""
         revision = stored.revision
         if revision is None:

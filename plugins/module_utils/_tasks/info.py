@@ -13,7 +13,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._model import Bin
 def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
     """(the bindings, what the result has beside them). C(read()) reads the config."""
     if options["source"] == "config":
-        return read(), {"unmapped": []}
+        return read(), {}
     from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here
     from ansible_collections.mailops.bindings.plugins.module_utils._servers.adopt import adopted
     from ansible_collections.mailops.bindings.plugins.module_utils._servers.transaction import known_servers

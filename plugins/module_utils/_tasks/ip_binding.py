@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan
-from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, canonical, given
+from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, canonical, config_name, given
 
 
 def ip_binding_task(params: dict) -> Task:
@@ -19,7 +19,7 @@ def ip_binding_task(params: dict) -> Task:
         ip_addresses=[given(params, _model.KINDS["ip_addresses"].shape)], exact_assignments=bool(params.get("exclusive")), single=True)
     return Task(
         declaration,
-        lambda current: _plan.declared(current, declaration, params["config_path"]),
+        lambda current: _plan.declared(current, declaration, config_name(params)),
         addresses=addresses,
         single=single,
     )

@@ -34,6 +34,8 @@ NOT_WELL = ("expired", "wrong_certificate", "no_starttls", "tls_failed", "wrong_
 
 def apply(module, task: Task) -> dict:
     """Take the host there, and say how it now is; in check mode, how it would be."""
+    if module.params["store"] == "smartermail":
+        raise Refused("store: mail_listeners makes this host's own servers listen, and SmarterMail acts by itself: use mail_bindings with store: smartermail")
     problems = [*refusals.not_root(), *_wrong_options(module.params)]
     if problems:
         raise Refused("\n".join(problems))
@@ -79,7 +81,7 @@ def _apply(module, task: Task) -> dict:
     for listener in facts["listeners"]:
         if listener["status"] in NOT_WELL:
             module.warn("%s: %s%s" % (listener["name"], listener["status"], ": " + listener["detail"] if listener["detail"] else ""))
-    return {**report(module, prepared.desired, changes), "certificates": prepared.certificates, **facts}
+    return {**report(module, prepared.stored, prepared.desired, changes), "certificates": prepared.certificates, **facts}
 
 
 def _carry_out(store, prepared, changing: Transaction) -> dict:

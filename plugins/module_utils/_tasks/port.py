@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan
-from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, given
+from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, config_name, entry_rules, given
 from ansible_collections.mailops.bindings.plugins.module_utils._plan import BESIDE_DOCUMENT
 
 
@@ -15,12 +15,13 @@ def port_task(params: dict) -> Task:
     name = params["name"]
     single = ("port", "ports", name)
     if params.get("state") == "absent":
-        return Task(_plan.Declaration(), lambda current: _plan.without_port(current, name, params["unassign"]), single=single)
-    declaration = _plan.Declaration(ports=[given(params, _model.KINDS["ports"].shape)], single=True)
+        return Task(_plan.Declaration(), lambda current: _plan.without_port(current, name, params["unassign"]), single=single, whole=False)
+    declaration = _plan.Declaration(ports=[given(params, _model.KINDS["ports"].shape)], single=True, entry_rules=entry_rules(params))
     return Task(
         declaration,
-        lambda current: _plan.declared(current, declaration, params["config_path"]),
+        lambda current: _plan.declared(current, declaration, config_name(params)),
         ports=[name],
         beside={name: given(params, BESIDE_DOCUMENT)},
         single=single,
+        whole=False,
     )

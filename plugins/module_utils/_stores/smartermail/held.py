@@ -1,0 +1,158 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a SmarterMail server holds, and what of it a bindings config can say. Pure.
+
+Much of what its administrators may have there has no place in a config: protocols whose numbers or words nobody has published,
+two ports of one name. That is named in C(unmapped), and no task touches it. What breaks our rules only (two ports with one
+number on an address, a certificate path left over) is in the bindings all the same, and named there too.
+"""
+
+from __future__ import annotations
+
+import collections
+import typing as t
+
+from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, IPBinding, Port
+
+#: Protocols whose names both doors have been seen to take; how they call submission, LDAP and XMPP is not known.
+PROTOCOLS = {"smtp": "SMTP", "pop": "POP", "imap": "IMAP"}
+
+
+class ServerPort(t.NamedTuple):
+    """A port as the server has it, or as it is to be added."""
+
+    id: str  # the server's own; '' for one that is to be added
+    name: str
+    protocol: str  # the config's word; '' where the server's is not known
+    number: int
+    encryption: str  # likewise
+    certificate_path: str = ""
+    description: str = ""
+    password: str = ""  # to send; or as the server gave it back: clear, masked or empty, and so never shown or compared
+    more: t.Mapping = {}  # fields that we don't know, as they came
+    words: str = ""  # protocol and encryption as the server says them
+
+    @property
+    def port(self) -> Port:
+        """The same in a config's words."""
+        return Port(self.name, self.protocol, self.number, self.encryption, self.certificate_path, "", self.description)
+
+    @property
+    def title(self) -> str:
+        """As messages name it."""
+        return "%s (id %s)" % (_model.shown(self.name), _model.shown(self.id)[1:-1]) if self.id else _model.shown(self.name)
+
+
+class Held(t.NamedTuple):
+    """What a server holds. Addresses are spelled as it spells them."""
+
+    ports: tuple  # of ServerPort
+    assigned: dict  # address -> ids of its ports, sorted
+    hostnames: dict  # address -> host name; only where the door can read them
+    unlisted: dict = {}  # addresses that the task names and the server does not know -> what it says of them
+    whole: bool = True  # False: only the ports were read
+
+
+class View(t.NamedTuple):
+    """What a config can say of it, and the way back."""
+
+    bindings: Bindings
+    unmapped: list  # of {server, where, text, reason}
+    ports: dict  # name -> ServerPort, for those in the bindings
+    others: list  # the ports that are not
+    spelled: dict  # canonical address -> as the server spells it
+
+
+def view(held: Held) -> View:
+    """What a config can say of what the server holds."""
+    unmapped: list = []
+    ports, others = {}, []
+    ids = collections.Counter(port.id for port in held.ports)
+    names = collections.Counter(port.name for port in held.ports)
+    for port in held.ports:
+        reason = _no_place(port, ids, names)
+        if reason:
+            others.append(port)
+            unmapped.append(_entry("port " + port.title, "number %s, %s" % (port.number or "unknown", port.words), reason))
+        else:
+            ports[port.name] = port
+    name_of = {port.id: name for name, port in ports.items()}
+    spelled, bound, hostnames = {}, {}, {}
+    for address, assigned in held.assigned.items():
+        unmapped += [
+            _entry("IP address " + address, "port %s" % _model.shown(gone), "the server has no such port")
+            for gone in assigned if gone not in ids]
+        try:
+            canonical = _model.canonical_address(address)
+        except ValueError as reason:
+            if assigned or held.hostnames.get(address):
+                unmapped.append(_entry("IP address " + address, "%d ports" % len(assigned), str(reason)))
+            continue
+        spelled.setdefault(canonical, address)
+        bound.setdefault(canonical, set()).update(name_of[each] for each in assigned if each in name_of)
+        hostnames[canonical] = hostnames.get(canonical) or held.hostnames.get(address, "")
+    bindings = Bindings(
+        {name: port.port for name, port in ports.items()},
+        {address: IPBinding(address, tuple(sorted(bound[address])), hostnames[address]) for address in bound if bound[address] or hostnames[address]},
+    )
+    unmapped += _broken_rules(bindings)
+    return View(bindings, unmapped, ports, others, spelled)
+
+
+def _no_place(port: ServerPort, ids: t.Mapping, names: t.Mapping) -> str:
+    """Why a config can't say this port; '' if it can."""
+    if not port.protocol:
+        return "its protocol has no place in a config, or how this API calls it is not known"
+    if not port.encryption:
+        return "its encryption is not known"
+    if not 1 <= port.number <= 65535:
+        return "its number is none"
+    if not port.id or ids[port.id] > 1:
+        return "its id is not its own, so that the API can't be told which port is meant"
+    if names[port.name] > 1:
+        return "its name is not its own: give it another in SmarterMail's web interface"
+    if not port.name or not port.name.isprintable() or port.name != port.name.strip():
+        return "its name is not printable, or has blanks at its ends: give it another in SmarterMail's web interface"
+    try:
+        (port.description + port.certificate_path).encode()
+    except UnicodeEncodeError:
+        return "has a character that is not valid Unicode"
+    return ""
+
+
+def _broken_rules(bindings: Bindings) -> list:
+    """What of the bindings breaks the rules of a config."""
+    labelled_ports = [("port %s." % _model.shown(name), port) for name, port in bindings.ports.items()]
+    labelled_ips = [("IP address %s." % address, binding) for address, binding in bindings.ip_addresses.items()]
+    entries = {**dict(labelled_ports), **dict(labelled_ips)}
+    found = []
+    for message in _rules.judge(labelled_ports, labelled_ips, []):
+        where, ignored, reason = message.partition(": ")
+        label, ignored, key = where.rpartition(".")
+        value = getattr(entries[label + "."], key)
+        found.append(_entry(where, ", ".join(value) if isinstance(value, tuple) else value, reason))
+    return found
+
+
+def _entry(where: str, text: str, reason: str) -> dict:
+    return {"server": "smartermail", "where": where, "text": text, "reason": reason}
+
+
+def meeting_others(seen: View, held: Held, desired: Bindings) -> list:
+    """Where what is desired would meet, on one number, a port that is none of the config's; but not where it does already."""
+
+    def messages(bindings: Bindings, others: list) -> list:
+        ports = [*bindings.ports.values(), *(Port(other.title, "smtp", other.number) for other in others)]
+        ip_addresses = []
+        for address in sorted({*bindings.ip_addresses, *seen.spelled}):
+            assigned = held.assigned.get(seen.spelled.get(address, ""), ())
+            beside = tuple(other.title for other in others if other.id in assigned)
+            binding = bindings.ip_addresses.get(address) or IPBinding(address)
+            ip_addresses.append(binding._replace(ports=beside + binding.ports))
+        return _rules.broken((_rules.numbers_do_not_meet,), [("", port) for port in ports], [("", binding) for binding in ip_addresses])
+
+    others = [port for port in seen.others if port.number]
+    known = {*messages(seen.bindings, others), *messages(desired, [])} if others else ()
+    return [message for message in messages(desired, others) if message not in known] if others else []

@@ -1,0 +1,172 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SmarterMail's SOAP API, svcServerAdmin.asmx, of versions 10 to 16 and kept in later ones: the methods of its published proxies.
+
+It is asked with plain form POSTs, which it takes too, and answers with XML. It can do all that the bindings pages can, but for one
+thing: no method lists the IP addresses of the server. What is known of them is where ListHostnames has a host name, and what the
+task names; an address that neither of the two has can't be seen, nor what answers there.
+"""
+
+from __future__ import annotations
+
+import typing as t
+import urllib.parse
+from xml.etree import ElementTree
+
+from ansible_collections.mailops.bindings.plugins.module_utils import _model
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import PROTOCOLS, Held, ServerPort
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import Session
+
+SERVICE = "/Services/svcServerAdmin.asmx/"
+
+#: SMTP, POP and IMAP were seen; the others are read by the names that the web interface has for them
+_PROTOCOLS = {**{name: protocol for protocol, name in PROTOCOLS.items()}, "SUBMISSION": "submission", "SUBMISSION PORT": "submission", "LDAP": "ldap"}
+#: the words that were seen are SSL and TLS; what a port without either says, is not known: nothing, or that it is none
+_ENCRYPTIONS = {"SSL": "ssl", "TLS": "tls", "NONE": "none", "": "none"}
+_KNOWN = {"id", "protocol", "encryption", "certificatepath", "name", "port", "description", "password"}
+
+
+class SaysNo(Refused):
+    """The server's own answer is no. C(said): its message."""
+
+    def __init__(self, message: str, said: str):
+        super().__init__(message)
+        self.said = said
+
+
+class Soap:
+    """The door: user and password are in every call."""
+
+    name, other = "soap", "rest"
+    assigns, names_hosts = True, True
+
+    def __init__(self, session: Session, username: str, password: str):
+        self.session = session
+        self._credentials = {"authUsername": username, "authPassword": password}
+        # where nobody has seen the word, it is the server's own, from a port that it has
+        self.protocols = dict(PROTOCOLS)
+        self._plain = ""  # likewise, for no encryption
+
+    def _call(self, method: str, arguments: t.Mapping, end: float) -> ElementTree.Element:
+        """The answer of a call that went well."""
+        body = urllib.parse.urlencode({**self._credentials, **arguments}).encode()
+        answer = self.session.once(
+            "POST", SERVICE + method, body, {"Accept": "text/xml", "Content-Type": "application/x-www-form-urlencoded"}, end, _xml)
+        if answer.status == 404:
+            raise Refused("%s has no SOAP API (/Services/svcServerAdmin.asmx): smartermail_api: rest is for version 17 and later. Or is smartermail_url another one?"
+                          % self.session.url)
+        if answer.status >= 300:
+            raise Refused("%s: %s: HTTP %d: %s" % (self.session.url, method, answer.status, self.session.quoted(answer.text) or "no reason given"))
+        said = self.session.quoted(_field(answer.content, "Message") or "ResultCode " + (_field(answer.content, "ResultCode") or "unknown"))
+        if _field(answer.content, "Result").lower() != "true":
+            raise SaysNo("%s: %s: %s" % (self.session.url, method, said), said)
+        return answer.content
+
+    def _ask(self, method: str, **arguments: str) -> ElementTree.Element:
+        return self.session.patiently(method, lambda end: self._call(method, arguments, end))
+
+    def read(self, whole: bool = True, named: t.Iterable[str] = ()) -> Held:
+        """What the server holds, as far as it can be seen: see above. C(named): the addresses that the task names.
+
+        C(whole) takes a call for each address, and else one is enough.
+        """
+        try:
+            records = [_fields(record) for record in _items(self._ask("ListServerPorts"), "Ports")]
+        except SaysNo as no:
+            raise Refused(
+                "%s. If it is the login that it refuses, check smartermail_username and smartermail_password: it was not tried again, "
+                "since the server may block who does" % no) from None
+        ports = tuple(map(_port, records))
+        self.protocols.update((port.protocol, record["protocol"]) for record, port in zip(records, ports) if port.protocol not in ("", *PROTOCOLS))
+        self._plain = next((record.get("encryption", "") for record, port in zip(records, ports) if port.encryption == "none"), "")
+        if not whole:
+            return Held(ports, {}, {}, whole=False)
+        hostnames = {}
+        for record in _items(self._ask("ListHostnames"), "Hostnames"):
+            fields = _fields(record)
+            hostnames[fields.get("ipaddress", "")] = fields.get("hostname", "")
+        assigned = {address: self._assigned(address) for address in hostnames}
+        listed = {steps.canonical(address) for address in hostnames}
+        unlisted = {}
+        for address in named:
+            if address not in listed:
+                try:
+                    assigned[address] = self._assigned(address)
+                except SaysNo as no:
+                    unlisted[address] = no.said
+        return Held(ports, assigned, hostnames, unlisted)
+
+    def _assigned(self, address: str) -> tuple:
+        return tuple(sorted({_fields(record).get("id", "") for record in _items(self._ask("ListPortsAssignedToIP", ipAddress=address), "Ports")}))
+
+    def write(self, step: t.Any, end: float) -> str:
+        """Carry out a step, once. The id of what was added, else ''."""
+        if isinstance(step, steps.Add):
+            port = step.port
+            answer = self._call("AddServerPort", {
+                "protocol": self.protocols[port.protocol], "certificatePath": port.certificate_path,
+                "encryption": self._plain if port.encryption == "none" else port.encryption.upper(), "name": port.name,
+                # builds that know of no password pass over it, and those that do must have it
+                "port": str(port.number), "description": port.description, "password": port.password}, end)
+            return _field(answer, "NewID")
+        if isinstance(step, steps.Delete):
+            self._call("DeleteServerPort", {"portId": step.port.id}, end)
+        elif isinstance(step, steps.AddHostname):
+            self._call("AddHostname", {"hostname": step.hostname, "ipAddress": step.address}, end)
+        elif isinstance(step, steps.DeleteHostname):
+            self._call("DeleteHostname", {"ipAddress": step.address}, end)
+        else:
+            method = "AssignPortToIP" if isinstance(step, steps.Assign) else "RemovePortFromIP"
+            self._call(method, {"portID": step.port.id, "ipAddress": step.address}, end)
+        return ""
+
+
+# -- XML
+
+def _xml(text: str) -> ElementTree.Element:
+    # entities can be declared in a DOCTYPE only; without one the parser expands nothing, and reads nothing from elsewhere
+    if "<!DOCTYPE" in text.upper():
+        raise ValueError("a page, or XML with a DOCTYPE")
+    try:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError):
+        raise ValueError("not XML") from None
+    if _child(root, "Result") is None:
+        raise ValueError("XML without a Result")
+    return root
+
+
+def _local(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2].lower() if isinstance(element.tag, str) else ""
+
+
+def _child(element: ElementTree.Element, name: str) -> t.Optional[ElementTree.Element]:
+    return next((child for child in element if _local(child) == name.lower()), None)
+
+
+def _field(element: ElementTree.Element, name: str) -> str:
+    child = _child(element, name)
+    return (child.text or "").strip() if child is not None else ""
+
+
+def _items(element: ElementTree.Element, name: str) -> list:
+    """The records of a list, however the elements around them are called."""
+    child = _child(element, name)
+    return list(child) if child is not None else []
+
+
+def _fields(record: ElementTree.Element) -> dict:
+    return {_local(child): child.text or "" for child in record}
+
+
+def _port(fields: dict) -> ServerPort:
+    number, encryption, protocol = fields.get("port", "").strip(), fields.get("encryption", ""), fields.get("protocol", "")
+    return ServerPort(
+        fields.get("id", ""), fields.get("name", ""), _PROTOCOLS.get(protocol.upper(), ""),
+        int(number) if number.isascii() and number.isdigit() else 0,
+        _ENCRYPTIONS.get(encryption.upper(), ""), fields.get("certificatepath", ""), fields.get("description", ""), "",
+        {key: value for key, value in fields.items() if key not in _KNOWN and value.strip()},
+        "Protocol %s, Encryption %s" % (protocol or "none", encryption or "none"))

@@ -1,0 +1,377 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The bindings of a SmarterMail server, through its administration API.
+
+Nobody can lock the server, and no call changes more than one thing. So it is read again right before the first call, every call
+whose fate is not known is looked up before it is made again, the outcome is read back, and what fails is undone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import typing as t
+import urllib.parse
+
+from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, Stored
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import Held, ServerPort, meeting_others, view
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.rest import Rest
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import Session
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.soap import Soap
+
+DOORS = {"rest": Rest, "soap": Soap}
+
+
+class SmarterMailStore:
+    """One server. C(hide): told of every secret that comes up on the way."""
+
+    local = False  # its addresses and certificates are another host's
+
+    def __init__(self, options: t.Mapping, passwords: t.Mapping, hide: t.Callable):
+        """C(options): the task's, as ansible-core has validated them. C(passwords): name of a port -> certificate password, where the task gives one."""
+        problems = list(_wrong_options(options))
+        if problems:
+            raise Refused("\n".join(problems))
+        self._session = Session(
+            options["smartermail_url"], options["smartermail_timeout"], options["smartermail_validate_certs"], options["smartermail_ca_path"], hide)
+        self._api = options["smartermail_api"]
+        self._login = options["smartermail_username"], options["smartermail_password"]
+        self._passwords = passwords
+        self._always = options.get("update_password") == "always"
+        self._names, self._addresses = _named(options)
+        self._door: t.Any = None
+        for secret in (self._login[1], *passwords.values()):
+            self._session.keep_secret(secret)
+
+    def _opened(self) -> t.Any:
+        """The door that the task asks for; auto: REST, unless the server has no such login."""
+        if self._door is None:
+            door = DOORS.get(self._api, Rest)(self._session, *self._login)
+            if self._api == "auto" and not door.log_in():
+                door = Soap(self._session, *self._login)
+            self._door = door
+        return self._door
+
+    # -- reading
+
+    def load(self, whole: bool = True) -> Stored:
+        """What the server holds. C(whole): also who listens where; without it only where that costs no further call."""
+        held = self._opened().read(whole, self._addresses)
+        seen = view(held)
+        warnings = []
+        if seen.unmapped:
+            warnings.append("%s: what has no place in a bindings config stays as it is (see unmapped): %s" % (
+                self._session.url, ", ".join(dict.fromkeys(entry["where"] for entry in seen.unmapped))))
+        unseen = _model.unassigned_ports(seen.bindings)
+        if held.whole and self._door.assigns and unseen:
+            warnings.append("%s: over SOAP only those IP addresses can be seen that have a host name or that the task names (%s): others may answer on %s" % (
+                self._session.url, ", ".join(held.assigned) or "none", ", ".join(unseen)))
+        return Stored(seen.bindings, held, unmapped=seen.unmapped, whole=held.whole, warnings=warnings)
+
+    # -- what it can't hold
+
+    def cannot_listen(self, stored: Stored, address: str, floating: bool) -> str:
+        """Why no port can answer on this address; '' if one can."""
+        held = stored.revision
+        if address in view(held).spelled:
+            return ""
+        said = held.unlisted.get(address)
+        return "%s is not among the IP addresses of %s (%s): add it to the server's network card first, or set require_local_address to false" % (
+            address, self._session.url, "it says: " + said if said else "they are " + (", ".join(held.assigned) or "none"))
+
+    def fit(self, stored: Stored, desired: Bindings, declaration: _plan.Declaration) -> Fitting:
+        """C(desired) as the server would hold it, and what of it the server, or the door, can't do."""
+        door, held = self._door, stored.revision
+        seen = view(held)
+        problems = list(self._foreign_names(seen, declaration))
+        for binding in desired.ip_addresses.values():
+            problems += _unfit_address(door, binding, _label(declaration, "ip_addresses", binding.address))
+        # an address that nothing is said of is in the server's list all the same: that is its network card's
+        desired = desired._replace(ip_addresses={
+            address: binding for address, binding in desired.ip_addresses.items() if binding.ports or binding.hostname})
+        target = self._target(held, desired)
+        replaced = {entry.port.name for entry in target.entries if not entry.port.id and entry.port.name in seen.ports}
+        for entry in target.entries:
+            problems += [
+                _label(declaration, "ports", entry.port.name) + problem
+                for problem in self._unfit_port(door, entry.port, seen.ports.get(entry.port.name), desired.ports[entry.port.name])]
+        problems += meeting_others(seen, held, desired)
+        removed = set(seen.ports).difference(desired.ports)
+        warnings = []
+        if stored.whole and door.assigns and (replaced or removed) and not (declaration.only_these and declaration.ip_addresses is not None):
+            names = ", ".join(map(_model.shown, sorted(replaced | removed)))
+            if not held.assigned:
+                problems.append(
+                    "%s: over SOAP no IP address of the server can be seen, since none has a host name and the task names none, and so not where %s "
+                    "must be assigned again: name the addresses in ip_addresses of mail_bindings (without ports they keep theirs), "
+                    "or use smartermail_api: rest" % (self._session.url, names))
+            warnings.append(
+                "%s: SOAP adds a port again to change it, and can't list the server's IP addresses: these were looked at: %s. If others answered on %s, assign it there"
+                % (self._session.url, ", ".join(held.assigned) or "none", names))
+        return Fitting(desired, problems, warnings)
+
+    def _foreign_names(self, seen, declaration: _plan.Declaration) -> t.Iterator[str]:
+        """What a task says of ports that it can't say anything of."""
+        reasons = {other.name: reason for other, reason in zip(seen.others, (entry["reason"] for entry in seen.unmapped))}
+        for name in sorted(self._names & set(reasons)):
+            yield "%sname: the server has a port %s that stays as it is: %s. Leave it out, or take another name" % (
+                _label(declaration, "ports", name), _model.shown(name), reasons[name])
+
+    def _unfit_port(self, door, port: ServerPort, old: t.Optional[ServerPort], desired: _model.Port) -> t.Iterator[str]:
+        if desired.private_key_path:
+            yield "private_key_path: SmarterMail reads the key from the certificate's own file (PFX): leave private_key_path out"
+        if port.id:  # and so stays
+            return
+        if port.protocol not in door.protocols:
+            yield "protocol: how SmarterMail's API calls %s is not known%s" % (port.protocol, (
+                ", and SOAP can learn it only from the server: make one %s port in its web interface first" % port.protocol if door.name == "soap" else
+                " over REST: make this port in the web interface and leave it out here, or use smartermail_api: soap, which can learn it from a port that is there"))
+        if not old:
+            return
+        if old.certificate_path and port.encryption != "none" and old.encryption != "none" and port.name not in self._passwords:
+            yield (
+                "certificate_password: %s has to be added again, since smartermail_api %s can't %s one that is there, and its certificate's password can't be read: "
+                "give it with %s ('' for none)%s" % (
+                    _model.shown(port.name), door.name, "edit or assign" if not door.assigns else "edit",
+                    "mail_port or mail_bindings", "" if door.assigns or old.port != desired else ", or use smartermail_api: soap, which can assign"))
+        if port.more and door.name == "soap":
+            yield "%s has to be added again, and SOAP can't say what this version keeps of it (%s): use smartermail_api: rest" % (
+                _model.shown(port.name), ", ".join(sorted(port.more)))
+
+    # -- changes beside the model's
+
+    def extra_changes(self, stored: Stored, desired: Bindings) -> list:
+        """Certificate passwords that are to be given again, since it can't be seen whether they are right."""
+        found = []
+        for name in self._again(desired):
+            if stored.bindings.ports.get(name) == desired.ports[name]:
+                entry = _model.port_entry(desired.ports[name])
+                found.append({
+                    "action": "change", "kind": "port", "name": name,
+                    "before": {**entry, "certificate_password": "not known"}, "after": {**entry, "certificate_password": "given again"}})
+        return found
+
+    def _again(self, desired: Bindings) -> list:
+        """Names of the ports that are added again for their certificate's password."""
+        return [name for name in sorted(self._passwords) if self._always and name in desired.ports and desired.ports[name].encryption != "none"]
+
+    # -- writing
+
+    def check_writable(self, stored: Stored) -> None:
+        """That the login may write is seen when it does."""
+
+    def lock(self):
+        """There is none to be had."""
+        return contextlib.nullcontext()
+
+    def save(self, stored: Stored, desired: Bindings) -> str:
+        """Make the server hold C(desired); what fails is undone. There is no backup: ''."""
+        held: Held = stored.revision
+        target = self._target(held, desired)
+        run = _Run(self._door, self._session, held, self._addresses)
+        try:
+            run.carry_out(steps.steps(steps.entries(held, view(held).ports.values()), held.hostnames, target, self._door.assigns))
+            self._prove(run, stored.bindings, desired)
+        except Refused as why:
+            same = {name for name, port in stored.bindings.ports.items() if name in desired.ports and desired.ports[name].certificate_path == port.certificate_path}
+            passwords = {name: password for name, password in self._passwords.items() if name in same}
+            raise self._undone(run, stored, passwords, str(why)) from None
+        return ""
+
+    def _target(self, held: Held, desired: Bindings) -> steps.Wanted:
+        return steps.wanted(view(held), held, desired, self._passwords, self._again(desired), self._opened().assigns)
+
+    def _prove(self, run: _Run, before: Bindings, desired: Bindings) -> None:
+        """Raise Refused where the server took all calls and does not hold what they should have made. What others change meanwhile is theirs."""
+        ours = {(change["kind"], change["name"]) for change in _plan.changes(before, desired)}
+        wrong = [change for change in _plan.changes(desired, view(run.read()).bindings) if (change["kind"], change["name"]) in ours]
+        if wrong:
+            raise Refused("%s took every call, and does not hold what they should have made: %s" % (self._session.url, "; ".join(map(_difference, wrong))))
+
+    def _undone(self, run: _Run, stored: Stored, passwords: t.Mapping, why: str) -> Refused:
+        """The failure, after all has been put back as far as the API lets us. C(passwords): of ports' certificates as they were."""
+        made = "; ".join(map(str, run.made)) or "none"
+        notes: list = []
+        try:
+            notes = run.undo(passwords)
+            problem = ""
+        except Refused as worse:
+            problem = str(worse)
+        try:
+            now = view(run.read())
+        except Refused as unreadable:
+            refused = Refused(
+                "%s\nWhat the server holds now can't be read: %s\nThe calls that it took: %s. Look at Settings > Bindings before you run again." % (
+                    why, unreadable, made))
+            refused.facts = {"rolled_back": False, "changed": bool(run.made)}
+            return refused
+        differing = _plan.changes(stored.bindings, now.bindings)
+        lines = [why]
+        if problem:
+            lines.append("Undoing it failed: %s" % problem)
+        lines += ["It differs from before the task: " + "; ".join(map(_difference, differing))] if differing else [
+            "The server holds what it held before the task." if run.made else "Nothing was changed."]
+        refused = Refused("\n".join(lines + notes))
+        refused.facts = {
+            "rolled_back": bool(run.made) and not differing, "changed": bool(differing),
+            "ports": _model.port_entries(now.bindings), "ip_addresses": _model.ip_entries(now.bindings)}
+        return refused
+
+
+class _Run:
+    """Calls carried out one after the other on what a server held."""
+
+    def __init__(self, door, session: Session, held: Held, addresses: t.Iterable[str]):
+        self._door, self._session, self._before, self._addresses = door, session, held, addresses
+        self._added: dict = {}  # ServerPort that was to be added -> its id, '' where the door does not tell
+        self._known = {port.id for port in held.ports}
+        self._tried: list = []  # steps that were sent
+        self.made: list = []  # and those that were carried out
+
+    def read(self) -> Held:
+        return self._door.read(True, self._addresses)
+
+    def carry_out(self, todo: list) -> None:
+        """Raises Refused at the first that fails."""
+        for step in todo:
+            if isinstance(step, (steps.Assign, steps.Unassign)) and not step.port.id:
+                step = step._replace(port=step.port._replace(id=self._added[_key(step.port)]))
+            self._tried.append(step)
+            try:
+                new = self._session.patiently(str(step), lambda end, step=step: self._door.write(step, end), lambda step=step: self._settled(step))
+            except Refused as why:
+                raise Refused("could not %s: %s" % (step, why)) from None
+            if isinstance(step, steps.Add):
+                self._added[_key(step.port)] = new
+                self._known.add(new)
+            self.made.append(step)
+
+    def _settled(self, step) -> t.Optional[str]:
+        """Whether the server carried out a step though it did not say so: the id of what was added, else ''; None if it did not."""
+        now = self.read()
+        if isinstance(step, steps.Add):
+            return next((port.id for port in now.ports if port.id not in self._known and _key(port) == _key(step.port)), None)
+        if isinstance(step, steps.Delete):
+            done = all(port.id != step.port.id for port in now.ports)
+        elif isinstance(step, (steps.Assign, steps.Unassign)):
+            done = (step.port.id in now.assigned.get(step.address, ())) == isinstance(step, steps.Assign)
+        else:
+            done = now.hostnames.get(step.address, "") == (step.hostname if isinstance(step, steps.AddHostname) else "")
+        return "" if done else None
+
+    def undo(self, passwords: t.Mapping) -> list:
+        """Put back what this run has changed, and nothing of anybody else's. What is to be looked at afterwards, as sentences."""
+        now, before = self.read(), self._before
+        ids, old = {port.id for port in now.ports}, {port.id for port in before.ports}
+        self._known |= ids
+        added = {_key(step.port) for step in self._tried if isinstance(step, steps.Add)}
+        there = steps.entries(now, [port for port in now.ports if port.id in old or _key(port) in added])
+        gone = {step.port.id for step in self._tried if isinstance(step, steps.Delete)}
+        target, notes = [], []
+        for entry in steps.entries(before, before.ports):
+            if entry.port.id in ids:
+                target.append(entry)
+            elif entry.port.id in gone:
+                target.append(entry._replace(port=entry.port._replace(id="", password=passwords.get(entry.port.name, entry.port.password))))
+                if entry.port.encryption != "none":
+                    notes.append(
+                        "%s was added again with %s as its certificate's password: look whether it answers." % (
+                            _model.shown(entry.port.name), "the task's" if entry.port.name in passwords else "what the server shows"))
+        hostnames = {address: before.hostnames.get(address, "") for address in {**before.hostnames, **now.hostnames}}
+        self.carry_out(steps.steps(there, now.hostnames, steps.Wanted(target, hostnames), self._door.assigns))
+        return notes
+
+
+def _key(port: ServerPort) -> tuple:
+    """What tells one added port from another while its id is not known."""
+    return port.port
+
+
+# -- options
+
+def _wrong_options(options: t.Mapping) -> t.Iterator[str]:
+    """What a task can't ask for with this store, and what it must."""
+    for option in ("smartermail_url", "smartermail_username", "smartermail_password"):
+        if not options.get(option):
+            yield "%s: is needed with store: smartermail. The environment variable %s is read too" % (option, option.upper())
+    if options.get("smartermail_url"):
+        yield from _wrong_url(options["smartermail_url"])
+    path = options.get("smartermail_ca_path")
+    if path and not os.access(path, os.R_OK):
+        yield "smartermail_ca_path: %s can't be read" % path
+    if not 0 < options["smartermail_timeout"] <= 3600:
+        yield "smartermail_timeout: give seconds, more than 0 and 3600 at the most"
+    for option in ("backup", "owner", "group", "mode"):
+        if options.get(option) not in (None, False):
+            yield "%s: is for a file, and store: smartermail has none: leave it out" % option
+
+
+def _wrong_url(url: str) -> t.Iterator[str]:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        host, ignored = parts.hostname, parts.port
+    except ValueError as error:
+        yield "smartermail_url: is no URL: %s" % error
+        return
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+        yield "smartermail_url: must be like https://mail.example.com or https://mail.example.com:9998"
+    elif parts.username is not None or parts.password is not None:
+        yield "smartermail_url: leave user and password out of it: they have options of their own"
+    elif parts.scheme == "http" and not _is_loopback(host):
+        yield "smartermail_url: http would send the password in clear text: give the https URL, or run the task on the server itself with http://127.0.0.1:PORT"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _named(options: t.Mapping) -> tuple:
+    """(names of ports, canonical addresses) that a task names."""
+    names, addresses = set(), []
+    for entry in [options, *(options.get("ports") or ())]:
+        names.add(entry if isinstance(entry, str) else entry.get("name"))
+    for entry in [options, *(options.get("ip_addresses") or ())]:
+        with contextlib.suppress(ValueError):
+            if entry.get("address"):
+                addresses.append(_model.canonical_address(entry["address"]))
+    return names, list(dict.fromkeys(addresses))
+
+
+# -- messages
+
+def _label(declaration: _plan.Declaration, kind: str, identity: str) -> str:
+    """The path of an entry, or its name where the task does not declare it."""
+    for index, entry in enumerate(getattr(declaration, kind) or ()):
+        if kind == "ports" and entry.get("name") == identity:
+            return declaration.label(kind, index)
+        with contextlib.suppress(ValueError):
+            if kind == "ip_addresses" and _model.canonical_address(entry["address"]) == identity:
+                return declaration.label(kind, index)
+    return "%s: " % _model.shown(identity) if kind == "ports" else "%s: " % identity
+
+
+def _unfit_address(door, binding: _model.IPBinding, label: str) -> t.Iterator[str]:
+    if binding.description:
+        yield "%sdescription: SmarterMail has none for an IP address: leave it out" % label
+    if binding.floating:
+        yield "%sfloating: the list of IP addresses is the server's network card's: leave floating out" % label
+    if binding.hostname and not door.names_hosts:
+        yield "%shostname: is not to be had over REST: leave it out, or use smartermail_api: soap" % label
+
+
+def _difference(change: dict) -> str:
+    """A change as what is there now."""
+    what = "port %s" % _model.shown(change["name"]) if change["kind"] == "port" else change["name"]
+    if not change["after"]:
+        return "%s is missing" % what if change["kind"] == "port" else "%s answers on no port" % what
+    if not change["before"]:
+        return "%s is there%s" % (what, " and answers on %s" % ", ".join(change["after"]["ports"]) if change["kind"] == "ip_binding" else "")
+    return "%s has %s" % (what, ", ".join("%s %s" % (key, _model.shown(value)) for key, value in change["after"].items() if change["before"].get(key) != value))
