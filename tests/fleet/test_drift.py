@@ -92,6 +92,13 @@ def unlike(found, host) -> dict:
     return {key: (cell["word"], cell["detail"]) for key, cell in cells(found, host).items() if cell["word"] != "as declared"}
 
 
+def test_one_report_also_where_hosts_do_not_wait_for_each_other(hosts, report):
+    """Large fleets have the strategy free in ansible.cfg, which would run for each host what is to run once."""
+    found, played = report(0, environment={"ANSIBLE_STRATEGY": "free"})
+    assert found["verdict"] == "clean" and len(found["hosts"]) == len(hosts)
+    assert [result.name for result in played].count("Write the report for people") == 1
+
+
 def test_what_was_changed_by_hand_is_seen_and_mended(hosts, pop, play, report, variables, authority, clients):
     """All five on each host, and one that can't be reached."""
     for host in hosts[:2]:

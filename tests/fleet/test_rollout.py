@@ -99,15 +99,18 @@ HARM = {
 }
 
 
-@pytest.mark.parametrize("harm", HARM)
-def test_a_host_that_breaks_in_the_middle(fleet, old, rollout, tasks, harm):
-    """Between the rehearsal and its turn; it is the first of two in the second batch of three."""
+@pytest.mark.parametrize("harm, strategy", [("another key", "linear"), ("port taken", "free"), ("disk full", "linear")])
+def test_a_host_that_breaks_in_the_middle(fleet, old, rollout, tasks, harm, strategy):
+    """Between the rehearsal and its turn; it is the first of two in the second batch of three.
+
+    strategy: the user's own in ansible.cfg, which with free would have no host wait for another, and none stop
+    """
     command, cause = HARM[harm]
     victim = fleet[2]
     kept = victim.read(PRIVATE_KEY)
     harming = tasks("harm.yml", [{"name": "do harm", "ansible.builtin.shell": {"cmd": command}}])
     try:
-        played = rollout({victim.name: {"mail_bindings_before_host": harming}})
+        played = rollout({victim.name: {"mail_bindings_before_host": harming}}, environment={"ANSIBLE_STRATEGY": strategy})
         assert played.returncode == 2, played.output
         assert "993" not in victim.read("/etc/mail-bindings/bindings.json")
     finally:
