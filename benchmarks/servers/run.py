@@ -51,7 +51,8 @@ def by_hand(host) -> dict:
     listeners += [{"address": address, "port": LDAP[3]} for address in pairs(host)[0]]
     return {"roles": [{"role": str(HERE / "roles" / "by_hand")}], "vars": {
         "by_hand_hosts": [{"addresses": addresses, **certificate} for addresses, certificate in zip(pairs(host), CERTIFICATES)],
-        "by_hand_loopback": LOOPBACK, "by_hand_ldap_addresses": pairs(host)[0], "by_hand_listeners": listeners}}
+        "by_hand_loopback": LOOPBACK, "by_hand_ldap_addresses": pairs(host)[0], "by_hand_listeners": listeners,
+        "by_hand_dovecot_2_4": host.suite != "bookworm"}}
 
 
 def by_module(host) -> dict:
