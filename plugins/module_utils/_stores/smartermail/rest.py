@@ -107,7 +107,7 @@ class Rest:
             raise Refused("%s took the login of %s and refuses its calls (HTTP %d): use a system administrator without two-factor authentication" % (
                 self.session.url, self._username, answer.status))
         if answer.status == 404:
-            raise Refused("%s has no %s: this version's API is another one. smartermail_api: soap may still work" % (self.session.url, path))
+            raise Refused("%s has no %s (HTTP 404): this version's API is another one. smartermail_api: soap may still work" % (self.session.url, path))
         if answer.status >= 300 or fields.get("success") is not True:
             raise Refused("%s: %s" % (self.session.url, self.session.quoted(fields.get("message") or "HTTP %d, without success" % answer.status)))
         return fields
@@ -115,11 +115,11 @@ class Rest:
     def read(self, whole: bool = True, named: t.Iterable[str] = ()) -> Held:
         """All that the server holds: one call, whatever is asked for."""
         if not self._access and not self.log_in():
-            raise Refused("%s has no REST API (/api/v1): smartermail_api: soap is for versions before 17. Or is smartermail_url another one?" % self.session.url)
+            raise Refused("%s has no REST API (HTTP 404 for /api/v1): smartermail_api: soap is for versions before 17. Or is smartermail_url another one?" % self.session.url)
         fields = self.session.patiently("reading the bindings", lambda end: self._call("GET", MANAGER, None, end))
         try:
             found = held(fields.get("bindingmanager"))
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError):
             raise Refused("%s answers with bindings in a form that is not known: smartermail_api: soap may still work" % self.session.url) from None
         for port in found.ports:
             self.session.keep_secret(port.password, everywhere=False)
@@ -150,7 +150,7 @@ def folded(fields: t.Any) -> dict:
 # -- the server's records
 
 def held(manager: t.Any) -> Held:
-    """What C(bindingManager) says. Raises KeyError, TypeError or AttributeError for what has another form."""
+    """What C(bindingManager) says. Raises KeyError, TypeError, ValueError or AttributeError for what has another form."""
     fields = folded(manager)
     assigned: dict = {}
     for entry in map(folded, fields["bindinginfo"]):
@@ -168,12 +168,11 @@ def _port(entry: dict) -> ServerPort:
     fields = folded(entry)
     kind = fields.get("type")
     ssl, tls = (str(fields.get(key)).lower() == "true" for key in ("isssl", "istls"))
-    number = str(fields.get("port"))
     return ServerPort(
         _text(fields["id"]),
         str(fields.get("name") or ""),
         _TYPES.get(str(kind).lower(), ""),
-        int(number) if number.isascii() and number.isdigit() else 0,
+        int(fields["port"]),
         "" if ssl and tls else "ssl" if ssl else "tls" if tls else "none",
         str(fields.get("certificatepath") or ""),
         str(fields.get("description") or ""),

@@ -56,7 +56,7 @@ class Soap:
         answer = self.session.once(
             "POST", SERVICE + method, body, {"Accept": "text/xml", "Content-Type": "application/x-www-form-urlencoded"}, end, _xml)
         if answer.status == 404:
-            raise Refused("%s has no SOAP API (/Services/svcServerAdmin.asmx): smartermail_api: rest is for version 17 and later. Or is smartermail_url another one?"
+            raise Refused("%s has no SOAP API (HTTP 404 for /Services/svcServerAdmin.asmx): smartermail_api: rest is for version 17 and later. Or is smartermail_url another one?"
                           % self.session.url)
         if answer.status >= 300:
             raise Refused("%s: %s: HTTP %d: %s" % (self.session.url, method, answer.status, self.session.quoted(answer.text) or "no reason given"))

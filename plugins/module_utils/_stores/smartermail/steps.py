@@ -177,13 +177,14 @@ def _moves(kind: t.Callable, port: ServerPort, addresses: t.Iterable[str]) -> li
 
 
 def _ordered(comes: list, goes: list) -> list:
-    """What comes before what goes; but what is in the way of another goes just before that comes."""
+    """What comes before what goes; but what is in the way of another goes just before that comes, and then what brings new places first."""
     by_number: dict = {}
     for index, move in enumerate(goes):
         for place in move.places:
             by_number.setdefault(place[1], []).append((place[0], index))
+    held = {place for move in goes for place in move.places}
     free, swapped, gone = [], [], set()
-    for move in sorted(comes, key=_by_place):
+    for move in sorted(comes, key=lambda move: (held.issuperset(move.places), _by_place(move))):
         in_the_way = sorted({
             index for address, number in move.places for other, index in by_number.get(number, ()) if _meet(address, other)})
         if not in_the_way:

@@ -9,6 +9,7 @@ whose fate is not known is looked up before it is made again, the outcome is rea
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import ipaddress
 import os
@@ -203,18 +204,19 @@ class SmarterMailStore:
         except Refused as worse:
             problem = str(worse)
         try:
-            now = view(run.read())
+            held = run.read()
         except Refused as unreadable:
             refused = Refused(
                 "%s\nWhat the server holds now can't be read: %s\nThe calls that it took: %s. Look at Settings > Bindings before you run again." % (
                     why, unreadable, made))
             refused.facts = {"rolled_back": False, "changed": bool(run.made)}
             return refused
-        differing = _plan.changes(stored.bindings, now.bindings)
+        differing = list(_differences(stored.revision, held))
+        now = view(held)
         lines = [why]
         if problem:
             lines.append("Undoing it failed: %s" % problem)
-        lines += ["It differs from before the task: " + "; ".join(map(_difference, differing))] if differing else [
+        lines += ["What the server holds now is not what it held before the task: " + "; ".join(differing)] if differing else [
             "The server holds what it held before the task." if run.made else "Nothing was changed."]
         refused = Refused("\n".join(lines + notes))
         refused.facts = {
@@ -245,11 +247,20 @@ class _Run:
             try:
                 new = self._session.patiently(str(step), lambda end, step=step: self._door.write(step, end), lambda step=step: self._settled(step))
             except Refused as why:
-                raise Refused("could not %s: %s" % (step, why)) from None
+                new = self._settled_after_all(step)
+                if new is None:
+                    raise Refused("could not %s: %s" % (step, why)) from None
             if isinstance(step, steps.Add):
                 self._added[_key(step.port)] = new
                 self._known.add(new)
             self.made.append(step)
+
+    def _settled_after_all(self, step) -> t.Optional[str]:
+        """The same of a step that was refused: somebody else may have been there first."""
+        try:
+            return self._settled(step)
+        except Refused:
+            return None
 
     def _settled(self, step) -> t.Optional[str]:
         """Whether the server carried out a step though it did not say so: the id of what was added, else ''; None if it did not."""
@@ -365,6 +376,25 @@ def _unfit_address(door, binding: _model.IPBinding, label: str) -> t.Iterator[st
         yield "%sfloating: the list of IP addresses is the server's network card's: leave floating out" % label
     if binding.hostname and not door.names_hosts:
         yield "%shostname: is not to be had over REST: leave it out, or use smartermail_api: soap" % label
+
+
+def _differences(before: Held, now: Held) -> t.Iterator[str]:
+    """What is there now and was not, or the other way round, whatever its id."""
+    counts = [collections.Counter(port.port for port in held.ports) for held in (before, now)]
+    for port in sorted(counts[1] - counts[0]):
+        yield "port %s is there (%s, %d, %s%s)" % (
+            _model.shown(port.name), port.protocol, port.port, port.encryption, port.certificate_path and ", " + port.certificate_path)
+    for port in sorted(counts[0] - counts[1]):
+        yield "port %s is not there (%s, %d, %s%s)" % (
+            _model.shown(port.name), port.protocol, port.port, port.encryption, port.certificate_path and ", " + port.certificate_path)
+    for address in sorted({**before.assigned, **now.assigned}):
+        names = [sorted(port.name for port in held.ports if port.id in held.assigned.get(address, ())) for held in (before, now)]
+        if names[0] != names[1]:
+            yield "%s answers on %s, before on %s" % (address, ", ".join(names[1]) or "no port", ", ".join(names[0]) or "none")
+    for address in sorted({**before.hostnames, **now.hostnames}):
+        hostnames = [held.hostnames.get(address, "") for held in (before, now)]
+        if hostnames[0] != hostnames[1]:
+            yield "%s has the host name %s, before %s" % (address, hostnames[1] or "of none", hostnames[0] or "none")
 
 
 def _difference(change: dict) -> str:
