@@ -110,7 +110,7 @@ def _secrets(value, secret: bool = False) -> t.Iterator[str]:
     """Every text under a key that speaks of a password, at any depth."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _secrets(inner, secret or "passw" in str(key).lower())
+            yield from _secrets(inner, secret or ("passw" in str(key).lower() and key not in PASSWORD_OPTIONS))
     elif isinstance(value, list):
         for inner in value:
             if secret or isinstance(inner, (dict, list)):

@@ -278,23 +278,29 @@ class _Run:
     def undo(self, passwords: t.Mapping) -> list:
         """Put back what this run has changed, and nothing of anybody else's. What is to be looked at afterwards, as sentences."""
         now, before = self.read(), self._before
-        ids, old = {port.id for port in now.ports}, {port.id for port in before.ports}
-        self._known |= ids
+        there, old = {port.id for port in now.ports}, {port.id for port in before.ports}
         added = {_key(step.port) for step in self._tried if isinstance(step, steps.Add)}
-        there = steps.entries(now, [port for port in now.ports if port.id in old or _key(port) in added])
-        gone = {step.port.id for step in self._tried if isinstance(step, steps.Delete)}
-        target, notes = [], []
-        for entry in steps.entries(before, before.ports):
-            if entry.port.id in ids:
-                target.append(entry)
-            elif entry.port.id in gone:
-                target.append(entry._replace(port=entry.port._replace(id="", password=passwords.get(entry.port.name, entry.port.password))))
-                if entry.port.encryption != "none":
-                    notes.append(
-                        "%s was added again with %s as its certificate's password: look whether it answers." % (
-                            _model.shown(entry.port.name), "the task's" if entry.port.name in passwords else "what the server shows"))
-        hostnames = {address: before.hostnames.get(address, "") for address in {**before.hostnames, **now.hostnames}}
-        self.carry_out(steps.steps(there, now.hostnames, steps.Wanted(target, hostnames), self._door.assigns))
+        deleted = {step.port.id for step in self._tried if isinstance(step, steps.Delete)}
+        moved = {(step.port.id, step.address) for step in self._tried if isinstance(step, (steps.Assign, steps.Unassign))}
+        named = {step.address for step in self._tried if isinstance(step, (steps.AddHostname, steps.DeleteHostname))}
+        self._known |= there
+        ours = view(before).ports.values()  # what is beside them nobody has touched
+        known = {entry.port.id: entry for entry in steps.entries(now, ours)}
+        current, target, notes = [], [], []
+        for entry in steps.entries(before, ours):
+            port = entry.port
+            if port.id in there:
+                current.append(known[port.id])
+                touched = {address for port_id, address in moved if port_id == port.id}
+                target.append(entry._replace(addresses=(known[port.id].addresses - touched) | (entry.addresses & touched)))
+            elif port.id in deleted:
+                target.append(entry._replace(port=port._replace(id="", password=passwords.get(port.name, port.password))))
+                if port.encryption != "none":
+                    notes.append("%s was added again, with %s for its certificate: look whether it answers." % (
+                        _model.shown(port.name), "the task's password" if port.name in passwords else "what the server shows of the password"))
+        current += steps.entries(now, [port for port in now.ports if port.id not in old and _key(port) in added])
+        hostnames = {address: before.hostnames.get(address, "") for address in named}
+        self.carry_out(steps.steps(current, now.hostnames, steps.Wanted(target, hostnames), self._door.assigns))
         return notes
 
 
