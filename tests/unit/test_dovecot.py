@@ -66,7 +66,7 @@ def view(release, services=None, changed="", protocols="imap lmtp pop3", listen=
         some += ["ssl_server {", "  cert_file = " + certificate[0], "}", "ssl_server {", "  key_file = " + certificate[1], "}"]
     some += ["listen = " + listen, "ssl = " + ssl]
     first = "# %d.%d.19 (9b53102964): /etc/dovecot/dovecot.conf\n" % release
-    return config.view("\n".join(services), "\n".join(some), first + changed, no_name)
+    return config.view("\n".join(some + services), first + changed, no_name)
 
 
 def details(base, conf=STOCK_CONF, **more):
@@ -133,7 +133,7 @@ def test_addresses_are_written_in_many_ways(release, listen, addresses):
 
 def test_a_host_s_name_for_an_address_is_looked_up():
     text = "\n".join(logins((2, 3), [inet("imap", 143, addresses="mail.example.com")], []))
-    found = config.view(text, "protocols = imap\nssl = no\nlisten = *", "# 2.3.4", lambda name: [FOUR, SIX])
+    found = config.view("protocols = imap\nssl = no\nlisten = *\n" + text, "# 2.3.4", lambda name: [FOUR, SIX])
     assert config.sockets(found.entries) == {(FOUR, 143), (SIX, 143)}
 
 
@@ -500,7 +500,7 @@ def test_what_is_included_last(conf, includes):
 
 def cannot(release=(2, 3), wanted=(), trouble=(), options=OPTIONS, **configured):
     base = view(release, **configured)
-    return refusals(details(base, trouble=trouble), list(wanted), options)
+    return refusals(details(base, trouble=lambda: trouble), list(wanted), options)
 
 
 def test_every_rule_is_in_the_table_and_is_content_with_a_simple_host():

@@ -10,6 +10,7 @@ is back once our file is gone.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import itertools
 import json
@@ -124,7 +125,7 @@ class Details(t.NamedTuple):
     files: t.Mapping  # path -> content: dovecot.conf and what may be ours
     in_conf_d: bool = False  # is a file of ours in conf.d read last?
     systemd: bool = True
-    trouble: tuple = ()  # what the host says against any change, as whole messages
+    trouble: t.Callable[[], t.Iterable[str]] = tuple  # what the host says against any change, as whole messages
 
 
 # -- reading
@@ -154,11 +155,11 @@ def version(text: str) -> tuple:
     return tuple(map(int, found.groups())) if found else ()
 
 
-def view(services: str, some: str, changed: str, resolve: t.Callable[[str], t.Iterable[str]]) -> View:
-    """What C(doveconf service), doveconf with names of settings, and C(doveconf -n) print, taken together. C(resolve): see C(entries)."""
-    for_all = parse(some)
+def view(for_all: str, changed: str, resolve: t.Callable[[str], t.Iterable[str]]) -> View:
+    """What doveconf prints with names of settings and C(service), and with C(-n), taken together. C(resolve): see C(entries)."""
+    nodes = parse(for_all)
     release = version(changed.partition("\n")[0])
-    return View(release, entries(for_all + parse(services), resolve), protocols(for_all), tls(for_all, release), filters(parse(changed), release))
+    return View(release, entries(nodes, resolve), protocols(nodes), tls(nodes, release), filters(parse(changed), release))
 
 
 def setting(nodes: t.Iterable[Node], key: str) -> str:
@@ -254,6 +255,7 @@ def _holds(key: str, value: str, protocol: str, address: str) -> bool:
     return net is not None and ipaddress.ip_address(address) in net
 
 
+@functools.lru_cache(maxsize=None)
 def _network(text: str):
     try:
         return ipaddress.ip_network(text, strict=False)

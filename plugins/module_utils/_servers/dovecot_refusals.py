@@ -40,7 +40,7 @@ def _version(asked: Asked) -> t.Iterator[str]:
 
 def _host(asked: Asked) -> t.Iterator[str]:
     if asked.changes:
-        yield from asked.details.trouble
+        yield from asked.details.trouble()
 
 
 def _protocols(asked: Asked) -> t.Iterator[str]:
