@@ -80,7 +80,9 @@ ip_addresses:
   sample:
     - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '', floating: false}
 unassigned_ports:
-  description: Names of the ports that no IP address listens on. They are legal, and a warning names them.
+  description:
+    - Names of the ports that no IP address listens on. They are legal, and a warning names them.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
   returned: success
   type: list
   elements: str

@@ -159,14 +159,18 @@ ports:
     - {name: IMAPS, protocol: imap, port: 993, encryption: ssl, certificate_path: /etc/ssl/mail/fullchain.pem,
        private_key_path: /etc/ssl/mail/key.pem, description: ''}
 ip_addresses:
-  description: All IP addresses of the config as they now are, or would be in check mode, in address order.
+  description:
+    - All IP addresses of the config as they now are, or would be in check mode, in address order.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
   returned: success
   type: list
   elements: dict
   sample:
     - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '', floating: false}
 unassigned_ports:
-  description: Names of the ports that no IP address listens on. They are legal, and a warning names them.
+  description:
+    - Names of the ports that no IP address listens on. They are legal, and a warning names them.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
   returned: success
   type: list
   elements: str

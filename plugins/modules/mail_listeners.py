@@ -80,6 +80,7 @@ options:
     default: 30
 notes:
   - Needs root on the host.
+  - Refused with O(store=smartermail), since that server acts by itself as soon as M(mailops.bindings.mail_bindings) has changed its bindings.
   - Certificates and keys are named in the servers' files, never copied. They must be PEM and readable for the user that the server reads them as.
   - Certificates are per IP and port in Postfix, per IP and protocol in Dovecot, and one for all in OpenLDAP. What a server can't say is refused.
   - A journal and the originals lie in C(/var/lib/mail-bindings) while a run goes on. If it is killed, the next run puts things right first, and says so.
@@ -164,14 +165,18 @@ ports:
     - {name: IMAPS, protocol: imap, port: 993, encryption: ssl, certificate_path: /etc/ssl/mail/fullchain.pem,
        private_key_path: /etc/ssl/mail/key.pem, description: ''}
 ip_addresses:
-  description: All IP addresses of the config as they now are, or would be in check mode, in address order.
+  description:
+    - All IP addresses of the config as they now are, or would be in check mode, in address order.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
   returned: success
   type: list
   elements: dict
   sample:
     - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '', floating: false}
 unassigned_ports:
-  description: Names of the ports that no IP address listens on. They are legal, and a warning names them.
+  description:
+    - Names of the ports that no IP address listens on. They are legal, and a warning names them.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
   returned: success
   type: list
   elements: str

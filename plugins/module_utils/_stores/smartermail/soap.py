@@ -62,7 +62,7 @@ class Soap:
             raise Refused("%s: %s: HTTP %d: %s" % (self.session.url, method, answer.status, self.session.quoted(answer.text) or "no reason given"))
         said = self.session.quoted(_field(answer.content, "Message") or "ResultCode " + (_field(answer.content, "ResultCode") or "unknown"))
         if _field(answer.content, "Result").lower() != "true":
-            raise SaysNo("%s: %s: %s" % (self.session.url, method, said), said)
+            raise SaysNo("%s: %s%s: %s" % (self.session.url, method, " " + arguments["ipAddress"] if "ipAddress" in arguments else "", said), said)
         return answer.content
 
     def _ask(self, method: str, **arguments: str) -> ElementTree.Element:
@@ -88,7 +88,11 @@ class Soap:
         for record in _items(self._ask("ListHostnames"), "Hostnames"):
             fields = _fields(record)
             hostnames[fields.get("ipaddress", "")] = fields.get("hostname", "")
-        assigned = {address: self._assigned(address) for address in hostnames}
+        try:
+            assigned = {address: self._assigned(address) for address in hostnames}
+        except SaysNo as no:
+            raise Refused("%s. Nothing is done without knowing what answers there: if the server has the address no more, delete its host name in the web interface"
+                          % no) from None
         listed = {steps.canonical(address) for address in hostnames}
         unlisted = {}
         for address in named:

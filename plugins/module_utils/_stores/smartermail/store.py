@@ -20,7 +20,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils import _model, _p
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, Stored
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import Held, ServerPort, meeting_others, view
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import Held, ServerPort, View, meeting_others, view
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.rest import Rest
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import Session
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.soap import Soap
@@ -35,7 +35,7 @@ class SmarterMailStore:
 
     def __init__(self, options: t.Mapping, passwords: t.Mapping, hide: t.Callable):
         """C(options): the task's, as ansible-core has validated them. C(passwords): name of a port -> certificate password, where the task gives one."""
-        problems = list(_wrong_options(options))
+        problems = list(_wrong_options(options, hide))
         if problems:
             raise Refused("\n".join(problems))
         self._session = Session(
@@ -46,6 +46,7 @@ class SmarterMailStore:
         self._always = options.get("update_password") == "always"
         self._names, self._addresses = _named(options)
         self._door: t.Any = None
+        self._seen: t.Optional[tuple] = None
         for secret in (self._login[1], *passwords.values()):
             self._session.keep_secret(secret)
 
@@ -60,10 +61,16 @@ class SmarterMailStore:
 
     # -- reading
 
+    def _view(self, held: Held) -> View:
+        """What a config can say of it; of what was asked for last that is known."""
+        if self._seen is None or self._seen[0] is not held:
+            self._seen = held, view(held)
+        return self._seen[1]
+
     def load(self, whole: bool = True) -> Stored:
         """What the server holds. C(whole): also who listens where; without it only where that costs no further call."""
         held = self._opened().read(whole, self._addresses)
-        seen = view(held)
+        seen = self._view(held)
         warnings = []
         if seen.unmapped:
             warnings.append("%s: what has no place in a bindings config stays as it is (see unmapped): %s" % (
@@ -79,7 +86,7 @@ class SmarterMailStore:
     def cannot_listen(self, stored: Stored, address: str, floating: bool) -> str:
         """Why no port can answer on this address; '' if one can."""
         held = stored.revision
-        if address in view(held).spelled:
+        if address in self._view(held).spelled:
             return ""
         said = held.unlisted.get(address)
         return "%s is not among the IP addresses of %s (%s): add it to the server's network card first, or set require_local_address to false" % (
@@ -88,7 +95,7 @@ class SmarterMailStore:
     def fit(self, stored: Stored, desired: Bindings, declaration: _plan.Declaration) -> Fitting:
         """C(desired) as the server would hold it, and what of it the server, or the door, can't do."""
         door, held = self._door, stored.revision
-        seen = view(held)
+        seen = self._view(held)
         problems = list(self._foreign_names(seen, declaration))
         for binding in desired.ip_addresses.values():
             problems += _unfit_address(door, binding, _label(declaration, "ip_addresses", binding.address))
@@ -116,7 +123,7 @@ class SmarterMailStore:
                 % (self._session.url, ", ".join(held.assigned) or "none", names))
         return Fitting(desired, problems, warnings)
 
-    def _foreign_names(self, seen, declaration: _plan.Declaration) -> t.Iterator[str]:
+    def _foreign_names(self, seen: View, declaration: _plan.Declaration) -> t.Iterator[str]:
         """What a task says of ports that it can't say anything of."""
         reasons = {other.name: reason for other, reason in zip(seen.others, (entry["reason"] for entry in seen.unmapped))}
         for name in sorted(self._names & set(reasons)):
@@ -176,7 +183,7 @@ class SmarterMailStore:
         target = self._target(held, desired)
         run = _Run(self._door, self._session, held, self._addresses)
         try:
-            run.carry_out(steps.steps(steps.entries(held, view(held).ports.values()), held.hostnames, target, self._door.assigns))
+            run.carry_out(steps.steps(steps.entries(held, self._view(held).ports.values()), held.hostnames, target, self._door.assigns))
             self._prove(run, stored.bindings, desired)
         except Refused as why:
             same = {name for name, port in stored.bindings.ports.items() if name in desired.ports and desired.ports[name].certificate_path == port.certificate_path}
@@ -185,7 +192,7 @@ class SmarterMailStore:
         return ""
 
     def _target(self, held: Held, desired: Bindings) -> steps.Wanted:
-        return steps.wanted(view(held), held, desired, self._passwords, self._again(desired), self._opened().assigns)
+        return steps.wanted(self._view(held), held, desired, self._passwords, self._again(desired), self._opened().assigns)
 
     def _prove(self, run: _Run, before: Bindings, desired: Bindings) -> None:
         """Raise Refused where the server took all calls and does not hold what they should have made. What others change meanwhile is theirs."""
@@ -311,13 +318,13 @@ def _key(port: ServerPort) -> tuple:
 
 # -- options
 
-def _wrong_options(options: t.Mapping) -> t.Iterator[str]:
-    """What a task can't ask for with this store, and what it must."""
+def _wrong_options(options: t.Mapping, hide: t.Callable) -> t.Iterator[str]:
+    """What a task can't ask for with this store, and what it must. C(hide): told of a secret that stands where none belongs."""
     for option in ("smartermail_url", "smartermail_username", "smartermail_password"):
         if not options.get(option):
             yield "%s: is needed with store: smartermail. The environment variable %s is read too" % (option, option.upper())
     if options.get("smartermail_url"):
-        yield from _wrong_url(options["smartermail_url"])
+        yield from _wrong_url(options["smartermail_url"], hide)
     path = options.get("smartermail_ca_path")
     if path and not os.access(path, os.R_OK):
         yield "smartermail_ca_path: %s can't be read" % path
@@ -328,7 +335,7 @@ def _wrong_options(options: t.Mapping) -> t.Iterator[str]:
             yield "%s: is for a file, and store: smartermail has none: leave it out" % option
 
 
-def _wrong_url(url: str) -> t.Iterator[str]:
+def _wrong_url(url: str, hide: t.Callable) -> t.Iterator[str]:
     try:
         parts = urllib.parse.urlsplit(url)
         host, ignored = parts.hostname, parts.port
@@ -338,6 +345,8 @@ def _wrong_url(url: str) -> t.Iterator[str]:
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
         yield "smartermail_url: must be like https://mail.example.com or https://mail.example.com:9998"
     elif parts.username is not None or parts.password is not None:
+        if parts.password:
+            hide(parts.password)
         yield "smartermail_url: leave user and password out of it: they have options of their own"
     elif parts.scheme == "http" and not _is_loopback(host):
         yield "smartermail_url: http would send the password in clear text: give the https URL, or run the task on the server itself with http://127.0.0.1:PORT"
@@ -387,12 +396,10 @@ def _unfit_address(door, binding: _model.IPBinding, label: str) -> t.Iterator[st
 def _differences(before: Held, now: Held) -> t.Iterator[str]:
     """What is there now and was not, or the other way round, whatever its id."""
     counts = [collections.Counter(port.port for port in held.ports) for held in (before, now)]
-    for port in sorted(counts[1] - counts[0]):
-        yield "port %s is there (%s, %d, %s%s)" % (
-            _model.shown(port.name), port.protocol, port.port, port.encryption, port.certificate_path and ", " + port.certificate_path)
-    for port in sorted(counts[0] - counts[1]):
-        yield "port %s is not there (%s, %d, %s%s)" % (
-            _model.shown(port.name), port.protocol, port.port, port.encryption, port.certificate_path and ", " + port.certificate_path)
+    for what, less, more in (("is there", *counts), ("is not there", *reversed(counts))):
+        for port in sorted(more - less):
+            yield "port %s %s (%s, %d, %s%s)" % (
+                _model.shown(port.name), what, port.protocol or "unknown protocol", port.port, port.encryption, port.certificate_path and ", " + port.certificate_path)
     for address in sorted({**before.assigned, **now.assigned}):
         names = [sorted(port.name for port in held.ports if port.id in held.assigned.get(address, ())) for held in (before, now)]
         if names[0] != names[1]:
@@ -404,10 +411,6 @@ def _differences(before: Held, now: Held) -> t.Iterator[str]:
 
 
 def _difference(change: dict) -> str:
-    """A change as what is there now."""
-    what = "port %s" % _model.shown(change["name"]) if change["kind"] == "port" else change["name"]
-    if not change["after"]:
-        return "%s is missing" % what if change["kind"] == "port" else "%s answers on no port" % what
-    if not change["before"]:
-        return "%s is there%s" % (what, " and answers on %s" % ", ".join(change["after"]["ports"]) if change["kind"] == "ip_binding" else "")
-    return "%s has %s" % (what, ", ".join("%s %s" % (key, _model.shown(value)) for key, value in change["after"].items() if change["before"].get(key) != value))
+    """A change as what is there after it."""
+    values = ["%s %s" % (key, _model.shown(value)) for key, value in change["after"].items() if change["before"].get(key) != value]
+    return "%s has %s" % (_model.shown(change["name"]), ", ".join(values)) if values else "%s is not there" % _model.shown(change["name"])
