@@ -172,7 +172,10 @@ def _secure(visit: _Visit) -> None:
 
 def _readable(line: bytes) -> str:
     """What a server said, as people can read it: short, and nothing that a terminal would obey."""
-    text = "".join(character if character.isprintable() else " " for character in line.decode("utf-8", "replace")).strip()
+    text = line.decode("utf-8", "replace")
+    if not text.isprintable():
+        text = "".join(character if character.isprintable() else " " for character in text)
+    text = text.strip()
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS - 3] + "..."
 
 

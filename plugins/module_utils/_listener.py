@@ -77,7 +77,8 @@ def probe(
     not be compared; empty without TLS.
     """
     wanted = list(wanted)
-    found = {index: _not_probed(listener, local) for index, listener in enumerate(wanted)}
+    away = _away(wanted) if local else set()
+    found = {index: _not_probed(listener, local, away) for index, listener in enumerate(wanted)}
     jobs = {index: listener for index, listener in enumerate(wanted) if found[index] is None}
     if jobs:
         visits = Visits(timeout, workers)
@@ -90,7 +91,14 @@ def probe(
     return [judge.result(listener, found[index]) for index, listener in enumerate(wanted)]
 
 
-def _not_probed(listener: Listener, local: bool) -> t.Optional[Seen]:
+def _away(wanted: t.Iterable[Listener]) -> set:
+    """The addresses that this host has not now."""
+    from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here
+
+    return {address for address in {listener.address for listener in wanted} - LOOPBACK.keys() if not is_here(address)}
+
+
+def _not_probed(listener: Listener, local: bool, away: t.Container[str]) -> t.Optional[Seen]:
     """What is said of a listener that nobody connects to; None if it can be probed."""
     from ansible_collections.mailops.bindings.plugins.module_utils._dialogue import Seen
 
@@ -98,9 +106,7 @@ def _not_probed(listener: Listener, local: bool) -> t.Optional[Seen]:
         if listener.address in LOOPBACK:
             return Seen("ok", "not probed: a wildcard can only be probed on its own host")
         return None
-    from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here
-
-    if listener.address in LOOPBACK or is_here(listener.address):
+    if listener.address not in away:
         return None
     if listener.floating:
         return Seen("ok", "not probed: the address is floating, and away")
