@@ -27,6 +27,7 @@ from .state import State
 REST, SOAP = "/api/v1/", "/Services/svcServerAdmin.asmx"
 READS = {"ip-binding-manager", "get-version", "root", "ListServerPorts", "ListPortsAssignedToIP", "ListHostnames"}
 LOGINS = {"authenticate-user", "refresh-token"}
+WRITES = {"toAdd", "toRemove", "toAdd/toRemove", *METHODS} - READS
 
 
 @dataclasses.dataclass
@@ -43,7 +44,7 @@ class Call:
 
     @property
     def writes(self) -> bool:
-        return self.name not in READS | LOGINS
+        return self.name in WRITES
 
 
 @dataclasses.dataclass
@@ -72,7 +73,7 @@ class Fault:
     times: float = 1
 
     def strikes(self, call: Call) -> bool:
-        if self.name not in ("*", call.name, "write" if call.writes else "read" if call.name in READS else "login", call.door) or not self.times:
+        if self.name not in ("*", call.name, "write" if call.writes else "read" if call.name in READS else "", call.door) or not self.times:
             return False
         if self.skip:
             self.skip -= 1
@@ -149,7 +150,8 @@ class StandIn:
             call, carry_out = self._understood(method, path, headers, body)
             self.calls.append(call)
             fault = next((fault for fault in self.faults if fault.strikes(call)), None) or Fault("")
-        time.sleep(fault.delay)
+        if fault.delay:
+            time.sleep(fault.delay)
         with self._lock:
             answer = self._answered(call, carry_out, fault)
             call.status = answer.status if answer else 0
@@ -248,6 +250,7 @@ class _Server(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or the second part of an answer waits for the client to acknowledge the first one
     server_version, sys_version = "Microsoft-IIS/10.0", ""
 
     def do_GET(self) -> None:

@@ -42,7 +42,6 @@ class Soap:
     def __init__(self, state: State, account: Account, violations: list):
         self.state, self.account, self.violations = state, account, violations
         self.refused_logins = 0
-        self.protocols = {"SMTP", "POP", "IMAP"}  # the names that were seen
 
     def parameters(self, method: str) -> tuple:
         return CREDENTIALS + METHODS[method] + (("password",) if method == "AddServerPort" and self.state.unknowns.soap_password else ())
@@ -96,12 +95,22 @@ class Soap:
     def _ListServerPorts(self) -> dict:
         return {"Ports": [self._shown(port) for port in self.state.ports]}
 
-    def _AddServerPort(self, protocol, certificate_path, encryption, name, port, description, password) -> dict:
-        if protocol not in self.protocols or encryption.upper() not in ENCRYPTIONS or not port.isdigit():
+    def _AddServerPort(self, protocol, certificate_path, encryption, title, port, description, password) -> dict:
+        name = self._protocols().get(protocol)
+        if name is None or encryption.upper() not in ENCRYPTIONS or not port.isdigit():
             self.violations.append("AddServerPort: protocol %s, encryption %s, port %s" % (protocol, encryption, port))
             raise Refusal("Not known to work")
         kept = password if self.state.unknowns.soap_password else ""
-        return {"NewID": self.state.add_port(Port(name, protocol, int(port), ENCRYPTIONS[encryption.upper()], certificate_path, kept, description))}
+        return {"NewID": self.state.add_port(Port(title, name, int(port), ENCRYPTIONS[encryption.upper()], certificate_path, kept, description))}
+
+    def _protocols(self) -> dict:
+        """The words for protocols that can be known: those that were seen in public code, and those that the server has said."""
+        known = {"SMTP": "SMTP", "POP": "POP", "IMAP": "IMAP"}
+        known.update((self._word(port.protocol), port.protocol) for port in self.state.ports)
+        return known
+
+    def _word(self, protocol: str) -> str:
+        return self.state.unknowns.submission if protocol == "Submission" else protocol
 
     def _DeleteServerPort(self, port_id: str) -> None:
         self.state.delete_port(port_id)
@@ -132,7 +141,7 @@ class Soap:
     def _shown(self, port: Port) -> dict:
         encryption = {"none": self.state.unknowns.plain, "ssl": "SSL", "tls": "TLS"}[port.encryption]
         return {
-            "ID": port.id, "Protocol": port.protocol, "Encryption": encryption, "CertificatePath": port.certificate_path, "Name": port.name,
+            "ID": port.id, "Protocol": self._word(port.protocol), "Encryption": encryption, "CertificatePath": port.certificate_path, "Name": port.name,
             "Port": port.port, "Description": port.description, **port.extra}
 
 

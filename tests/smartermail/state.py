@@ -22,6 +22,7 @@ class Unknowns:
     all_hostnames: bool = True  # ListHostnames has addresses without one too, which are seen by nothing else over SOAP
     unknown_address: str = "refused"  # ListPortsAssignedToIP for an address that the server has not: refused, empty
     missing_id: str = "refused"  # toRemove of an id that is not there: refused, ignored
+    submission: str = "Submission Port"  # SOAP's word; the help has this one, people also say Submission
     plain: str = "None"  # SOAP's Encryption of a port without any
     soap_password: bool = True  # AddServerPort takes a password: "newer builds"
     refused_login_status: int = 200  # HTTP status of a refused login
