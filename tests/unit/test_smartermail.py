@@ -19,7 +19,8 @@ pytest.importorskip("ansible", reason="needs ansible, of which a managed host ha
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan, _rules  # noqa: E402
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, IPBinding, Port, Refused  # noqa: E402
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import rest, session, soap, steps, store  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import options as task_options  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import rest, session, soap, steps  # noqa: E402
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import Held, ServerPort, meeting_others, view  # noqa: E402
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import Session, Transient  # noqa: E402
 
@@ -351,7 +352,9 @@ def test_no_secret_is_quoted_however_it_is_written(secret):
 
 
 def soap_json_and_url(secret):
-    return {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], escape(secret), urllib.parse.quote(secret), urllib.parse.quote_plus(secret)}
+    return {
+        secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], escape(secret), urllib.parse.quote(secret),
+        urllib.parse.quote_plus(secret)}
 
 
 def test_a_server_that_was_never_reached_is_not_waited_for(monkeypatch):
@@ -400,7 +403,7 @@ def test_options_that_this_store_can_not_have(options, said, monkeypatch):
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9998", "http://localhost:9998", "http://[::1]:9998", "https://mail.example.com:9998/"])
 def test_urls_that_are_asked(url):
-    assert list(store._wrong_url(url, pytest.fail)) == []
+    assert list(task_options.wrong_url(url, pytest.fail)) == []
 
 
 def test_mail_listeners_is_for_this_hosts_own_servers():

@@ -115,7 +115,8 @@ class Rest:
     def read(self, whole: bool = True, named: t.Iterable[str] = ()) -> Held:
         """All that the server holds: one call, whatever is asked for."""
         if not self._access and not self.log_in():
-            raise Refused("%s has no REST API (HTTP 404 for /api/v1): smartermail_api: soap is for versions before 17. Or is smartermail_url another one?" % self.session.url)
+            raise Refused("%s has no REST API (HTTP 404 for /api/v1): smartermail_api: soap is for versions before 17. Or is smartermail_url another one?" % (
+                self.session.url))
         fields = self.session.patiently("reading the bindings", lambda end: self._call("GET", MANAGER, None, end))
         try:
             found = held(fields.get("bindingmanager"))

@@ -56,8 +56,9 @@ class Soap:
         answer = self.session.once(
             "POST", SERVICE + method, body, {"Accept": "text/xml", "Content-Type": "application/x-www-form-urlencoded"}, end, _xml)
         if answer.status == 404:
-            raise Refused("%s has no SOAP API (HTTP 404 for /Services/svcServerAdmin.asmx): smartermail_api: rest is for version 17 and later. Or is smartermail_url another one?"
-                          % self.session.url)
+            raise Refused(
+                "%s has no SOAP API (HTTP 404 for /Services/svcServerAdmin.asmx): smartermail_api: rest is for version 17 and later. "
+                "Or is smartermail_url another one?" % self.session.url)
         if answer.status >= 300:
             raise Refused("%s: %s: HTTP %d: %s" % (self.session.url, method, answer.status, self.session.quoted(answer.text) or "no reason given"))
         said = self.session.quoted(_field(answer.content, "Message") or "ResultCode " + (_field(answer.content, "ResultCode") or "unknown"))
@@ -91,8 +92,9 @@ class Soap:
         try:
             assigned = {address: self._assigned(address) for address in hostnames}
         except SaysNo as no:
-            raise Refused("%s. Nothing is done without knowing what answers there: if the server has the address no more, delete its host name in the web interface"
-                          % no) from None
+            raise Refused(
+                "%s. Nothing is done without knowing what answers there: if the server has the address no more, delete its host name in the web interface"
+                % no) from None
         listed = {steps.canonical(address) for address in hostnames}
         unlisted = {}
         for address in named:

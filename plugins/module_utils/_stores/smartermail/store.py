@@ -9,19 +9,17 @@ whose fate is not known is looked up before it is made again, the outcome is rea
 
 from __future__ import annotations
 
-import collections
 import contextlib
-import ipaddress
-import os
 import typing as t
-import urllib.parse
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, Stored
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import Held, ServerPort, View, meeting_others, view
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.options import named, wrong_options
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.rest import Rest
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.run import Run, differences
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import Session
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.soap import Soap
 
@@ -35,7 +33,7 @@ class SmarterMailStore:
 
     def __init__(self, options: t.Mapping, passwords: t.Mapping, hide: t.Callable):
         """C(options): the task's, as ansible-core has validated them. C(passwords): name of a port -> certificate password, where the task gives one."""
-        problems = list(_wrong_options(options, hide))
+        problems = list(wrong_options(options, hide))
         if problems:
             raise Refused("\n".join(problems))
         self._session = Session(
@@ -44,7 +42,7 @@ class SmarterMailStore:
         self._login = options["smartermail_username"], options["smartermail_password"]
         self._passwords = passwords
         self._always = options.get("update_password") == "always"
-        self._names, self._addresses = _named(options)
+        self._names, self._addresses = named(options)
         self._door: t.Any = None
         self._seen: t.Optional[tuple] = None
         for secret in (self._login[1], *passwords.values()):
@@ -119,16 +117,18 @@ class SmarterMailStore:
                     "must be assigned again: name the addresses in ip_addresses of mail_bindings (without ports they keep theirs), "
                     "or use smartermail_api: rest" % (self._session.url, names))
             warnings.append(
-                "%s: SOAP adds a port again to change it, and can't list the server's IP addresses: these were looked at: %s. If others answered on %s, assign it there"
-                % (self._session.url, ", ".join(held.assigned) or "none", names))
+                "%s: SOAP adds a port again to change it, and can't list the server's IP addresses: these were looked at: %s. "
+                "If others answered on %s, assign it there" % (self._session.url, ", ".join(held.assigned) or "none", names))
         return Fitting(desired, problems, warnings)
 
     def _foreign_names(self, seen: View, declaration: _plan.Declaration) -> t.Iterator[str]:
         """What a task says of ports that it can't say anything of."""
-        reasons = {other.name: reason for other, reason in zip(seen.others, (entry["reason"] for entry in seen.unmapped))}
-        for name in sorted(self._names & set(reasons)):
-            yield "%sname: the server has a port %s that stays as it is: %s. Leave it out, or take another name" % (
-                _label(declaration, "ports", name), _model.shown(name), reasons[name])
+        others = {other.name: (other, entry["reason"]) for other, entry in zip(seen.others, seen.unmapped)}
+        for name in sorted(self._names & set(others)):
+            other, reason = others[name]
+            yield "%sname: the server has a port %s that stays as it is: %s. Leave it out, or take another name%s" % (
+                _label(declaration, "ports", name), _model.shown(name), reason,
+                ", or, if it is for submission or ldap, use smartermail_api: soap" if not other.protocol and self._door.name == "rest" else "")
 
     def _unfit_port(self, door, port: ServerPort, old: t.Optional[ServerPort], desired: _model.Port) -> t.Iterator[str]:
         if desired.private_key_path:
@@ -138,15 +138,16 @@ class SmarterMailStore:
         if port.protocol not in door.protocols:
             yield "protocol: how SmarterMail's API calls %s is not known%s" % (port.protocol, (
                 ", and SOAP can learn it only from the server: make one %s port in its web interface first" % port.protocol if door.name == "soap" else
-                " over REST: make this port in the web interface and leave it out here, or use smartermail_api: soap, which can learn it from a port that is there"))
+                " over REST: make this port in the web interface and leave it out here, or use smartermail_api: soap, "
+                "which can learn it from a port that is there"))
         if not old:
             return
         if old.certificate_path and port.encryption != "none" and old.encryption != "none" and port.name not in self._passwords:
             yield (
-                "certificate_password: %s has to be added again, since smartermail_api %s can't %s one that is there, and its certificate's password can't be read: "
-                "give it with %s ('' for none)%s" % (
-                    _model.shown(port.name), door.name, "edit or assign" if not door.assigns else "edit",
-                    "mail_port or mail_bindings", "" if door.assigns or old.port != desired else ", or use smartermail_api: soap, which can assign"))
+                "certificate_password: %s has to be added again, since smartermail_api %s can't %s a port that is there, "
+                "and its certificate's password can't be read: give it with mail_port or mail_bindings ('' for none)%s" % (
+                    _model.shown(port.name), door.name, "edit" if door.assigns else "edit or assign",
+                    "" if door.assigns or old.port != desired else ", or use smartermail_api: soap, which can assign"))
         if port.more and door.name == "soap":
             yield "%s has to be added again, and SOAP can't say what this version keeps of it (%s): use smartermail_api: rest" % (
                 _model.shown(port.name), ", ".join(sorted(port.more)))
@@ -181,27 +182,28 @@ class SmarterMailStore:
         """Make the server hold C(desired); what fails is undone. There is no backup: ''."""
         held: Held = stored.revision
         target = self._target(held, desired)
-        run = _Run(self._door, self._session, held, self._addresses)
+        run = Run(self._door, self._session, held, self._addresses)
         try:
             run.carry_out(steps.steps(steps.entries(held, self._view(held).ports.values()), held.hostnames, target, self._door.assigns))
             self._prove(run, stored.bindings, desired)
-        except Refused as why:
-            same = {name for name, port in stored.bindings.ports.items() if name in desired.ports and desired.ports[name].certificate_path == port.certificate_path}
-            passwords = {name: password for name, password in self._passwords.items() if name in same}
-            raise self._undone(run, stored, passwords, str(why)) from None
+        except (Refused, KeyboardInterrupt) as why:
+            # what the task gives is the password of the file that it names
+            old, new = ({name: port.certificate_path for name, port in bindings.ports.items()} for bindings in (stored.bindings, desired))
+            passwords = {name: password for name, password in self._passwords.items() if name in old and old[name] == new.get(name)}
+            raise self._undone(run, stored, passwords, str(why) or "interrupted") from None
         return ""
 
     def _target(self, held: Held, desired: Bindings) -> steps.Wanted:
         return steps.wanted(self._view(held), held, desired, self._passwords, self._again(desired), self._opened().assigns)
 
-    def _prove(self, run: _Run, before: Bindings, desired: Bindings) -> None:
+    def _prove(self, run: Run, before: Bindings, desired: Bindings) -> None:
         """Raise Refused where the server took all calls and does not hold what they should have made. What others change meanwhile is theirs."""
         ours = {(change["kind"], change["name"]) for change in _plan.changes(before, desired)}
         wrong = [change for change in _plan.changes(desired, view(run.read()).bindings) if (change["kind"], change["name"]) in ours]
         if wrong:
             raise Refused("%s took every call, and does not hold what they should have made: %s" % (self._session.url, "; ".join(map(_difference, wrong))))
 
-    def _undone(self, run: _Run, stored: Stored, passwords: t.Mapping, why: str) -> Refused:
+    def _undone(self, run: Run, stored: Stored, passwords: t.Mapping, why: str) -> Refused:
         """The failure, after all has been put back as far as the API lets us. C(passwords): of ports' certificates as they were."""
         made = "; ".join(map(str, run.made)) or "none"
         notes: list = []
@@ -218,7 +220,7 @@ class SmarterMailStore:
                     why, unreadable, made))
             refused.facts = {"rolled_back": False, "changed": bool(run.made)}
             return refused
-        differing = list(_differences(stored.revision, held))
+        differing = list(differences(stored.revision, held))
         now = view(held)
         lines = [why]
         if problem:
@@ -230,145 +232,6 @@ class SmarterMailStore:
             "rolled_back": bool(run.made) and not differing, "changed": bool(differing),
             "ports": _model.port_entries(now.bindings), "ip_addresses": _model.ip_entries(now.bindings)}
         return refused
-
-
-class _Run:
-    """Calls carried out one after the other on what a server held."""
-
-    def __init__(self, door, session: Session, held: Held, addresses: t.Iterable[str]):
-        self._door, self._session, self._before, self._addresses = door, session, held, addresses
-        self._added: dict = {}  # ServerPort that was to be added -> its id, '' where the door does not tell
-        self._known = {port.id for port in held.ports}
-        self._tried: list = []  # steps that were sent
-        self.made: list = []  # and those that were carried out
-
-    def read(self) -> Held:
-        return self._door.read(True, self._addresses)
-
-    def carry_out(self, todo: list) -> None:
-        """Raises Refused at the first that fails."""
-        for step in todo:
-            if isinstance(step, (steps.Assign, steps.Unassign)) and not step.port.id:
-                step = step._replace(port=step.port._replace(id=self._added[_key(step.port)]))
-            self._tried.append(step)
-            try:
-                new = self._session.patiently(str(step), lambda end, step=step: self._door.write(step, end), lambda step=step: self._settled(step))
-            except Refused as why:
-                new = self._settled_after_all(step)
-                if new is None:
-                    raise Refused("could not %s: %s" % (step, why)) from None
-            if isinstance(step, steps.Add):
-                self._added[_key(step.port)] = new
-                self._known.add(new)
-            self.made.append(step)
-
-    def _settled_after_all(self, step) -> t.Optional[str]:
-        """The same of a step that was refused: somebody else may have been there first."""
-        try:
-            return self._settled(step)
-        except Refused:
-            return None
-
-    def _settled(self, step) -> t.Optional[str]:
-        """Whether the server carried out a step though it did not say so: the id of what was added, else ''; None if it did not."""
-        now = self.read()
-        if isinstance(step, steps.Add):
-            return next((port.id for port in now.ports if port.id not in self._known and _key(port) == _key(step.port)), None)
-        if isinstance(step, steps.Delete):
-            done = all(port.id != step.port.id for port in now.ports)
-        elif isinstance(step, (steps.Assign, steps.Unassign)):
-            done = (step.port.id in now.assigned.get(step.address, ())) == isinstance(step, steps.Assign)
-        else:
-            done = now.hostnames.get(step.address, "") == (step.hostname if isinstance(step, steps.AddHostname) else "")
-        return "" if done else None
-
-    def undo(self, passwords: t.Mapping) -> list:
-        """Put back what this run has changed, and nothing of anybody else's. What is to be looked at afterwards, as sentences."""
-        now, before = self.read(), self._before
-        there, old = {port.id for port in now.ports}, {port.id for port in before.ports}
-        added = {_key(step.port) for step in self._tried if isinstance(step, steps.Add)}
-        deleted = {step.port.id for step in self._tried if isinstance(step, steps.Delete)}
-        moved = {(step.port.id, step.address) for step in self._tried if isinstance(step, (steps.Assign, steps.Unassign))}
-        named = {step.address for step in self._tried if isinstance(step, (steps.AddHostname, steps.DeleteHostname))}
-        self._known |= there
-        ours = view(before).ports.values()  # what is beside them nobody has touched
-        known = {entry.port.id: entry for entry in steps.entries(now, ours)}
-        current, target, notes = [], [], []
-        for entry in steps.entries(before, ours):
-            port = entry.port
-            if port.id in there:
-                current.append(known[port.id])
-                touched = {address for port_id, address in moved if port_id == port.id}
-                target.append(entry._replace(addresses=(known[port.id].addresses - touched) | (entry.addresses & touched)))
-            elif port.id in deleted:
-                target.append(entry._replace(port=port._replace(id="", password=passwords.get(port.name, port.password))))
-                if port.encryption != "none":
-                    notes.append("%s was added again, with %s for its certificate: look whether it answers." % (
-                        _model.shown(port.name), "the task's password" if port.name in passwords else "what the server shows of the password"))
-        current += steps.entries(now, [port for port in now.ports if port.id not in old and _key(port) in added])
-        hostnames = {address: before.hostnames.get(address, "") for address in named}
-        self.carry_out(steps.steps(current, now.hostnames, steps.Wanted(target, hostnames), self._door.assigns))
-        return notes
-
-
-def _key(port: ServerPort) -> tuple:
-    """What tells one added port from another while its id is not known."""
-    return port.port
-
-
-# -- options
-
-def _wrong_options(options: t.Mapping, hide: t.Callable) -> t.Iterator[str]:
-    """What a task can't ask for with this store, and what it must. C(hide): told of a secret that stands where none belongs."""
-    for option in ("smartermail_url", "smartermail_username", "smartermail_password"):
-        if not options.get(option):
-            yield "%s: is needed with store: smartermail. The environment variable %s is read too" % (option, option.upper())
-    if options.get("smartermail_url"):
-        yield from _wrong_url(options["smartermail_url"], hide)
-    path = options.get("smartermail_ca_path")
-    if path and not os.access(path, os.R_OK):
-        yield "smartermail_ca_path: %s can't be read" % path
-    if not 0 < options["smartermail_timeout"] <= 3600:
-        yield "smartermail_timeout: give seconds, more than 0 and 3600 at the most"
-    for option in ("backup", "owner", "group", "mode"):
-        if options.get(option) not in (None, False):
-            yield "%s: is for a file, and store: smartermail has none: leave it out" % option
-
-
-def _wrong_url(url: str, hide: t.Callable) -> t.Iterator[str]:
-    try:
-        parts = urllib.parse.urlsplit(url)
-        host, ignored = parts.hostname, parts.port
-    except ValueError as error:
-        yield "smartermail_url: is no URL: %s" % error
-        return
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
-        yield "smartermail_url: must be like https://mail.example.com or https://mail.example.com:9998"
-    elif parts.username is not None or parts.password is not None:
-        if parts.password:
-            hide(parts.password)
-        yield "smartermail_url: leave user and password out of it: they have options of their own"
-    elif parts.scheme == "http" and not _is_loopback(host):
-        yield "smartermail_url: http would send the password in clear text: give the https URL, or run the task on the server itself with http://127.0.0.1:PORT"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def _named(options: t.Mapping) -> tuple:
-    """(names of ports, canonical addresses) that a task names."""
-    names, addresses = set(), []
-    for entry in [options, *(options.get("ports") or ())]:
-        names.add(entry if isinstance(entry, str) else entry.get("name"))
-    for entry in [options, *(options.get("ip_addresses") or ())]:
-        with contextlib.suppress(ValueError):
-            if entry.get("address"):
-                addresses.append(_model.canonical_address(entry["address"]))
-    return names, list(dict.fromkeys(addresses))
 
 
 # -- messages
@@ -391,23 +254,6 @@ def _unfit_address(door, binding: _model.IPBinding, label: str) -> t.Iterator[st
         yield "%sfloating: the list of IP addresses is the server's network card's: leave floating out" % label
     if binding.hostname and not door.names_hosts:
         yield "%shostname: is not to be had over REST: leave it out, or use smartermail_api: soap" % label
-
-
-def _differences(before: Held, now: Held) -> t.Iterator[str]:
-    """What is there now and was not, or the other way round, whatever its id."""
-    counts = [collections.Counter(port.port for port in held.ports) for held in (before, now)]
-    for what, less, more in (("is there", *counts), ("is not there", *reversed(counts))):
-        for port in sorted(more - less):
-            yield "port %s %s (%s, %d, %s%s)" % (
-                _model.shown(port.name), what, port.protocol or "unknown protocol", port.port, port.encryption, port.certificate_path and ", " + port.certificate_path)
-    for address in sorted({**before.assigned, **now.assigned}):
-        names = [sorted(port.name for port in held.ports if port.id in held.assigned.get(address, ())) for held in (before, now)]
-        if names[0] != names[1]:
-            yield "%s answers on %s, before on %s" % (address, ", ".join(names[1]) or "no port", ", ".join(names[0]) or "none")
-    for address in sorted({**before.hostnames, **now.hostnames}):
-        hostnames = [held.hostnames.get(address, "") for held in (before, now)]
-        if hostnames[0] != hostnames[1]:
-            yield "%s has the host name %s, before %s" % (address, hostnames[1] or "of none", hostnames[0] or "none")
 
 
 def _difference(change: dict) -> str:
