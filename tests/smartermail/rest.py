@@ -152,9 +152,12 @@ class Rest:
 
     def _bindings(self) -> dict:
         return {
-            "bindingPorts": [self._shown(port) for port in self.state.ports],
-            "bindingInfo": [{"ipAddress": address, "portIDs": list(ids)} for address, ids in self.state.addresses.items()],
+            "bindingPorts": [self._filled(self._shown(port)) for port in self.state.ports],
+            "bindingInfo": [self._filled({"ipAddress": address, "portIDs": list(ids)}) for address, ids in self.state.addresses.items()],
         }
+
+    def _filled(self, entry: dict) -> dict:
+        return {key: None if self.state.unknowns.nulls and value in ("", []) else value for key, value in entry.items()}
 
     def _shown(self, port: Port) -> dict:
         shown = {

@@ -140,9 +140,10 @@ class Soap:
 
     def _shown(self, port: Port) -> dict:
         encryption = {"none": self.state.unknowns.plain, "ssl": "SSL", "tls": "TLS"}[port.encryption]
-        return {
+        shown = {
             "ID": port.id, "Protocol": self._word(port.protocol), "Encryption": encryption, "CertificatePath": port.certificate_path, "Name": port.name,
             "Port": port.port, "Description": port.description, **port.extra}
+        return {key: value for key, value in shown.items() if value != "" or not self.state.unknowns.nulls}
 
 
 # -- XML

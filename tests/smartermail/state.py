@@ -15,6 +15,7 @@ class Unknowns:
     """What is not known of the real server. The defaults are what tests begin with, not what is likelier."""
 
     password_shown: str = "masked"  # in bindingPorts: masked, clear, empty, absent
+    nulls: bool = False  # in place of empty texts and lists in answers; XML leaves them out then
     spelling: str = "usual"  # of JSON keys in answers: usual (as public code has it), pascal, lower
     shared_number: bool = True  # may two ports with one number answer on one address? One public script has it so
     shared_name: bool = True  # may two ports have one name?

@@ -331,12 +331,11 @@ def _attempts(api):
 
 
 @pytest.mark.parametrize("api", DOORS)
-@pytest.mark.parametrize("all_or_nothing", [False, True])
-def test_a_change_that_is_refused_in_the_middle_is_undone(api, all_or_nothing):
+def test_a_change_that_is_refused_in_the_middle_is_undone(api):
     for refused in range(1, _attempts(api) + 1):
         with serving(*BEFORE, addresses=BEFORE_ON) as server:
             before = server.state.summary()
-            server.state.unknowns.all_or_nothing = all_or_nothing
+            server.state.unknowns.all_or_nothing = bool(refused % 2)
             server.state.refused_attempts = range(refused, refused + 1)
             result = declare(server, api, "mail_bindings", MANY)
             assert result.get("failed") and not result["changed"]
@@ -346,7 +345,7 @@ def test_a_change_that_is_refused_in_the_middle_is_undone(api, all_or_nothing):
 
 @pytest.mark.parametrize("api", DOORS)
 def test_what_can_not_be_undone_is_said(api):
-    for refused in range(1, _attempts(api) + 1):
+    for refused in range(1, _attempts(api) + 1, 2):
         with serving(*BEFORE, addresses=BEFORE_ON) as server:
             before = server.state.summary()
             server.state.refused_attempts = range(refused, 1000)
@@ -407,7 +406,7 @@ def test_nothing_is_made_twice_whatever_becomes_of_the_answer(api, fault):
     Answer(429, "", headers={"Retry-After": "1"})], ids=lambda answer: "%d %s" % (answer.status, answer.body[:6]))
 def test_what_passes_is_waited_for(api, answer):
     with serving(SMTP) as server:
-        server.fail("read", answer=answer, times=2)
+        server.fail("read", answer=answer, times=2 if answer.status in (429, 503) else 1)
         began = time.monotonic()
         result = declare(server, api, "mail_bindings_info", {}, smartermail_timeout=15)
         assert not result.get("failed"), result["msg"]
@@ -492,12 +491,12 @@ def test_logins_elsewhere_do_no_harm():
 def test_tasks_at_the_same_time_do_not_end_each_others_logins(api):
     program = "import json, sys; from unit.in_process import run; sys.stdout.write(json.dumps(run('mail_bindings_info', json.loads(sys.argv[1]))))"
     with serving(SMTP) as server:
-        server.fail("read", delay=1.0, times=3)
-        with concurrent.futures.ThreadPoolExecutor(3) as workers:
+        server.fail("read", delay=1.0, times=2)
+        with concurrent.futures.ThreadPoolExecutor(2) as workers:
             command = [sys.executable, "-c", program, json.dumps(server.options(api))]
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-            ended = list(workers.map(lambda ignored: subprocess.run(command, env=environment, capture_output=True, text=True, check=True), range(3)))
-        assert [json.loads(process.stdout).get("msg") for process in ended] == [None] * 3
+            ended = list(workers.map(lambda ignored: subprocess.run(command, env=environment, capture_output=True, text=True, check=True), range(2)))
+        assert [json.loads(process.stdout).get("msg") for process in ended] == [None] * 2
         assert "refresh-token" not in server.names()
 
 
@@ -522,7 +521,7 @@ def test_xml_with_a_doctype_is_refused():
         for body in (BOMB, OUTSIDE % other.url):
             server.fail("read", answer=Answer(200, body, "text/xml"), times=1000)
             began = time.monotonic()
-            result = declare(server, "soap", "mail_bindings_info", {}, smartermail_timeout=2)
+            result = declare(server, "soap", "mail_bindings_info", {}, smartermail_timeout=1)
             assert result.get("failed") and "root:" not in result["msg"]
             assert time.monotonic() - began < 6
             server.faults.clear()
@@ -589,9 +588,9 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize("api", ["rest", "auto"])
-@pytest.mark.parametrize("refusal", REFUSALS)
-def test_a_refused_login_is_said_and_never_tried_again(api, refusal):
-    for status in (200, 400, 401, 403):
+@pytest.mark.parametrize("refusal, statuses", [(REFUSALS[0], (200, 400, 401, 403)), *((refusal, (200,)) for refusal in REFUSALS[1:])])
+def test_a_refused_login_is_said_and_never_tried_again(api, refusal, statuses):
+    for status in statuses:
         with serving(SMTP) as server:
             server.account.refusal = refusal
             server.state.unknowns.refused_login_status = status
@@ -645,6 +644,18 @@ def test_keys_may_be_capitalised_otherwise(spelling):
         server.state.unknowns.spelling = spelling
         assert_declares(server, "rest", "mail_port", name="SMTP", port=26)
         assert_declares(server, "rest", "mail_port", name="IMAPS", certificate_path=NEW, certificate_password="")
+
+
+@pytest.mark.parametrize("api", DOORS)
+def test_what_is_empty_may_be_null(api):
+    with serving(Port("SMTP", description="in"), IMAP, IMAPS, addresses={HERE: ["SMTP"], THERE: ["IMAP", "IMAPS"], SIXTH: []}) as server:
+        server.state.unknowns.nulls, server.state.unknowns.password_shown, server.state.unknowns.plain = True, "empty", ""
+        result = declare(server, api, "mail_bindings_info", {})
+        assert [(port["name"], port["encryption"], port["description"]) for port in result["ports"]] == [
+            ("IMAP", "none", ""), ("IMAPS", "ssl", ""), ("SMTP", "none", "in")]
+        assert_declares(server, api, "mail_port", name="SMTP", description="")
+        assert_declares(server, api, "mail_port", name="IMAP", port=144)
+        assert_declares(server, api, "mail_ip_binding", address=SIXTH, ports=["IMAP"])
 
 
 @pytest.mark.parametrize("api", DOORS)
@@ -883,6 +894,15 @@ def test_addresses_that_the_server_has_not_are_refused(api):
         assert_refuses(server, api, "mail_ip_binding", "192.0.2.99", address="192.0.2.99", ports=["SMTP"])
         assert_refuses(server, api, "mail_bindings", "192.0.2.99", "ip_addresses[1]", ip_addresses=[
             {"address": HERE, "ports": ["SMTP"]}, {"address": "192.0.2.99", "ports": ["SMTP"]}])
+
+
+@pytest.mark.parametrize("api", DOORS)
+def test_an_address_that_is_not_there_yet_is_the_servers_to_refuse(api):
+    with serving(SMTP) as server:
+        before = server.state.summary()
+        result = declare(server, api, "mail_ip_binding", {"address": "192.0.2.99", "ports": ["SMTP"], "require_local_address": False})
+        assert result.get("failed") and "There is no such IP address" in result["msg"]
+        assert server.state.summary() == before
 
 
 @pytest.mark.parametrize("protocol", ["submission", "ldap"])
@@ -1177,8 +1197,8 @@ def test_a_server_that_says_the_password_back_is_not_repeated(api):
     """Error pages of ASP.NET may show what was sent."""
     with serving(SMTP) as server:
         for echoed in (WEIRD, urllib.parse.quote_plus(WEIRD), saxutils.escape(WEIRD), json.dumps(WEIRD)):
-            server.fail("*", answer=Answer(500, "<html>authPassword=%s" % echoed), times=1000)
-            declare(server, api, "mail_bindings_info", {}, smartermail_timeout=1)
+            server.fail("*", answer=Answer(400, "<html>authPassword=%s" % echoed))
+            assert declare(server, api, "mail_bindings_info", {}, smartermail_timeout=1).get("failed")
             server.faults.clear()
             server.fail("write", answer=Answer(
                 200, json.dumps({"success": False, "message": echoed}) if api == "rest" else "<x><Result>false</Result><Message>%s</Message></x>" % (
@@ -1213,7 +1233,7 @@ def test_the_stand_in_runs_by_itself(tmp_path):
 @pytest.mark.parametrize("api", DOORS)
 def test_faults_at_random_never_leave_two_of_one(api):
     chance = random.Random(5)
-    for ignored in range(6):
+    for ignored in range(4):
         with serving(*BEFORE, addresses=BEFORE_ON) as server:
             server.fail("*", skip=chance.randrange(2, 12), times=chance.randrange(1, 3), **chance.choice(
                 [{"answer": UNAVAILABLE}, {"cut": "after"}, {"cut": "before"}, {"answer": UNAVAILABLE, "late": True}]))
