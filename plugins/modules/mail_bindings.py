@@ -54,6 +54,23 @@ EXAMPLES = r"""
       - address: 2001:db8::10
         ports: [SMTP]
 
+- name: At least this on a SmarterMail server, whose API the controller asks
+  mailops.bindings.mail_bindings:
+    store: smartermail
+    smartermail_url: https://mail.example.com
+    smartermail_username: admin
+    smartermail_password: "{{ vault_smartermail_password }}"
+    ports:
+      - name: IMAPS
+        protocol: imap
+        encryption: ssl
+        certificate_path: 'C:\SmarterMail\Certificates\mail.pfx'
+        certificate_password: "{{ vault_pfx_password }}"
+    ip_addresses:
+      - address: 192.0.2.10
+        ports: [IMAPS]
+  delegate_to: localhost
+
 - name: One more address for a port that is there, nothing else changes
   mailops.bindings.mail_bindings:
     ip_addresses:

@@ -154,9 +154,9 @@ def held(manager: t.Any) -> Held:
     """What C(bindingManager) says. Raises KeyError, TypeError, ValueError or AttributeError for what has another form."""
     fields = folded(manager)
     assigned: dict = {}
-    for entry in map(folded, fields["bindinginfo"]):
-        assigned[_text(entry["ipaddress"])] = tuple(sorted(map(_text, entry["portids"] or ())))
-    return Held(tuple(_port(entry) for entry in fields["bindingports"]), assigned, {})
+    for entry in map(folded, fields["bindinginfo"] or ()):
+        assigned[_text(entry["ipaddress"])] = tuple(sorted(map(_text, entry.get("portids") or ())))
+    return Held(tuple(_port(entry) for entry in fields["bindingports"] or ()), assigned, {})
 
 
 def _text(value: t.Any) -> str:

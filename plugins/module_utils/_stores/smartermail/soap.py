@@ -18,7 +18,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils import _model
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import PROTOCOLS, Held, ServerPort
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import Session
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import Session, Transient
 
 SERVICE = "/Services/svcServerAdmin.asmx/"
 
@@ -117,7 +117,10 @@ class Soap:
                 "encryption": self._plain if port.encryption == "none" else port.encryption.upper(), "name": port.name,
                 # builds that know of no password pass over it, and those that do must have it
                 "port": str(port.number), "description": port.description, "password": port.password}, end)
-            return _field(answer, "NewID")
+            new = _field(answer, "NewID")
+            if not new:
+                raise Transient("an answer without the new port's id", answered=True)  # and so it is looked up
+            return new
         if isinstance(step, steps.Delete):
             self._call("DeleteServerPort", {"portId": step.port.id}, end)
         elif isinstance(step, steps.AddHostname):
