@@ -1091,7 +1091,8 @@ def test_a_url_may_end_with_a_slash():
             assert not result.get("failed"), result["msg"]
 
 
-@pytest.mark.parametrize("url", ["mail.example.com", "http://mail.example.com", "ftp://mail.example.com", "https://", "https://admin:secret@mail.example.com", "file:///etc/passwd"])
+@pytest.mark.parametrize("url", [
+    "mail.example.com", "http://mail.example.com", "ftp://mail.example.com", "https://", "https://admin:secret@mail.example.com", "file:///etc/passwd"])
 def test_what_is_no_url_of_a_server_is_refused(url):
     with serving(SMTP) as server:
         result = declare(server, "auto", "mail_bindings_info", {}, smartermail_url=url)
@@ -1149,7 +1150,7 @@ class Proxy:
             head += client.recv(1)
         self.asked.append(head)
         host, port = head.split()[1].decode().rsplit(":", 1)
-        with socket.create_connection((host, int(port))) as server, client:
+        with client, socket.create_connection((host, int(port))) as server:
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             back = threading.Thread(target=self._copy, args=[server, client], daemon=True)
             back.start()
