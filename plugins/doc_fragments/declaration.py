@@ -39,7 +39,7 @@ options:
       certificate_path:
         description:
           - The certificate, an absolute path on the host. Required with V(ssl) and V(tls), an error with V(none).
-          - With O(store=smartermail), a path on the server, which may be a Windows one (V(C:\...) or V(\\server\share\...)).
+          - With O(store=smartermail), a path on the server, which may be a Windows one (V(C:\\...\\mail.pfx) or V(\\\\server\\share\\mail.pfx)).
         type: str
       private_key_path:
         description:

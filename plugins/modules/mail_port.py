@@ -54,7 +54,7 @@ options:
     description:
       - The certificate, an absolute path on the host. PEM with the server's certificate first and its chain after it, DER, or PKCS#12.
       - Required with V(ssl) and V(tls), an error with V(none).
-      - With O(store=smartermail), a path on the server, which may be a Windows one (V(C:\...) or V(\\server\share\...)).
+      - With O(store=smartermail), a path on the server, which may be a Windows one (V(C:\\...\\mail.pfx) or V(\\\\server\\share\\mail.pfx)).
     type: str
   private_key_path:
     description:
