@@ -188,7 +188,8 @@ def print_costs(count, contenders, costs) -> None:
 
 def print_line(count, settings, run, who, rows) -> None:
     """The median of each column."""
-    print("%5d %5d %-8s %-10s %-10s %-20s" % (count, *settings, run, who) + "%9.2f %9.3f %11.3f %9.3f %9.3f" % tuple(map(statistics.median, zip(*rows))), flush=True)
+    medians = tuple(map(statistics.median, zip(*rows)))
+    print("%5d %5d %-8s %-10s %-10s %-20s" % (count, *settings, run, who) + "%9.2f %9.3f %11.3f %9.3f %9.3f" % medians, flush=True)
 
 
 def main() -> None:

@@ -18,8 +18,9 @@ _DUPLICATE, _TENTATIVE = 0x08, 0x40
 def cannot_listen(address: str, floating: bool) -> str:
     """Why no server could listen on this address now; '' if one can.
 
-    On this host means: a socket can be bound to it, now or as soon as it is known to be nobody else's. A floating address may be away, but only where the kernel lets
-    servers bind to an address that is (ip-sysctl: ip_nonlocal_bind); else its absence kills them at their next start.
+    On this host means: a socket can be bound to it, now or as soon as it is known to be nobody else's. A floating address may be
+    away, but only where the kernel lets servers bind to an address that is (ip-sysctl: ip_nonlocal_bind); else its absence kills
+    them at their next start.
     """
     if floating:
         family = "ipv6" if ":" in address else "ipv4"

@@ -4,7 +4,8 @@
 
 """mail_listeners when things go wrong, on whole hosts with real servers: it is all as before, and the message says why.
 
-Every run is on Debian 12 and 13 at the same time, but where the release can make no difference. What harms it waits on the host until it has come far enough (saboteur.py).
+Every run is on Debian 12 and 13 at the same time, but where the release can make no difference. What harms it waits on the host
+until it has come far enough (saboteur.py).
 """
 
 from __future__ import annotations
