@@ -23,6 +23,10 @@ UNUSUAL_SECONDS = 1.0  # for a server to speak first that is not expected to
 MAX_REPLY_BYTES = 64 * 1024
 SHOWN_CHARACTERS = 200  # of a greeting
 
+#: Who says something in two pieces, as Postfix does after a TLS handshake, is kept by its kernel from sending the second until ours has acknowledged
+#: the first, which it does not hurry to: 40 ms (tcp(7), TCP_QUICKACK; RFC 9293, 3.7.4).
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+
 _HANDSHAKE = "answer to the TLS handshake"
 _BEHIND_PROXY = "expect the PROXY protocol (a listener behind HAProxy)"
 
@@ -334,6 +338,8 @@ class _Conversation:
         if left <= 0:
             raise _Silent
         self._connection.settimeout(left)
+        if _QUICKACK is not None:  # it does not last
+            self._connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
         try:
             data = self._connection.recv(MAX_REPLY_BYTES)
         except socket.timeout:

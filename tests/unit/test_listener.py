@@ -680,3 +680,21 @@ def test_who_is_interrupted_leaves_the_rest_alone(monkeypatch):
         probed_by(connections, monkeypatch, [AWAY], range(1, 101), workers=2)
     time.sleep(0.2)
     assert len(connections.made) <= 4
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="only Linux can be asked to acknowledge at once")
+def test_who_answers_in_pieces_is_not_kept_waiting_for_our_acknowledgement():
+    """Its kernel holds the next piece back until then (Nagle), and ours takes 40 ms to say so if it is not in a hurry."""
+    def script(session):
+        session.say(b"220 mx ESMTP")
+        session.hear()
+        for piece in (b"250-mx", b"250-SIZE", b"250 HELP"):
+            session.say(piece)
+        session.hear()
+        session.say(b"221 bye")
+
+    seconds = []
+    for ignored in range(7):
+        began = time.monotonic()
+        assert ask(script, "smtp")[0]["status"] == "ok"
+        seconds.append(time.monotonic() - began)
+    assert min(seconds) < 0.03, seconds
