@@ -14,7 +14,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused, shown
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import NEW_FILE_MODE
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.file_changed import NEW_FILE_MODE
 
 
 def attributes(params: dict, current: int) -> tuple:

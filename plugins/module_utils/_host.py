@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import errno
 import socket
-import typing as t
+
+from ansible_collections.mailops.bindings.plugins.module_utils._local import bind_error
 
 #: Seconds that duplicate address detection may take (RFC 4862, 5.4: up to 1 before it begins, then 1 for each time that it asks; Linux asks once).
 DETECTION = 5
@@ -30,9 +31,9 @@ def cannot_listen(address: str, floating: bool) -> str:
                 "set the sysctl net.%s.ip_nonlocal_bind to 1 first, or require_local_address to false" % (address, family)
             )
         return ""
-    error = _bind(address)
+    error = bind_error(address)
     if error and ":" in address and _detected(address):
-        error = _bind(address)
+        error = bind_error(address)
     if error:
         if error.errno == errno.EINVAL and address.startswith("fe80:"):
             return "%s is a link-local address, which depends on an interface's name: it can't be declared" % address
@@ -48,15 +49,6 @@ def cannot_listen(address: str, floating: bool) -> str:
             )
         return "%s can't be listened on: %s" % (address, error.strerror)
     return ""
-
-
-def _bind(address: str) -> t.Optional[OSError]:
-    try:
-        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind((address, 0))
-    except OSError as error:
-        return error
-    return None
 
 
 def _detected(address: str) -> bool:

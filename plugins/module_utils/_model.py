@@ -216,12 +216,6 @@ def values(kind: str, entry: dict, complete: bool) -> dict:
     return normal
 
 
-def well_formed_values(kind: str, entry) -> dict:
-    """Those of the entry's values that have the right shape, where others have not."""
-    shape = KINDS[kind].shape
-    return {key: value for key, value in entry.items() if key in shape and shape[key](value)} if isinstance(entry, dict) else {}
-
-
 def check_frame(document) -> None:
     """The document around its entries: raises Misshapen unless it is an object of our version with two lists."""
     if (

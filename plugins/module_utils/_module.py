@@ -8,14 +8,14 @@ Every task takes the same way: load, plan, check what the plan needs of the host
 
 from __future__ import annotations
 
-import os
 import types
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule, env_fallback
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan, _rules
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, MissingLibrary, Refused
+from ansible_collections.mailops.bindings.plugins.module_utils import _model
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import Declaration, Outcome
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig, Stored
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
 
@@ -51,8 +51,8 @@ LOCAL_ADDRESS_OPTIONS = {"require_local_address": {"type": "bool", "default": Tr
 class Task(t.NamedTuple):
     """One task of a module that writes."""
 
-    declaration: _plan.Declaration  # what is declared, empty where something is to go
-    outcome: t.Callable[[Bindings], _plan.Outcome]  # from the current bindings
+    declaration: Declaration  # what is declared, empty where something is to go
+    outcome: t.Callable[[Bindings], Outcome]  # from the current bindings
     ports: t.Iterable = ()  # names of the ports that the task names
     addresses: t.Iterable = ()  # and the addresses whose ports it assigns, canonical
     beside: t.Mapping = types.MappingProxyType({})  # port name -> its BESIDE_DOCUMENT options
@@ -62,7 +62,7 @@ class Task(t.NamedTuple):
     whole: bool = True  # False: it speaks of ports alone, so that where nothing changes it does not matter who listens where
 
 
-class _Module(AnsibleModule):
+class ReportingModule(AnsibleModule):
     """AnsibleModule, but all that is wrong with the options is reported, with its place, and a secret stays one wherever it stands."""
 
     def __init__(self, argument_spec: dict, task: t.Optional[t.Callable] = None):
@@ -89,21 +89,13 @@ class _Module(AnsibleModule):
 
     def fail_json(self, msg, **kwargs):
         if self._task and hasattr(self, "validation_result"):
-            # ansible-core's own validation reports one error, and says 'found in ports', not in which of forty
             try:
-                msg = _failure(self._faults()) or msg
+                from ansible_collections.mailops.bindings.plugins.module_utils._options import explained
+
+                msg = explained(self._as_given, self._task, self.argument_spec, self.validation_result) or msg
             except Exception:  # pylint: disable=broad-except  # options too strange for us: its message stands
                 pass
         super().fail_json(msg=msg, **kwargs)
-
-    def _faults(self) -> list:
-        from ansible_collections.mailops.bindings.plugins.module_utils._options import converted, faults
-
-        try:
-            ours = _plan.faults(self._task(converted(self._as_given)).declaration)
-        except MissingLibrary:
-            ours = []
-        return faults(self._as_given, self.argument_spec, self.validation_result, ours)
 
 
 def _secrets(value, secret: bool = False) -> t.Iterator[str]:
@@ -128,60 +120,22 @@ def declare(task: t.Callable[[dict], Task], options: dict, apply: t.Optional[t.C
 
     C(apply(module, task)): how it is carried out, where more than the config is to change.
     """
-    module = _Module({**options, **CONFIG_OPTIONS, **WRITE_OPTIONS}, task)
-    _finish(module, lambda: (apply or _apply)(module, task(module.params)))
+    module = ReportingModule({**options, **CONFIG_OPTIONS, **WRITE_OPTIONS}, task)
+    finish(module, lambda: (apply or _apply)(module, task(module.params)))
 
 
-def inform(options: dict, look: t.Optional[t.Callable] = None) -> None:
-    """Run a module that reads the config.
-
-    C(look(options, read)): the bindings to show, and what results have beside them, where more than the config is looked at;
-    C(read()) reads it.
-    """
-    module = _Module({**options, **CONFIG_OPTIONS})
-
-    def work() -> dict:
-        stored = Stored(_model.EMPTY)
-
-        def read() -> Bindings:
-            nonlocal stored
-            stored = store_of(module).load()
-            return stored.bindings
-
-        bindings, beside = look(module.params, read) if look else (read(), {})
-        return {**report(module, stored, bindings, []), **beside}
-
-    _finish(module, work)
-
-
-def _finish(module: AnsibleModule, work: t.Callable[[], dict]) -> None:
-    facts: dict = {}
+def finish(module: AnsibleModule, work: t.Callable[[], dict]) -> None:
+    """End the module with what C(work) makes, or with why it could not."""
     try:
-        facts, failure = work(), None
-    except MissingLibrary as missing:
-        failure = missing_required_lib("%s (%s)" % (missing.library, missing.package), reason="since " + missing.reason)
-        if missing.library == "cryptography":
-            failure += " Or set check_certificate to false."
-    except Refused as refused:
-        facts, failure = refused.facts, str(refused)
+        result, failure = work(), None
     except Exception as error:  # pylint: disable=broad-except  # no traceback reaches a user
-        trace = error.__traceback__
-        while trace.tb_next:
-            trace = trace.tb_next
-        failure = "a fault of mailops.bindings, please report it: %s in %s, line %d" % (
-            type(error).__name__, os.path.basename(trace.tb_frame.f_code.co_filename), trace.tb_lineno)
-    # outside the handlers, where ansible-core would add a traceback of its own
-    if failure is not None:
-        module.fail_json(**{"msg": failure, "changed": False, **facts})
-    module.exit_json(**facts)
+        from ansible_collections.mailops.bindings.plugins.module_utils._failures import explained
 
-
-def _failure(problems: t.Iterable[str]) -> str:
-    """One message for all that is wrong."""
-    problems = [line for problem in problems for line in problem.splitlines()]
-    if len(problems) < 2:
-        return "".join(problems)
-    return "%d things are wrong, and nothing was changed:\n%s" % (len(problems), "\n".join("  " + line for line in problems))
+        result, failure = {}, explained(error)
+    # outside the handler, where ansible-core would add a traceback of its own
+    if failure:
+        module.fail_json(**failure)
+    module.exit_json(**result)
 
 
 # -- the way of a task that writes
@@ -257,7 +211,9 @@ def load(store, task: Task, whole: bool = True) -> Stored:
         return store.load(whole)
     except InvalidConfig as invalid:
         if not task.replace_invalid:
-            faults = [*task.problems, *_plan.faults(task.declaration)]
+            from ansible_collections.mailops.bindings.plugins.module_utils._plan import faults as faults_of
+
+            faults = [*task.problems, *faults_of(task.declaration)]
             raise Refused("\n".join([str(invalid), *(["The task itself is not right either:"] if faults else []), *faults])) from None
         return invalid.stored
 
@@ -267,52 +223,38 @@ def prepare(module: AnsibleModule, store, task: Task, stored: Stored) -> Prepare
     params = module.params
     desired, problems = task.outcome(stored.bindings)
     desired, unfit, warnings = store.fit(stored, desired, task.declaration)
-    problems = [*task.problems, *problems, *unfit, *_unreachable(params, store, task, stored)]
+    problems = [*task.problems, *problems, *unfit]
+    if params.get("require_local_address") and task.declaration.ip_addresses:
+        from ansible_collections.mailops.bindings.plugins.module_utils._checks import unreachable
+
+        problems += unreachable(store, task.declaration, stored)
     if _asks_for_attributes(params):
         from ansible_collections.mailops.bindings.plugins.module_utils._attributes import unknown
 
         problems += unknown(params)
     certificates: list = []
-    if store.local and params.get("check_certificate", True):
-        certificates, stopping, warnings = _certificates(params, task, stored.bindings, desired)
+    names = _with_certificate(task, desired) if store.local and params.get("check_certificate", True) else []
+    if names:
+        from ansible_collections.mailops.bindings.plugins.module_utils._checks import certificates as judged
+
+        certificates, stopping, warnings = judged(params, task, names, stored.bindings, desired)
         problems += stopping
     if problems:
-        raise Refused(_failure(problems))
-    changes = _plan.changes(stored.bindings, desired) + store.extra_changes(stored, desired)
+        from ansible_collections.mailops.bindings.plugins.module_utils._failures import as_one
+
+        raise Refused(as_one(problems))
+    changes = store.extra_changes(stored, desired)
+    if desired != stored.bindings:
+        from ansible_collections.mailops.bindings.plugins.module_utils._plan import changes as changes_between
+
+        changes = changes_between(stored.bindings, desired) + changes
     return Prepared(stored, desired, changes, certificates, list(warnings))
 
 
-def _unreachable(params: dict, store, task: Task, stored: Stored) -> list:
-    """Declared addresses that the host can't listen on. What is no address at all, the rules report."""
-    if not params.get("require_local_address") or not task.declaration.ip_addresses:
-        return []
-    problems = []
-    for index, entry in enumerate(task.declaration.ip_addresses):
-        try:
-            address = _model.canonical_address(entry["address"])
-        except ValueError:
-            continue
-        known = stored.bindings.ip_addresses.get(address)
-        reason = store.cannot_listen(stored, address, entry.get("floating", bool(known and known.floating)))
-        if reason:
-            problems.append("%saddress: %s" % (task.declaration.label("ip_addresses", index), reason))
-    return problems
-
-
-def _certificates(params: dict, task: Task, current: Bindings, desired: Bindings) -> tuple:
-    """(as results have them, what stops the task, what it warns of): the certificates of the ports that the task names or assigns."""
+def _with_certificate(task: Task, desired: Bindings) -> list:
+    """Those of the ports that the task names or assigns that have a certificate."""
     named = set(task.ports).union(*(desired.ip_addresses[address].ports for address in task.addresses if address in desired.ip_addresses))
-    named = [name for name in sorted(named) if name in desired.ports and desired.ports[name].certificate_path]
-    if not named:
-        return [], [], []
-    import datetime
-
-    from ansible_collections.mailops.bindings.plugins.module_utils._certificate import judge
-
-    labels = {entry["name"]: task.declaration.label("ports", index) for index, entry in enumerate(task.declaration.ports or ())}
-    return judge(
-        current, desired, {name: labels.get(name, "") for name in named}, task.beside,
-        params.get("certificate_min_days", 0), datetime.datetime.now(datetime.timezone.utc))
+    return [name for name in sorted(named) if name in desired.ports and desired.ports[name].certificate_path]
 
 
 def report(module: AnsibleModule, stored: Stored, bindings: Bindings, changes: list) -> dict:
@@ -322,10 +264,15 @@ def report(module: AnsibleModule, stored: Stored, bindings: Bindings, changes: l
     unassigned = _model.unassigned_ports(bindings) if stored.whole else None
     if unassigned:
         module.warn("no IP address listens on %s: assign with mail_ip_binding or mail_bindings" % ", ".join(unassigned))
+    diff: dict = {"before": {}, "after": {}}
+    if changes:
+        from ansible_collections.mailops.bindings.plugins.module_utils._plan import diff as diff_of
+
+        diff = diff_of(changes)
     return {
         "changed": bool(changes),
         "changes": changes,
-        "diff": _plan.diff(changes),
+        "diff": diff,
         "ports": _model.port_entries(bindings),
         "ip_addresses": _model.ip_entries(bindings) if stored.whole else None,
         "unassigned_ports": unassigned,
@@ -348,12 +295,12 @@ def canonical(entries: t.Iterable) -> list:
 
 def config_name(options: t.Mapping) -> str:
     """What messages call the config: its file, or its server."""
-    return options["smartermail_url"] if options.get("store") == "smartermail" else options["config_path"]
+    return options["smartermail_url"] if on_server(options) else options["config_path"]
 
 
-def entry_rules(options: t.Mapping) -> tuple:
-    """The rules of entries in the task's store: a file names files of this host, a server its own."""
-    return _rules.SERVER_ENTRY_RULES if options.get("store") == "smartermail" else _rules.ENTRY_RULES
+def on_server(options: t.Mapping) -> bool:
+    """Whether the task's store is a server that keeps its bindings itself."""
+    return options.get("store") == "smartermail"
 
 
 def given(options: t.Mapping, keys: t.Iterable[str]) -> dict:

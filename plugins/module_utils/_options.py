@@ -9,11 +9,23 @@ ansible-core's own validation reports one error, and says 'found in ports', not 
 from __future__ import annotations
 
 import re
+import typing as t
 
 from ansible.module_utils.common.validation import check_type_bool, check_type_int, check_type_list, check_type_str
 
-from ansible_collections.mailops.bindings.plugins.module_utils._model import KINDS
+from ansible_collections.mailops.bindings.plugins.module_utils._failures import as_one
+from ansible_collections.mailops.bindings.plugins.module_utils._model import KINDS, MissingLibrary
 from ansible_collections.mailops.bindings.plugins.module_utils._plan import BESIDE_DOCUMENT
+from ansible_collections.mailops.bindings.plugins.module_utils._plan import faults as declaration_faults
+
+
+def explained(as_given: dict, task: t.Callable, argument_spec: dict, result) -> str:
+    """One message for all that is wrong. C(task): of the options, what the module makes of them."""
+    try:
+        ours = declaration_faults(task(converted(as_given)).declaration)
+    except MissingLibrary:
+        ours = []
+    return as_one(faults(as_given, argument_spec, result, ours))
 
 
 def faults(as_given: dict, argument_spec: dict, result, ours: list) -> list:

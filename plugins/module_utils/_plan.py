@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _rules
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import BESIDE_DOCUMENT, Declaration, Outcome
 from ansible_collections.mailops.bindings.plugins.module_utils._model import (
     Bindings,
     IPBinding,
@@ -20,36 +21,6 @@ from ansible_collections.mailops.bindings.plugins.module_utils._model import (
     standard_number,
     unassigned_ports,
 )
-
-
-#: What a task says of a port's certificate beside the document's own keys: used to check it, never stored.
-BESIDE_DOCUMENT = ("certificate_password", "certificate_hostnames")
-
-
-class Declaration(t.NamedTuple):
-    """What one task says should be. C(None) for a list: the task does not speak of it.
-
-    Entries have the keys of the document; only those that the task gives. What is left out keeps its stored value.
-    """
-
-    ports: t.Optional[list] = None
-    ip_addresses: t.Optional[list] = None
-    only_these: bool = False  # entries that are not declared go
-    exact_assignments: bool = False  # an IP's ports are exactly the declared ones, else at least these
-    require_assigned: bool = False
-    single: bool = False  # one entry, whose keys are the task's own options: messages need no path to it
-    entry_rules: tuple = _rules.ENTRY_RULES  # that entries are held to
-
-    def label(self, kind: str, index: int) -> str:
-        """The path of an entry, for messages."""
-        return "" if self.single else "%s[%d]." % (kind, index)
-
-
-class Outcome(t.NamedTuple):
-    """The config that a task makes, as far as it can be made, and all that is wrong with it, as messages."""
-
-    bindings: Bindings
-    problems: list
 
 
 class _Sifted(t.NamedTuple):
@@ -67,7 +38,8 @@ def _sift(declaration: Declaration) -> _Sifted:
         _rules.sift(kind, entries or (), lambda index, kind=kind: declaration.label(kind, index), False, problems, known_beside)
         for kind, entries, known_beside in (("ports", declaration.ports, BESIDE_DOCUMENT), ("ip_addresses", declaration.ip_addresses, ()))
     )
-    problems += _rules.broken(declaration.entry_rules, all_ports, all_ip_addresses)
+    rules = _rules.SERVER_ENTRY_RULES if declaration.on_server else _rules.ENTRY_RULES
+    problems += _rules.broken(rules, all_ports, all_ip_addresses)
     return _Sifted(all_ports, ports, ip_addresses, problems)
 
 

@@ -169,6 +169,12 @@ def broken(rules, ports: list, ip_addresses: list) -> list:
 
 # -- reading entries and documents
 
+def _well_formed_values(kind: str, entry) -> dict:
+    """Those of the entry's values that have the right shape, where others have not."""
+    shape = KINDS[kind].shape
+    return {key: value for key, value in entry.items() if key in shape and shape[key](value)} if isinstance(entry, dict) else {}
+
+
 def sift(kind: str, entries: list, label, complete: bool, problems: list, known_beside=()) -> tuple:
     """(all, well-formed) of these entries as lists of (label, values).
 
@@ -185,7 +191,7 @@ def sift(kind: str, entries: list, label, complete: bool, problems: list, known_
             from ansible_collections.mailops.bindings.plugins.module_utils._schema import explain_entry
 
             problems.extend(explain_entry(kind, entry, label(index), complete, known_beside))
-            values = _model.well_formed_values(kind, entry)
+            values = _well_formed_values(kind, entry)
         if identity in values:
             every.append((label(index), values))
     return every, sound

@@ -105,3 +105,16 @@ def bent_documents(draw):
             else:
                 holder[key] = draw(_json)
     return document
+
+
+@st.composite
+def crowded_documents(draw):
+    """Well-formed entries of few names, numbers and addresses, so that they meet, are missing or stand twice as often as not."""
+    names = st.sampled_from(["A", "B", "C"])
+    entries = st.fixed_dictionaries(
+        {"name": names, "protocol": st.just("smtp"), "port": st.integers(25, 27)},
+        optional={"encryption": st.sampled_from(ENCRYPTIONS), "certificate_path": st.sampled_from(["", "/tls/a.pem", "a.pem"]),
+                  "private_key_path": st.sampled_from(["", "/tls/key.pem", "key.pem"])})
+    bindings = st.fixed_dictionaries(
+        {"address": st.sampled_from(["0.0.0.0", "::", "192.0.2.1", "2001:db8::1", "2001:DB8:0::1"]), "ports": st.lists(names, unique=True)})
+    return {"schema_version": 1, "ports": draw(st.lists(entries, max_size=3)), "ip_addresses": draw(st.lists(bindings, max_size=3))}

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan, _rules
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import Declaration, Outcome, says
 from ansible_collections.mailops.bindings.plugins.module_utils._model import EMPTY, Bindings, IPBinding, Port
-from ansible_collections.mailops.bindings.plugins.module_utils._plan import Declaration
 
 from . import strategies
 
@@ -177,6 +177,44 @@ def test_planning_twice_changes_nothing_more_and_what_is_planned_is_valid(docume
     if problems:
         return
     assert declared(desired, declaration) == desired
+    assert says(desired, declaration)
     assert _plan.changes(desired, desired) == []
     assert bool(_plan.changes(current, desired)) == (current != desired)
     assert _rules.read(json.loads(_model.canonical_text(desired))) == desired
+
+
+def assert_says_what_the_plan_finds(current, declaration):
+    assert says(current, declaration) == (_plan.declared(current, declaration) == Outcome(current, []))
+
+
+@given(strategies.documents(), strategies.declarations())
+def test_a_config_says_what_is_declared_if_and_only_if_the_plan_changes_nothing(document, options):
+    exclusive = options.pop("exclusive", False)
+    assert_says_what_the_plan_finds(_rules.read(document), Declaration(**options, only_these=exclusive, exact_assignments=exclusive))
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+@pytest.mark.parametrize("entries", [
+    {},
+    {"ports": []},
+    {"ports": [{"name": "SMTP"}]},
+    {"ports": [{"name": "SMTP"}, {"name": "SMTP"}]},
+    {"ports": [{"name": "SMTP", "port": 26}]},
+    {"ports": [{"name": "SMTP"}, {"name": "IMAPS", "encryption": "ssl", "private_key_path": "/tls/key.pem"}]},
+    {"ip_addresses": [{"address": "192.0.2.1"}]},
+    {"ip_addresses": [{"address": "192.0.2.1", "ports": ["SMTP"]}]},
+    {"ip_addresses": [{"address": "192.0.2.1", "ports": ["SMTP", "SMTP"]}]},
+    {"ip_addresses": [{"address": "192.0.2.1", "ports": ["SMTP", "IMAPS"], "hostname": "mail.example.com"}]},
+    {"ip_addresses": [{"address": "192.0.2.1", "ports": ["SMTP", "IMAPS"], "hostname": ""}]},
+    {"ip_addresses": [{"address": "192.0.2.010"}]},
+    {"ip_addresses": [{"address": "2001:DB8::1"}]},
+])
+def test_the_same_where_little_differs(entries, exclusive):
+    for require_assigned in (False, True):
+        for current in (CURRENT, EMPTY, CURRENT._replace(ip_addresses={"2001:db8::1": IPBinding("2001:db8::1", ("SMTP",))})):
+            assert_says_what_the_plan_finds(
+                current, Declaration(**entries, only_these=exclusive, exact_assignments=exclusive, require_assigned=require_assigned))
+
+
+def test_what_a_server_says_is_left_to_the_plan():
+    assert not says(CURRENT, Declaration(on_server=True))

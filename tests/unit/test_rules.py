@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft7Validator
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules, _schema
-from ansible_collections.mailops.bindings.plugins.module_utils._model import MissingLibrary, Refused
+from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules, _schema, _strict
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Misshapen, MissingLibrary, Refused
 
 from . import strategies
 
@@ -34,6 +34,8 @@ def document(ports=(), ip_addresses=(), **more):
 def complaints(value):
     with pytest.raises(Refused) as refused:
         _rules.read(value)
+    with pytest.raises(Misshapen):  # the quick reader must not let pass what a rule refuses
+        _strict.read(value)
     return str(refused.value).splitlines()
 
 
@@ -120,6 +122,35 @@ def test_a_broken_rule_is_one_message_that_says_where_and_what(value, message):
 def test_what_is_legal_is_read(value):
     bindings = _rules.read(value)
     assert (len(bindings.ports), len(bindings.ip_addresses)) == (len(value["ports"]), len(value["ip_addresses"]))
+    assert _strict.read(value) == bindings
+
+
+@given(strategies.bent_documents())
+def test_what_the_strict_reader_reads_the_rules_read_as_the_same(value):
+    try:
+        bindings = _strict.read(value)
+    except Misshapen:
+        return
+    assert bindings == _rules.read(value)
+
+
+@given(strategies.documents())
+def test_the_strict_reader_doubts_no_valid_document_but_for_unprintable_texts(value):
+    for entry in value["ports"] + value["ip_addresses"]:
+        if "description" in entry:
+            entry["description"] = "".join(filter(str.isprintable, entry["description"]))
+    assert _strict.read(value) == _rules.read(value)
+
+
+@given(strategies.crowded_documents())
+def test_the_strict_reader_and_the_rules_agree_on_what_meets_on_an_address(value):
+    def read(reader):
+        try:
+            return reader(value)
+        except (Misshapen, Refused):
+            return None
+
+    assert read(_strict.read) == read(_rules.read)
 
 
 def test_all_that_is_wrong_is_said_at_once_and_nothing_twice():

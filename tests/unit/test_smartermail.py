@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.needs_ansible
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan, _rules  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan  # noqa: E402
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, IPBinding, Port, Refused  # noqa: E402
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import options as task_options  # noqa: E402
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import rest, session, soap, steps  # noqa: E402
@@ -417,8 +417,8 @@ def test_mail_listeners_is_for_this_hosts_own_servers():
 ])
 def test_paths_are_those_of_the_host_that_the_store_is_of(path, server, here):
     entry = {"name": "A", "protocol": "imap", "encryption": "ssl", "certificate_path": path}
-    for rules, is_one in ((_rules.SERVER_ENTRY_RULES, server), (_rules.ENTRY_RULES, here)):
-        problems = _plan.faults(_plan.Declaration(ports=[entry], entry_rules=rules))
+    for on_server, is_one in ((True, server), (False, here)):
+        problems = _plan.faults(_plan.Declaration(ports=[entry], on_server=on_server))
         assert [problem.partition(":")[0] for problem in problems] == ([] if is_one else ["ports[0].certificate_path"])
 
 

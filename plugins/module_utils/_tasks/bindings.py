@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan
+from ansible_collections.mailops.bindings.plugins.module_utils import _model
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import BESIDE_DOCUMENT, Declaration, outcome
 from ansible_collections.mailops.bindings.plugins.module_utils._module import (
     CERTIFICATE_OPTIONS,
     LOCAL_ADDRESS_OPTIONS,
@@ -15,10 +16,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._module import (
     Task,
     canonical,
     config_name,
-    entry_rules,
     given,
+    on_server,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._plan import BESIDE_DOCUMENT
 
 #: The options of mail_bindings beside the common ones; mail_listeners has them too.
 BINDINGS_OPTIONS = {
@@ -53,14 +53,14 @@ def bindings_task(params: dict) -> Task:
     """What mail_bindings makes of its options."""
     exclusive, replace_invalid = bool(params.get("exclusive")), bool(params.get("replace_invalid"))
     ports, ip_addresses = _entries(params.get("ports"), BESIDE_DOCUMENT), _entries(params.get("ip_addresses"))
-    declaration = _plan.Declaration(ports, ip_addresses, exclusive, exclusive, bool(params.get("require_assigned")), entry_rules=entry_rules(params))
+    declaration = Declaration(ports, ip_addresses, exclusive, exclusive, bool(params.get("require_assigned")), on_server=on_server(params))
     problems = []
     if replace_invalid and not (exclusive and ports is not None and ip_addresses is not None):
         problems.append("replace_invalid: needs exclusive: true, ports and ip_addresses, since nothing of a config that is not valid can be kept")
     named = [option for option in params.get("ports") or () if isinstance(option, dict) and "name" in option]
     return Task(
         declaration,
-        lambda current: _plan.declared(current, declaration, config_name(params)),
+        lambda current: outcome(current, declaration, config_name(params)),
         ports=[option["name"] for option in named],
         addresses=canonical(ip_addresses or ()),
         beside={option["name"]: given(option, BESIDE_DOCUMENT) for option in named if isinstance(option["name"], str)},

@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan
-from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, canonical, config_name, given
+import typing as t
+
+from ansible_collections.mailops.bindings.plugins.module_utils import _model
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import Declaration, Outcome, outcome
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings
+from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, canonical, config_name, given, on_server
 
 
 def ip_binding_task(params: dict) -> Task:
@@ -14,12 +18,19 @@ def ip_binding_task(params: dict) -> Task:
     addresses = canonical([params])
     single = ("ip_address", "ip_addresses", *addresses) if addresses else ()
     if params.get("state") == "absent":
-        return Task(_plan.Declaration(), lambda current: _plan.without_ip(current, params["address"], params["ports"]), single=single)
-    declaration = _plan.Declaration(
-        ip_addresses=[given(params, _model.KINDS["ip_addresses"].shape)], exact_assignments=bool(params.get("exclusive")), single=True)
+        return Task(Declaration(), lambda current: _without(current, params["address"], params["ports"]), single=single)
+    declaration = Declaration(
+        ip_addresses=[given(params, _model.KINDS["ip_addresses"].shape)], exact_assignments=bool(params.get("exclusive")), single=True,
+        on_server=on_server(params))
     return Task(
         declaration,
-        lambda current: _plan.declared(current, declaration, config_name(params)),
+        lambda current: outcome(current, declaration, config_name(params)),
         addresses=addresses,
         single=single,
     )
+
+
+def _without(current: Bindings, address: str, names: t.Optional[list]) -> Outcome:
+    from ansible_collections.mailops.bindings.plugins.module_utils._plan import without_ip
+
+    return without_ip(current, address, names)

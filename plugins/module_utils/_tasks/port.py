@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan
-from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, config_name, entry_rules, given
-from ansible_collections.mailops.bindings.plugins.module_utils._plan import BESIDE_DOCUMENT
+from ansible_collections.mailops.bindings.plugins.module_utils import _model
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import BESIDE_DOCUMENT, Declaration, Outcome, outcome
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings
+from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, config_name, given, on_server
 
 
 def port_task(params: dict) -> Task:
@@ -15,13 +16,19 @@ def port_task(params: dict) -> Task:
     name = params["name"]
     single = ("port", "ports", name)
     if params.get("state") == "absent":
-        return Task(_plan.Declaration(), lambda current: _plan.without_port(current, name, params["unassign"]), single=single, whole=False)
-    declaration = _plan.Declaration(ports=[given(params, _model.KINDS["ports"].shape)], single=True, entry_rules=entry_rules(params))
+        return Task(Declaration(), lambda current: _without(current, name, params["unassign"]), single=single, whole=False)
+    declaration = Declaration(ports=[given(params, _model.KINDS["ports"].shape)], single=True, on_server=on_server(params))
     return Task(
         declaration,
-        lambda current: _plan.declared(current, declaration, config_name(params)),
+        lambda current: outcome(current, declaration, config_name(params)),
         ports=[name],
         beside={name: given(params, BESIDE_DOCUMENT)},
         single=single,
         whole=False,
     )
+
+
+def _without(current: Bindings, name: str, unassign: bool) -> Outcome:
+    from ansible_collections.mailops.bindings.plugins.module_utils._plan import without_port
+
+    return without_port(current, name, unassign)
