@@ -23,7 +23,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-pytestmark = pytest.mark.needs_ansible
+pytestmark = [pytest.mark.needs_ansible, pytest.mark.once]
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 
 from smartermail import Answer, Port, StandIn, State  # noqa: E402
