@@ -12,7 +12,7 @@ import time
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Options
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Options, is_unit, reread_units
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import Dovecot
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
 
@@ -66,6 +66,8 @@ def go(states, activation, sockets):
             SERVER.put(resource, content)
         if activation != "none":
             SERVER.activate(activation if SERVER.running() else "start", sockets)
+    if any(map(is_unit, {resource for state in states for resource in state})):
+        reread_units()
 
 
 for line in sys.stdin:

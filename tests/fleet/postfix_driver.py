@@ -13,7 +13,7 @@ import time
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Options
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Options, is_unit, reread_units
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import Postfix
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
 
@@ -75,6 +75,8 @@ def go(states, activation, last, before, spoil=None, pause=0):
             SERVER.activate(activation, last if number == len(states) else last | before)
         if number < len(states):
             time.sleep(pause)
+    if any(map(is_unit, {resource for state in states for resource in state})):
+        reread_units()
 
 
 def visited(listener):

@@ -23,7 +23,7 @@ sys.path.insert(0, "/root/c")
 # pylint: disable=wrong-import-position
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Options
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Options, is_unit, reread_units
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import Slapd
 
 SERVER = Slapd()
@@ -57,6 +57,8 @@ def apply(wanted, rehearse=True, keep_loopback=True):
             _put(state)
             if plan.activation != "none":
                 SERVER.activate(plan.activation, plan.sockets)
+        if any(map(is_unit, before)):
+            reread_units()
     except Refused as reason:
         return {**result, "refused": [str(reason)]}
     except Failed as reason:
