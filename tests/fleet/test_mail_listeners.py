@@ -118,7 +118,8 @@ def test_what_was_set_up_by_hand_is_adopted_without_a_byte_or_a_reload(host, pla
 
 def test_an_address_that_was_added_a_moment_ago_is_waited_for(host, play, clients):
     """As a playbook does: the task before adds it, and for a second or two nobody can bind to it, since duplicate address detection goes on."""
-    address = "2001:db8:51::dad"
+    # each host one of its own: the network remembers for a while whose an address was
+    address = {"bookworm": "2001:db8:51::dad:12", "trixie": "2001:db8:51::dad:13"}[host.suite]
     host.run(["sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=1", "net.ipv6.conf.eth0.dad_transmits=2"])
     running = host.run("cat /var/spool/postfix/pid/master.pid /run/dovecot/master.pid").stdout
     played = play(
