@@ -681,6 +681,7 @@ def test_who_is_interrupted_leaves_the_rest_alone(monkeypatch):
     time.sleep(0.2)
     assert len(connections.made) <= 4
 
+
 @pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="only Linux can be asked to acknowledge at once")
 def test_who_answers_in_pieces_is_not_kept_waiting_for_our_acknowledgement():
     """Its kernel holds the next piece back until then (Nagle), and ours takes 40 ms to say so if it is not in a hurry."""
