@@ -84,6 +84,9 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_failed(self, result, ignore_errors=False, **kwargs):
         self._add(result, failed=True)
 
+    def v2_runner_on_unreachable(self, result):
+        self._add(result, failed=True)
+
     def _add(self, result, failed):
         # The names with an underscore are deprecated from ansible-core 2.19 on, and the only ones before.
         task = getattr(result, "task", None) or result._task
