@@ -1,14 +1,11 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that somebody else named, which may be anything; and whose they are, in words."""
+"""Files that somebody else named, which may be anything."""
 
 from __future__ import annotations
 
-import errno
-import grp
 import os
-import pwd
 import stat
 
 
@@ -38,28 +35,3 @@ def read_regular_file(path: str, max_bytes: int) -> tuple:
             return file.read(max_bytes), status
     finally:
         os.close(handle)
-
-
-def user_name(uid: int) -> str:
-    """The user's name, or the number where it has none."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-def group_name(gid: int) -> str:
-    """The group's name, or the number where it has none."""
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
-
-
-def as_whom(error: OSError) -> str:
-    """What to say after an error that may be about permissions."""
-    if error.errno not in (errno.EACCES, errno.EPERM):
-        return ""
-    if os.geteuid() == 0:
-        return ", even for root: it may be immutable or append-only (lsattr)"
-    return " for the user %s: use become" % user_name(os.geteuid())

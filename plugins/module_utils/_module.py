@@ -56,7 +56,7 @@ class Task(t.NamedTuple):
     ports: t.Iterable = ()  # names of the ports that the task names
     addresses: t.Iterable = ()  # and the addresses whose ports it assigns, canonical
     beside: t.Mapping = types.MappingProxyType({})  # port name -> its BESIDE_DOCUMENT options
-    single: tuple = ()  # ("port", kind of list, identity): the result that a single module has beside the lists
+    single: tuple = ()  # ("port", kind of list, key, identity): the result that a single module has beside the lists
     problems: t.Iterable = ()  # what is wrong with the task itself
     replace_invalid: bool = False
     whole: bool = True  # False: it speaks of ports alone, so that where nothing changes it does not matter who listens where
@@ -201,8 +201,8 @@ def _apply(module: AnsibleModule, task: Task) -> dict:
     if backup:
         result["backup_file"] = backup
     if task.single:
-        key, kind, identity = task.single
-        result[key] = next((entry for entry in result[kind] if entry[_model.KINDS[kind].identity] == identity), {})
+        result_key, kind, key, identity = task.single
+        result[result_key] = next((entry for entry in result[kind] if entry[key] == identity), {})
     return result
 
 

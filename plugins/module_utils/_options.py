@@ -14,9 +14,10 @@ import typing as t
 from ansible.module_utils.common.validation import check_type_bool, check_type_int, check_type_list, check_type_str
 
 from ansible_collections.mailops.bindings.plugins.module_utils._failures import as_one
-from ansible_collections.mailops.bindings.plugins.module_utils._model import KINDS, MissingLibrary
+from ansible_collections.mailops.bindings.plugins.module_utils._model import MissingLibrary
 from ansible_collections.mailops.bindings.plugins.module_utils._plan import BESIDE_DOCUMENT
 from ansible_collections.mailops.bindings.plugins.module_utils._plan import faults as declaration_faults
+from ansible_collections.mailops.bindings.plugins.module_utils._shapes import KINDS
 
 
 def explained(as_given: dict, task: t.Callable, argument_spec: dict, result) -> str:

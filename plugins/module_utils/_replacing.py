@@ -14,7 +14,7 @@ import stat
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._files import as_whom, group_name, user_name
+from ansible_collections.mailops.bindings.plugins.module_utils._owners import as_whom, group_name, user_name
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 
 LOCK_SECONDS = 30

@@ -9,8 +9,9 @@ Every rule yields whole messages, 'ports[3].certificate_path: …', so that all 
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model
-from ansible_collections.mailops.bindings.plugins.module_utils._model import KINDS, Bindings, IPBinding, Misshapen, Port, Refused, shown
+from ansible_collections.mailops.bindings.plugins.module_utils import _model, _shapes
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, IPBinding, Misshapen, Port, Refused, shown
+from ansible_collections.mailops.bindings.plugins.module_utils._shapes import KINDS
 
 
 # -- rules of entries, as somebody wrote them: what can be said of one without the rest of the config, and that each is one
@@ -185,7 +186,7 @@ def sift(kind: str, entries: list, label, complete: bool, problems: list, known_
     identity = KINDS[kind].identity
     for index, entry in enumerate(entries):
         try:
-            values = _model.values(kind, entry, complete)
+            values = _shapes.values(kind, entry, complete)
             sound.append((label(index), values))
         except Misshapen:
             from ansible_collections.mailops.bindings.plugins.module_utils._schema import explain_entry
@@ -218,7 +219,7 @@ def read(document) -> Bindings:
     Raises Refused with all that is wrong with it, a line each.
     """
     try:
-        _model.check_frame(document)
+        _shapes.check_frame(document)
     except Misshapen:
         from ansible_collections.mailops.bindings.plugins.module_utils._schema import explain_frame
 

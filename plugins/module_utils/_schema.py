@@ -5,15 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils._model import (
-    ENCRYPTIONS,
-    KINDS,
-    PROTOCOLS,
-    SCHEMA_VERSION,
-    MissingLibrary,
-    is_integer,
-    shown,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._model import ENCRYPTIONS, PROTOCOLS, SCHEMA_VERSION, MissingLibrary, shown
+from ansible_collections.mailops.bindings.plugins.module_utils._shapes import KINDS, is_integer
 
 _TEXT = {"type": "string"}
 _FILLED_TEXT = {"type": "string", "minLength": 1}

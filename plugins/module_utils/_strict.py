@@ -9,14 +9,34 @@ C(_rules), which knows each rule and can say which one is broken, is loaded only
 from __future__ import annotations
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, IPBinding, Misshapen, Port
+from ansible_collections.mailops.bindings.plugins.module_utils._model import ENCRYPTIONS, PROTOCOLS, Bindings, IPBinding, Misshapen, Port
+
+# the types of the values, exactly: true is no number, and what is left out but must be there has its default's type
+_DOCUMENT = {"$schema": str, "schema_version": int, "ports": list, "ip_addresses": list}
+_PORT = (str, str, int, str, str, str, str)
+_IP_BINDING = (str, list, str, str, bool)
 
 
 def read(document) -> Bindings:
     """The config that a document says. Raises Misshapen unless it is certain that it has the shape of the schema and keeps the rules."""
-    _model.check_frame(document)
-    ports = [Port(**_model.values("ports", entry, True)) for entry in document["ports"]]
-    ip_addresses = [_canonical(IPBinding(**_model.values("ip_addresses", entry, True))) for entry in document["ip_addresses"]]
+    try:
+        return _certain(document)
+    except (AttributeError, KeyError, TypeError, ValueError):  # what a wrong type, a missing or unknown key, or no address comes to
+        raise Misshapen() from None
+
+
+def _certain(document) -> Bindings:
+    ports = [Port(**entry) for entry in document["ports"]]
+    ip_addresses = [IPBinding(**entry) for entry in document["ip_addresses"]]
+    typed = (
+        {"$schema": str, **{key: type(value) for key, value in document.items()}} == _DOCUMENT
+        and all(tuple(map(type, port)) == _PORT for port in ports)
+        and all(tuple(map(type, binding)) == _IP_BINDING for binding in ip_addresses)
+    )
+    if not typed or document["schema_version"] != _model.SCHEMA_VERSION:
+        raise Misshapen()
+    ip_addresses = [
+        binding._replace(address=_model.canonical_address(binding.address), ports=tuple(sorted(binding.ports))) for binding in ip_addresses]
     bindings = Bindings(
         {port.name: port for port in ports}, {binding.address: binding for binding in ip_addresses}, document.get("$schema"))
     unique = len(bindings.ports) == len(ports) and len(bindings.ip_addresses) == len(ip_addresses)
@@ -27,17 +47,11 @@ def read(document) -> Bindings:
     return bindings
 
 
-def _canonical(binding: IPBinding) -> IPBinding:
-    try:
-        return binding._replace(address=_model.canonical_address(binding.address))
-    except ValueError:
-        raise Misshapen() from None
-
-
 def _is_sound(port: Port) -> bool:
     certificate, key = port.certificate_path, port.private_key_path
     return (
-        port.name == port.name.strip()
+        port.name == port.name.strip() != ""
+        and port.protocol in PROTOCOLS and port.encryption in ENCRYPTIONS and 1 <= port.port <= 65535
         and (port.encryption != "none") == bool(certificate)
         and certificate[:1] in ("", "/") and key[:1] in ("", "/" if certificate else "")
     )

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules, _schema
+from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules, _schema, _shapes
 
 from . import strategies
 
@@ -104,12 +104,17 @@ def test_what_is_written_reads_as_the_same(document):
 def test_the_strict_parser_and_the_schema_accept_the_same_documents(document):
     def well_formed():
         try:
-            _model.check_frame(document)
-            for kind in _model.KINDS:
+            _shapes.check_frame(document)
+            for kind in _shapes.KINDS:
                 for entry in document[kind]:
-                    _model.values(kind, entry, complete=True)
+                    _shapes.values(kind, entry, complete=True)
         except _model.Misshapen:
             return False
         return True
 
     assert well_formed() == Draft7Validator(_schema.SCHEMA).is_valid(document)
+
+
+def test_every_value_has_a_shape():
+    for kind in _shapes.KINDS.values():
+        assert tuple(kind.shape) == kind.make._fields

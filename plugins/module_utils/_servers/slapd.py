@@ -16,9 +16,10 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge, as_whom
+from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._owners import as_whom
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import slapd_files as files
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import slapd_plan
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (

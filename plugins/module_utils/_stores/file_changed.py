@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._files import as_whom, group_name, user_name
+from ansible_collections.mailops.bindings.plugins.module_utils._owners import as_whom, group_name, user_name
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused, canonical_text
 from ansible_collections.mailops.bindings.plugins.module_utils._replacing import ReplacedFile
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Stored

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules
-from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge, as_whom
+from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._owners import as_whom
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig, Stored
 
 

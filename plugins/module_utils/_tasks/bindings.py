@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model
 from ansible_collections.mailops.bindings.plugins.module_utils._declaration import BESIDE_DOCUMENT, Declaration, outcome
+from ansible_collections.mailops.bindings.plugins.module_utils._model import IPBinding, Port
 from ansible_collections.mailops.bindings.plugins.module_utils._module import (
     CERTIFICATE_OPTIONS,
     LOCAL_ADDRESS_OPTIONS,
@@ -83,4 +83,4 @@ def _entries(options: t.Optional[list], beside: t.Iterable = ()) -> t.Optional[l
     ]
 
 
-_KNOWN = {key for kind in _model.KINDS.values() for key in kind.shape}
+_KNOWN = {*Port._fields, *IPBinding._fields}

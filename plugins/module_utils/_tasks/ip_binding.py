@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model
 from ansible_collections.mailops.bindings.plugins.module_utils._declaration import Declaration, Outcome, outcome
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, IPBinding
 from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, canonical, config_name, given, on_server
 
 
 def ip_binding_task(params: dict) -> Task:
     """What mail_ip_binding makes of its options."""
     addresses = canonical([params])
-    single = ("ip_address", "ip_addresses", *addresses) if addresses else ()
+    single = ("ip_address", "ip_addresses", "address", *addresses) if addresses else ()
     if params.get("state") == "absent":
         return Task(Declaration(), lambda current: _without(current, params["address"], params["ports"]), single=single)
     declaration = Declaration(
-        ip_addresses=[given(params, _model.KINDS["ip_addresses"].shape)], exact_assignments=bool(params.get("exclusive")), single=True,
+        ip_addresses=[given(params, IPBinding._fields)], exact_assignments=bool(params.get("exclusive")), single=True,
         on_server=on_server(params))
     return Task(
         declaration,

@@ -5,19 +5,18 @@
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model
 from ansible_collections.mailops.bindings.plugins.module_utils._declaration import BESIDE_DOCUMENT, Declaration, Outcome, outcome
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Port
 from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, config_name, given, on_server
 
 
 def port_task(params: dict) -> Task:
     """What mail_port makes of its options."""
     name = params["name"]
-    single = ("port", "ports", name)
+    single = ("port", "ports", "name", name)
     if params.get("state") == "absent":
         return Task(Declaration(), lambda current: _without(current, name, params["unassign"]), single=single, whole=False)
-    declaration = Declaration(ports=[given(params, _model.KINDS["ports"].shape)], single=True, on_server=on_server(params))
+    declaration = Declaration(ports=[given(params, Port._fields)], single=True, on_server=on_server(params))
     return Task(
         declaration,
         lambda current: outcome(current, declaration, config_name(params)),
