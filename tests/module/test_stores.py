@@ -25,6 +25,8 @@ from unit import scripted
 from smartermail import Answer, Port, StandIn, State
 from smartermail.scenario import ADDRESSES, STEPS, options_of, told
 
+pytestmark = pytest.mark.once
+
 PASSWORD = "p\"\\&<ü'%s ☃+=;"
 CERTIFICATE_PASSWORD = "P\"F\\X&<ö>'%41 ☂"
 OPTIONS = ("store", "config_path", "smartermail_url", "smartermail_username", "smartermail_password", "smartermail_ca_path", "smartermail_api")
