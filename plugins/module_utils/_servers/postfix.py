@@ -34,6 +34,8 @@ _HOST_PARAMETERS = (
 #: master(8) acts on a reload, and dies of one, within this time.
 _RELOAD_SECONDS = 3.0
 _START_SECONDS = 10.0
+#: postfix-script(1) waits no longer for one that ends.
+_GONE_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
 
 
@@ -301,10 +303,7 @@ class Postfix(Server):
             raise Refused("Postfix does not accept the new master.cf: %s" % ("; ".join(new[:3]) or "postconf -M ended with %d" % status))
 
     def activate(self, how: str, sockets: frozenset) -> None:
-        if how == "reload" and self.running():
-            status, ignored, said = run(["postfix", "reload"])
-            if status:
-                raise Failed("postfix reload failed: %s" % said.strip())
+        if how == "reload" and self.running() and self._reload():
             self._await(_RELOAD_SECONDS)
         else:
             self._restart()
@@ -318,6 +317,16 @@ class Postfix(Server):
         status, ignored, said = run(command, timeout=120)
         if status:
             raise Failed("%s failed: %s" % (" ".join(command), said.strip()))
+
+    def _reload(self) -> bool:
+        """False: master is not there after all. Whoever else asks whether it is (systemd, at its death) holds its lock for a moment, as if it were."""
+        status, ignored, said = run(["postfix", "reload"])
+        deadline = time.monotonic() + _GONE_SECONDS
+        while status and self.running():
+            if time.monotonic() > deadline:
+                raise Failed("postfix reload failed: %s" % said.strip())
+            time.sleep(_LOOK_SECONDS)
+        return not status
 
     def _restart(self) -> None:
         """Through what started it: systemd may believe it to be active with no master there, so that "start" would do nothing."""
