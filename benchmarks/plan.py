@@ -12,6 +12,7 @@ from _collection import importable
 
 importable()
 
+# found only once importable() has run, so that it can't stand above it: E402
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan, _rules  # noqa: E402
 
 PORTS = 20

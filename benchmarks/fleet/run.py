@@ -27,6 +27,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE.parent / "servers"), str(ROOT / "tests")]
 
+# they are found by the path that was just set, so that they can't stand above it: E402
 import pki  # noqa: E402
 import run as servers  # noqa: E402  # the role written by hand, and what both are to lead to
 from fleet.hosts import Network, why_not_here  # noqa: E402

@@ -21,6 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
+# they are found by the path that was just set, so that they can't stand above it: E402
 import pki  # noqa: E402
 from fleet.hosts import Network, why_not_here  # noqa: E402
 from fleet.mail import mail_host, put_certificate  # noqa: E402

@@ -116,6 +116,7 @@ def test_every_result_is_documented_and_every_documented_result_is_there(module,
     ({"changes", "diff"}, ["mail_bindings_info", "mail_listeners_info"]),
     ({"ports", "ip_addresses", "unassigned_ports", "certificates"}, ["mail_port", "mail_ip_binding", "mail_bindings", "mail_listeners"]),
     ({"unassigned_ports"}, ["mail_bindings", "mail_bindings_info", "mail_listeners_info"]),
+    ({"unmapped"}, ["mail_port", "mail_ip_binding", "mail_bindings", "mail_listeners_info"]),
     ({"backup_file"}, ["mail_port", "mail_ip_binding"]),
     ({"backup_file"}, ["mail_bindings", "mail_listeners"]),
 ])
