@@ -42,15 +42,6 @@ class Outcome(t.NamedTuple):
     problems: list
 
 
-def outcome(current: Bindings, declaration: Declaration, config_path: str) -> Outcome:
-    """The config that says what C(current) said and what is declared: see C(_plan.declared)."""
-    if says(current, declaration):
-        return Outcome(current, [])
-    from ansible_collections.mailops.bindings.plugins.module_utils._plan import declared
-
-    return declared(current, declaration, config_path)
-
-
 def says(current: Bindings, declaration: Declaration) -> bool:
     """Whether the config certainly says already all that is declared. Then what is declared keeps the rules as the config does."""
     if declaration.on_server or (declaration.require_assigned and unassigned_ports(current)):

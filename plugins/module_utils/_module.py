@@ -14,7 +14,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model
-from ansible_collections.mailops.bindings.plugins.module_utils._declaration import Declaration, Outcome
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import Declaration, Outcome, says
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig, Stored
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
@@ -293,9 +293,16 @@ def canonical(entries: t.Iterable) -> list:
     return addresses
 
 
-def config_name(options: t.Mapping) -> str:
-    """What messages call the config: its file, or its server."""
-    return options["smartermail_url"] if on_server(options) else options["config_path"]
+def declaring(declaration: Declaration, options: t.Mapping) -> t.Callable[[Bindings], Outcome]:
+    """What makes of the current bindings the config that says what they say and what is declared: see C(_plan.declared)."""
+    def outcome(current: Bindings) -> Outcome:
+        if says(current, declaration):
+            return Outcome(current, [])
+        from ansible_collections.mailops.bindings.plugins.module_utils._plan import declared
+
+        return declared(current, declaration, options["smartermail_url"] if on_server(options) else options["config_path"])
+
+    return outcome
 
 
 def on_server(options: t.Mapping) -> bool:

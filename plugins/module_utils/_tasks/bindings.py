@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._declaration import BESIDE_DOCUMENT, Declaration, outcome
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import BESIDE_DOCUMENT, Declaration
 from ansible_collections.mailops.bindings.plugins.module_utils._model import IPBinding, Port
 from ansible_collections.mailops.bindings.plugins.module_utils._module import (
     CERTIFICATE_OPTIONS,
@@ -15,7 +15,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._module import (
     PASSWORD_OPTIONS,
     Task,
     canonical,
-    config_name,
+    declaring,
     given,
     on_server,
 )
@@ -60,7 +60,7 @@ def bindings_task(params: dict) -> Task:
     named = [option for option in params.get("ports") or () if isinstance(option, dict) and "name" in option]
     return Task(
         declaration,
-        lambda current: outcome(current, declaration, config_name(params)),
+        declaring(declaration, params),
         ports=[option["name"] for option in named],
         addresses=canonical(ip_addresses or ()),
         beside={option["name"]: given(option, BESIDE_DOCUMENT) for option in named if isinstance(option["name"], str)},

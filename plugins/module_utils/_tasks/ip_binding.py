@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._declaration import Declaration, Outcome, outcome
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import Declaration, Outcome
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, IPBinding
-from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, canonical, config_name, given, on_server
+from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, canonical, declaring, given, on_server
 
 
 def ip_binding_task(params: dict) -> Task:
@@ -23,7 +23,7 @@ def ip_binding_task(params: dict) -> Task:
         on_server=on_server(params))
     return Task(
         declaration,
-        lambda current: outcome(current, declaration, config_name(params)),
+        declaring(declaration, params),
         addresses=addresses,
         single=single,
     )

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils._declaration import BESIDE_DOCUMENT, Declaration, Outcome, outcome
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import BESIDE_DOCUMENT, Declaration, Outcome
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Port
-from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, config_name, given, on_server
+from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, declaring, given, on_server
 
 
 def port_task(params: dict) -> Task:
@@ -19,7 +19,7 @@ def port_task(params: dict) -> Task:
     declaration = Declaration(ports=[given(params, Port._fields)], single=True, on_server=on_server(params))
     return Task(
         declaration,
-        lambda current: outcome(current, declaration, config_name(params)),
+        declaring(declaration, params),
         ports=[name],
         beside={name: given(params, BESIDE_DOCUMENT)},
         single=single,
