@@ -43,6 +43,7 @@ options:
   servers:
     description:
       - The servers to look after. One that is named and has no declared listener is left with none but loopback's.
+      - What is declared for a server that is not named is written into the config, and a warning says that nobody was made to listen there.
       - By default those that the declared protocols need, and those in whose files this module has written before.
     type: list
     elements: str

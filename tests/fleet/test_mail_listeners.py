@@ -116,6 +116,18 @@ def test_what_was_set_up_by_hand_is_adopted_without_a_byte_or_a_reload(host, pla
     assert host.run("ps -o lstart= -C master,dovecot,slapd").stdout == started
 
 
+def test_what_no_named_server_listens_for_is_warned_of(host, play):
+    """It stands in the config then, and nobody looks after it."""
+    before = host.snapshot("/etc", "/root")
+    four = host.addresses[0].split("/")[0]
+    played = play([{"name": "part", "mailops.bindings.mail_listeners": {
+        "servers": ["dovecot"], "ports": PORTS[:1] + PORTS[3:4], "ip_addresses": [{"address": four, "ports": ["SMTP", "IMAPS"]}]}}], host, check=True)
+    assert not played.failed, played.output
+    assert [text for text in played["part"]["warnings"] if "servers leaves out what listens for %s:25:" % four in text], played["part"]["warnings"]
+    assert not [text for text in played["part"]["warnings"] if ":993:" in text]
+    assert host.snapshot("/etc", "/root") == before
+
+
 def test_an_address_that_was_added_a_moment_ago_is_waited_for(host, play, clients):
     """As a playbook does: the task before adds it, and for a second or two nobody can bind to it, since duplicate address detection goes on."""
     # each host one of its own: the network remembers for a while whose an address was

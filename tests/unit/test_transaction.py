@@ -567,6 +567,8 @@ def test_without_probe_only_sockets_are_looked_at(world):
 
 def test_only_the_servers_that_are_asked_for(world):
     done = world.run(ALL, servers=["dove"])
+    assert done.passed_over == ["%s:%d" % one[:2] for one in (SMTP, SUBMISSION, LDAP)]
+    assert world.run(ALL, check=True).passed_over == world.run(servers=["dove"], check=True, present=False).passed_over == []
     assert list(done.sides) == ["dove"] and world.post.listens() == {("127.0.0.1", 2525), ("127.0.0.3", 25)}
     os.unlink(world.slap.path)
     with pytest.raises(Refused, match="Slap is not installed on this host, and is what listens for ldap: install it, or declare no such port here"):

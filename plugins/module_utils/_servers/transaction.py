@@ -100,6 +100,11 @@ class Transaction:
             if side.plan.steps:
                 side.server.rehearse(side.final)
 
+    def passed_over(self) -> list:
+        """The declared listeners that are none of the servers' that are looked after: nobody is made to listen there."""
+        followed = {protocol for side in self.sides for protocol in side.server.protocols}
+        return [listener for listener in self.wanted if self.how.present and listener.protocol not in followed]
+
     def _take_sides(self, problems: list) -> list:
         how, sides = self.how, []
         for server in known_servers():

@@ -78,6 +78,10 @@ def _apply(module, task: Task) -> dict:
             facts = _carry_out(store, prepared, changing)
     for warning in prepared.warnings:
         module.warn(warning)
+    passed_over = changing.passed_over()
+    if passed_over:
+        module.warn("servers leaves out what listens for %s: nobody was made to listen there, and nothing was proved" % (
+            ", ".join(listener.name for listener in passed_over)))
     for listener in facts["listeners"]:
         if listener["status"] in NOT_WELL:
             module.warn("%s: %s%s" % (listener["name"], listener["status"], ": " + listener["detail"] if listener["detail"] else ""))
