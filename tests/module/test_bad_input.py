@@ -28,6 +28,8 @@ from declare import (
     mail_port,
 )
 
+pytestmark = pytest.mark.needs_ansible
+
 BASE = document(
     [a_port("IMAP", "imap", 143), a_port("SMTP", "smtp", 25)],
     [an_address("127.0.0.1", "IMAP", "SMTP"), an_address("127.0.0.2")],

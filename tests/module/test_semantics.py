@@ -30,6 +30,8 @@ from declare import (
     mail_port,
 )
 
+pytestmark = pytest.mark.needs_ansible
+
 SCHEMA = "https://example.com/bindings.schema.json"
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 

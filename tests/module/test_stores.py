@@ -25,7 +25,7 @@ from unit import scripted
 from smartermail import Answer, Port, StandIn, State
 from smartermail.scenario import ADDRESSES, STEPS, options_of, told
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.needs_ansible, pytest.mark.once]
 
 PASSWORD = "p\"\\&<ü'%s ☃+=;"
 CERTIFICATE_PASSWORD = "P\"F\\X&<ö>'%41 ☂"

@@ -231,8 +231,13 @@ class World:
             result = changing.summary()
             if changing.changes and not check:
                 result = self._carried_out(changing, document)
-        return types.SimpleNamespace(warnings=warnings, changes=changing.changes, passed_over=[one.name for one in changing.passed_over()], sides={side.server.name: side for side in changing.sides}, **{
-            "sessions_cut": {}, "backup_file": "", **result})
+        return types.SimpleNamespace(
+            warnings=warnings,
+            changes=changing.changes,
+            passed_over=[one.name for one in changing.passed_over()],
+            sides={side.server.name: side for side in changing.sides},
+            **{"sessions_cut": {}, "backup_file": "", **result},
+        )
 
     def _carried_out(self, changing, document):
         if document is None:
