@@ -317,6 +317,7 @@ def test_sixty_four_processes_add_a_port_each_and_none_is_lost(store, config):
     assert os.listdir(config.parent) == ["bindings.json"]
 
 
+@pytest.mark.once
 def test_killed_at_any_moment_the_config_is_the_old_or_the_new_one_whole(store, config):
     old, new = bindings(*("old-%d" % number for number in range(200))), bindings(*("new-%d" % number for number in range(200)))
     save(store, old)

@@ -157,6 +157,7 @@ def test_a_disk_that_stays_full(points, tmp_path):
     assert any("/etc/mail-bindings/bindings.json" in message for message in seen), seen
 
 
+@pytest.mark.once
 def test_killed_wherever_the_next_run_puts_it_right_first(points, tmp_path):
     warned = 0
     for index in every(points, but=()):
