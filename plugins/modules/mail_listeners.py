@@ -242,7 +242,9 @@ activation:
   type: dict
   sample: {postfix: reload, dovecot: none}
 sessions_cut:
-  description: For each server, how many sessions there were on the listeners that went, at that moment.
+  description:
+    - For each server, how many sessions ended with what was done, those on the listeners that went.
+    - Where a server had to end all its sessions, these are all. A warning says so and why, in check mode too.
   returned: where there were any
   type: dict
   sample: {postfix: 2}

@@ -6,6 +6,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import time
+
 import pytest
 
 from .mail import CERTIFICATE, PASSWORDS, PRIVATE_KEY
@@ -151,3 +155,62 @@ def test_an_address_that_was_added_a_moment_ago_is_waited_for(host, play, client
     played = play([{"name": "back", "mailops.bindings.mail_listeners": {"state": "absent"}}], host)
     assert not played.failed, played.output
     host.run(["ip", "address", "del", address + "/64", "dev", "eth0"])
+
+
+@contextlib.contextmanager
+def logged_in(network, address):
+    """A session over IMAPS, logged in: its process."""
+    with network.popen(["openssl", "s_client", "-quiet", "-connect", address + ":993"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout.readline().startswith("* OK")
+            process.stdin.write("a LOGIN bob %s\r\n" % PASSWORDS["bob"])
+            process.stdin.flush()
+            assert any(line.startswith("a OK") for line in iter(process.stdout.readline, ""))
+            yield process
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+            process.kill()
+
+
+def lives_on(process):
+    """Does the session still answer, longer after a reload than Dovecot takes to end all (6 to 10 seconds)?"""
+    time.sleep(13)
+    with contextlib.suppress(OSError):
+        process.stdin.write("b NOOP\r\n")
+        process.stdin.flush()
+    # its last words, if any, are a BYE
+    return next((line for line in iter(process.stdout.readline, "") if line.startswith(("b OK", "* BYE"))), "").startswith("b OK")
+
+
+def test_who_loses_sessions_is_told_before(host, play, network):
+    """Dovecot ends all when it first hears of us, 2.4 also when it last does; what is changed in between ends none but on the listeners that go."""
+    four = host.addresses[0].split("/")[0]
+    ports = [PORTS[3], {"name": "POP3S", "protocol": "pop", "encryption": "ssl", **SECURE}]
+
+    def task(**options):
+        return {"mailops.bindings.mail_listeners": {"servers": ["dovecot"], **options}}
+
+    def told(result):
+        assert not result.failed, result["msg"]
+        return [text for text in result.get("warnings", []) if "all its sessions end" in text]
+
+    steps = [
+        (("bookworm", "trixie"), "no is not in effect yet", task(ports=ports, ip_addresses=[{"address": "0.0.0.0", "ports": ["IMAPS"]}])),
+        ((), "", task(ip_addresses=[{"address": four, "ports": ["POP3S"]}])),
+        (("trixie",), "yes", task(state="absent")),
+    ]
+    host.run("rm -rf /etc/mail-bindings")  # of tests before
+    for ended_on, why, step in steps:
+        with logged_in(network, four) as session:
+            foreseen = play([{"name": "step", **step}], host, check=True)["step"]
+            done = play([{"name": "step", **step}], host)["step"]
+            assert told(foreseen) == told(done)
+            assert done.changed
+            if host.suite in ended_on:
+                assert told(done) == [f"Dovecot: all its sessions end with this, 1 now: a reload ends them, since shutdown_clients = {why}. Clients reconnect"]
+                assert done["sessions_cut"] == {"dovecot": 1}
+            else:
+                assert told(done) == []
+                assert "sessions_cut" not in done
+            assert lives_on(session) == (host.suite not in ended_on)

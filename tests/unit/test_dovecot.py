@@ -207,7 +207,7 @@ FOR_ONE_IP = {
 # state: absent removes this file, and what it switches off (port = 0) is back.
 # config_path: "/etc/mail-bindings/bindings.json"
 
-# by default, Dovecot ends every session six seconds after a reload
+# by default, Dovecot ends every session some seconds after a reload
 shutdown_clients = no
 
 service imap-login {
@@ -272,6 +272,24 @@ def test_our_file_stays_for_the_sake_of_sessions_until_state_is_absent(release):
     assert state[config.IN_CONF_D].decode() == FOR_ONE_IP[release].partition("\nservice")[0]
     assert config.render(details(base, files=state), wanted, OPTIONS).steps == ()
     assert config.render(details(base, files=state), None, OPTIONS).steps == ({config.IN_CONF_D: None},)
+
+
+@BOTH
+def test_whether_a_reload_ends_sessions(release):
+    """2.3 goes by what it read before, 2.4 by that and by what it reads then."""
+    base, wanted = view(release), [listener(FOUR, 993)]
+    old, ours = release < (2, 4), {config.IN_CONF_D: FOR_ONE_IP[release].encode()}
+
+    def ends(base=base, wanted=wanted, **more):
+        return config.render(details(base, **more), wanted, OPTIONS).ends_sessions
+
+    first, again, absent = ends(), ends(shutdown_clients=False, files=ours), ends(wanted=None, shutdown_clients=False, files=ours)
+    assert first == "a reload ends them, since shutdown_clients = no is not in effect yet"
+    assert again == ""
+    assert absent == ("" if old else "a reload ends them, since shutdown_clients = yes")
+    # where the administrator says no himself
+    kept = base._replace(shutdown_clients=False)
+    assert [ends(kept, shutdown_clients=False), ends(kept, wanted=None, shutdown_clients=False, files=ours)] == ["", ""]
 
 
 @BOTH

@@ -95,7 +95,7 @@ def test_a_stock_server_gets_addresses_and_a_certificate():
     plan = planned(wanted, before)
     assert [list(step) for step in plan.steps] == [[BOOT, slapd_plan.TLS, DEFAULTS]]
     assert [list(state) for state in plan.back] == [[BOOT, DEFAULTS, slapd_plan.TLS]]
-    assert plan.activation == "restart"
+    assert (plan.activation, plan.ends_sessions) == ("restart", "it has to be restarted")
     assert plan.steps[0][slapd_plan.TLS] == b"olcTLSCertificateFile: %b\nolcTLSCertificateKeyFile: %b\n" % (CERTIFICATE.encode(), KEY.encode())
     after = applied(plan, before)
     assert services(after) == "ldapi:/// ldap://127.0.0.1:389/ ldap://[::1]:389/ ldap://198.51.100.11:389/ ldaps://[2001:db8:51::11]:636/"
@@ -223,7 +223,7 @@ def test_taking_the_certificate_away_takes_a_restart_and_comes_after_the_urls():
     after = applied(planned([ldap("198.51.100.11")], before), before)
     plan = planned(None, after)
     assert list(plan.steps[0]) == [DEFAULTS, BOOT, slapd_plan.TLS] and plan.steps[0][slapd_plan.TLS] is None and plan.steps[0][BOOT] is None
-    assert plan.activation == "restart"
+    assert (plan.activation, plan.ends_sessions) == ("restart", "it has to be restarted")
 
 
 def test_only_the_certificate_changes():

@@ -76,6 +76,7 @@ class Plan(t.NamedTuple):
     steps: tuple = ()
     back: tuple = ()
     activation: str = "none"  # none, reload or restart: what the steps need
+    ends_sessions: str = ""  # why a reload or restart ends the sessions on listeners that stay as well; '' if it does not
     listeners: tuple = ()  # of Found: as Configured.listeners, afterwards
     sockets: frozenset = frozenset()  # as Configured.sockets, afterwards
     shown: t.Mapping = {}  # resource -> (before, after): our lines and those that they replace, as text, for the diff

@@ -59,7 +59,7 @@ class Dovecot(Server):
             printed = list(pool.map(_printed, [(), ours] if ours else [()]))
         live, base = (config.view(*one, _resolve) for one in (printed[0], printed[-1]))
         details = config.Details(
-            base, files, _in_conf_d(files[config.MAIN_FILE]), os.path.isdir(UNITS), lambda: _troubles(config.parse(printed[0][0])))
+            base, files, live.shutdown_clients, _in_conf_d(files[config.MAIN_FILE]), os.path.isdir(UNITS), lambda: _troubles(config.parse(printed[0][0])))
         return Configured(config.listeners(live), config.unmapped(live), config.sockets(live.entries), config.config_path_of(files), details)
 
     def refusals(self, configured: Configured, wanted: t.Sequence[Listener], options: Options) -> list:
@@ -163,7 +163,7 @@ _ASK = r"""
 set -e
 for hidden; do mount --bind /dev/null "$hidden"; done
 changed=$(doveconf -nP)
-for_all=$(doveconf protocols listen ssl base_dir instance_name ssl_cert ssl_key ssl_server/cert_file ssl_server/key_file service)
+for_all=$(doveconf protocols listen ssl base_dir instance_name shutdown_clients ssl_cert ssl_key ssl_server/cert_file ssl_server/key_file service)
 printf '%%s\n' "$for_all" | grep -Ev '(ssl_key|key_file) = [^</"]'
 echo "%(end)s"
 printf '%%s\n' "$changed" | grep -E '^# [0-9]|[{]$|^ *[}]$|^ *(ssl|ssl_cert|cert_file) = |^ *(ssl_key|key_file) = [</"]'

@@ -103,6 +103,7 @@ class View(t.NamedTuple):
     protocols: tuple = ()
     tls: TLS = TLS()  # where no filter says otherwise
     filters: tuple = ()  # of Filter: those that say something of TLS, in the order of doveconf
+    shutdown_clients: bool = True  # do sessions end with the main process, and with a reload?
 
     def tls_of(self, protocol: str, address: str) -> TLS:
         """What clients of this protocol meet at this address."""
@@ -123,6 +124,7 @@ class Details(t.NamedTuple):
 
     base: View  # as if nothing of ours were there
     files: t.Mapping  # path -> content: dovecot.conf and what may be ours
+    shutdown_clients: bool = True  # as the files say now, ours among them
     in_conf_d: bool = False  # is a file of ours in conf.d read last?
     systemd: bool = True
     trouble: t.Callable[[], t.Iterable[str]] = tuple  # what the host says against any change, as whole messages
@@ -159,7 +161,9 @@ def view(for_all: str, changed: str, resolve: t.Callable[[str], t.Iterable[str]]
     """What doveconf prints with names of settings and C(service), and with C(-n), taken together. C(resolve): see C(entries)."""
     nodes = parse(for_all)
     release = version(changed.partition("\n")[0])
-    return View(release, entries(nodes, resolve), protocols(nodes), tls(nodes, release), filters(parse(changed), release))
+    return View(
+        release, entries(nodes, resolve), protocols(nodes), tls(nodes, release), filters(parse(changed), release),
+        setting(nodes, "shutdown_clients") != "no")
 
 
 def setting(nodes: t.Iterable[Node], key: str) -> str:
@@ -478,8 +482,7 @@ def own_file(base: View, plan: Layout, config_path: str, there: bool) -> t.Optio
         "# state: absent removes this file, and what it switches off (port = 0) is back.",
         "# config_path: %s" % json.dumps(config_path),
         "",
-        # 2.3 goes by what it had read before the reload, 2.4 by what it reads then (src/master/service.c, services_destroy)
-        "# by default, Dovecot ends every session six seconds after a reload",
+        "# by default, Dovecot ends every session some seconds after a reload",
         "shutdown_clients = no",
     ]
     addresses, join = ("address", ", ") if base.version < (2, 4) else ("listen", " ")
@@ -525,10 +528,13 @@ def render(details: Details, wanted: t.Optional[t.Sequence[Listener]], options: 
     }
     state = {path: now for path, now in state.items() if now != details.files.get(path)}
     before = {path: details.files.get(path) for path in state}
+    # processes go by what they read before the reload; from 2.4 on the main process by what it reads then (src/master/service.c, services_destroy)
+    ends = details.shutdown_clients or (base.version >= (2, 4) and base.shutdown_clients and not content)
     return Plan(
         steps=(state,) if state else (),
         back=(before,) if state else (),
         activation="reload" if set(state) - {BOOT_FILE} else "none",
+        ends_sessions="a reload ends them, since shutdown_clients = %s" % ("no is not in effect yet" if content else "yes") if ends else "",
         listeners=listeners(view),
         sockets=sockets(view.entries),
         shown={path: (_ours(path, before[path]), _ours(path, now)) for path, now in state.items()},

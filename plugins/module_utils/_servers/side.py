@@ -103,6 +103,11 @@ class Side:
         return self.live - self.plan.sockets if self.plan.steps else frozenset()
 
     @property
+    def ending(self) -> frozenset:
+        """The sockets whose sessions end: those that go, and with some activations all."""
+        return self.live if self.plan.ends_sessions and self.activation in ("reload", "restart") else self.leaving
+
+    @property
     def lost(self) -> frozenset:
         """Sockets that it should have long since, and never got: no doing of ours, and not to hold up other changes."""
         return self.configured.sockets - self.live if self.plan.steps and self.running else frozenset()

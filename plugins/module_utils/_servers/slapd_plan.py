@@ -175,8 +175,16 @@ def plan(host: Host, wanted: t.Optional[t.Sequence[Listener]], options: Options)
     back = {resource: now[resource] for resource in (boot, DEFAULTS, TLS) if resource in step}
     diffs = {boot: (_shown(host.boot), _shown(drop_in)), TLS: (_shown(now[TLS]), _shown(after[TLS])),
              DEFAULTS: (files.shown(host.text, host.reader), files.shown(text, host.reader))}
-    return Plan((step,) if step else (), (back,) if step else (), "restart" if restart else "none", *_listens(urls, tls, DEFAULTS),
-                {resource: diffs[resource] for resource in step})
+    listeners, sockets = _listens(urls, tls, DEFAULTS)
+    return Plan(
+        steps=(step,) if step else (),
+        back=(back,) if step else (),
+        activation="restart" if restart else "none",
+        ends_sessions="it has to be restarted" if restart else "",
+        listeners=listeners,
+        sockets=sockets,
+        shown={resource: diffs[resource] for resource in step},
+    )
 
 
 def _goal(host, wanted, options):

@@ -66,6 +66,7 @@ class Transaction:
         self.sides: list = []
         self.changes: list = []
         self.sockets: list = []
+        self.ending: list = []  # (side, how many sessions it has) of the servers that end those on listeners that stay as well
         self.patience: float = how.timeout  # seconds that an answer may take afterwards, going by how long they take today
         self._touched: dict = {}  # name of a server -> the resources that we put
         self._answers: dict = {}  # (address, port, side) -> how it answered afterwards, where that is final
@@ -99,6 +100,8 @@ class Transaction:
         for side in self.sides:
             if side.plan.steps:
                 side.server.rehearse(side.final)
+        ending = [(side, watch.sessions(side.ending)) for side in self.sides if side.ending - side.leaving]
+        self.ending = [(side, sessions) for side, sessions in ending if sessions]
 
     def passed_over(self) -> list:
         """The declared listeners that are none of the servers' that are looked after: nobody is made to listen there."""
@@ -221,7 +224,7 @@ class Transaction:
             if side.activation == "none":
                 continue
             if last:
-                side.sessions_cut = watch.sessions(side.leaving)
+                side.sessions_cut = watch.sessions(side.ending)
             self._touched.setdefault(server.name, set())
             server.activate(side.activation if server.running() else "start", side.goal if last else side.goal | side.live)
 

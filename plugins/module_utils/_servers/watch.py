@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._listener import LOOPBACK, Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import Socket, established, listening
 
@@ -78,8 +78,7 @@ def sessions(keys: t.Iterable) -> int:
     keys = set(keys)
     if not keys:
         return 0
-    wildcard_ports = {port for address, port in keys if address in LOOPBACK}
-    return sum((address, port) in keys or port in wildcard_ports for address, port in established())
+    return sum((address, port) in keys or ("::" if ":" in address else "0.0.0.0", port) in keys for address, port in established())
 
 
 def drain(keys: t.Iterable, seconds: float) -> None:

@@ -78,6 +78,8 @@ def _apply(module, task: Task) -> dict:
             facts = _carry_out(store, prepared, changing)
     for warning in prepared.warnings:
         module.warn(warning)
+    for side, sessions in changing.ending:
+        module.warn("%s: all its sessions end with this, %d now: %s. Clients reconnect" % (side.server.title, sessions, side.plan.ends_sessions))
     passed_over = changing.passed_over()
     if passed_over:
         module.warn("servers leaves out what listens for %s: nobody was made to listen there, and nothing was proved" % (
