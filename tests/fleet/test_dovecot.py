@@ -363,6 +363,29 @@ def test_names_that_clients_ask_for(driven, other, clients):
         driven("apply", wanted=None)
 
 
+def test_names_that_clients_of_one_address_ask_for(driven, other, clients):
+    """2.4 takes the last block that fits, which would be ours: so it says theirs again."""
+    host, (b, c, _d) = driven.host, other
+    if driven.release == "2.3":
+        return  # does without: the test before
+    with driven.configured("local %s {\n  local_name www.example.com {\n%s  }\n}\n" % (host.four, driven.ssl(*c[0]))):
+        driven("activate")
+        assert clients.served_certificate(host.four, 993, servername="www.example.com") == c[1]
+        assert driven("apply", wanted=[listener(host.four, 993, files=b[0])])["failed"] == ""
+        assert clients.served_certificate(host.four, 993, servername="www.example.com") == c[1]
+        assert clients.served_certificate(host.four, 993) == b[1]
+        driven("apply", wanted=None)
+
+
+def test_a_second_certificate_is_seen_and_not_declared_beside(driven, other):
+    host, (b, c, _d) = driven.host, other
+    names = ("ssl_alt_cert = <", "ssl_alt_key = <") if driven.release == "2.3" else ("ssl_server_alt_cert_file = ", "ssl_server_alt_key_file = ")
+    with driven.configured("".join(name + file + "\n" for name, file in zip(names, c[0]))):
+        told = driven("apply", wanted=[listener(host.four, 993, files=b[0])])
+        assert [message for message in told["refusals"] if f"a second certificate for all its services ({c[0][0]})" in message], told
+        assert [one["text"] for one in driven("read")["unmapped"] if "second certificate" in one["reason"]] == [c[0][0]]
+
+
 # -- what is refused, and what goes wrong
 
 def test_systemd_that_holds_the_ports(driven):

@@ -59,6 +59,21 @@ def test_what_a_server_lists_itself_is_not_listed_twice():
     assert unmapped == [theirs]
 
 
+def test_what_a_server_remarks_on_does_not_hide_why_it_is_not_in_the_config():
+    remark = Unmapped("postfix", "line 1", "192.0.2.1:25 inet", "serves a second certificate")
+    bindings, unmapped = adopted({"postfix": configured(
+        Listener("0.0.0.0", 25, "smtp", "none"), Listener("192.0.2.1", 25, "smtp", "tls", **PEM), unmapped=[remark])})
+    assert list(bindings.ip_addresses) == ["0.0.0.0"]
+    assert [entry.where for entry in unmapped] == ["line 1", "line 1"] and "wildcard" in unmapped[1].reason
+
+
+def test_addresses_that_the_config_can_not_name_are_listed():
+    bindings, unmapped = adopted({"postfix": configured(
+        Listener("fe80::1%eth0", 25, "smtp", "none"), Listener("::ffff:192.0.2.1", 25, "smtp", "none"))})
+    assert not bindings.ip_addresses
+    assert ["scope" in unmapped[0].reason, "IPv4 address in IPv6 notation" in unmapped[1].reason] == [True, True], unmapped
+
+
 def test_an_address_that_is_away_is_floating():
     bindings, ignored = adopted({"slapd": configured(Listener("192.0.2.1", 389, "ldap", "none"))}, away={"192.0.2.1"})
     assert bindings.ip_addresses["192.0.2.1"].floating
@@ -66,7 +81,7 @@ def test_an_address_that_is_away_is_floating():
 
 found_listeners = st.builds(
     Listener,
-    address=st.sampled_from(["0.0.0.0", "::", "127.0.0.1", "::1", "192.0.2.1", "192.0.2.2", "2001:db8::1"]),
+    address=st.sampled_from(["0.0.0.0", "::", "127.0.0.1", "::1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "fe80::1%eth0", "::ffff:192.0.2.1"]),
     port=st.sampled_from([25, 465, 587, 993, 2525]),
     protocol=st.sampled_from(["smtp", "submission", "imap"]),
     encryption=st.sampled_from(["none", "tls", "ssl"]),

@@ -275,6 +275,36 @@ def test_our_file_stays_for_the_sake_of_sessions_until_state_is_absent(release):
 
 
 @BOTH
+def test_a_second_certificate_is_listed_and_stands_against_a_declared_one(release):
+    setting = "ssl_alt_cert = </etc/tls/alt.pem" if release < (2, 4) else "ssl_server {\n  alt_cert_file = /etc/tls/alt.pem\n}"
+    base = view(release, services=[setting, *logins(release)])
+    assert [(one.text, "second certificate" in one.reason) for one in config.unmapped(base) if "alt_cert" in one.where] == [("/etc/tls/alt.pem", True)]
+    name = "ssl_alt_cert" if release < (2, 4) else "ssl_server_alt_cert_file"
+    message, = refusals(details(base), [listener(FOUR, 993, certificate=OTHER)], OPTIONS)
+    assert message == (
+        FOUR + ":993: Dovecot has a second certificate for all its services (/etc/tls/alt.pem), which some clients would get instead of the declared one: "
+        "take %s out" % name)
+    # where nothing is set, nothing is in the way: it stays as it is
+    assert refusals(details(base), [one.listener for one in config.listeners(base)], OPTIONS) == []
+
+
+@BOTH
+def test_a_comma_at_the_end_is_no_wildcard(release):
+    """Seen with 2.3.19: listen = 127.0.0.5, binds that address only."""
+    assert {address for address, port in config.sockets(view(release, listen=FOUR + ",").entries)} == {FOUR}
+
+
+def test_certificates_by_name_within_a_block_for_the_address_are_said_again():
+    """2.4 takes the last block that fits, and that is ours (seen with doveconf -f of 2.4.1)."""
+    theirs = config.Filter((("local", "192.0.2.0/24"), ("local_name", "shop.example")), {"certificate": "/etc/tls/shop.pem", "key": "/etc/tls/shop.key"})
+    elsewhere = config.Filter((("local", "198.51.100.1"), ("local_name", "away.example")), {"certificate": "/etc/tls/away.pem", "key": "/etc/tls/away.key"})
+    base = view((2, 4))._replace(filters=(theirs, elsewhere))
+    said = blocks(written(base, [listener(FOUR, 993, certificate=OTHER)]))
+    named = {path[:-1]: value for path, value in said.items() if path[-1] == "ssl_server_cert_file" and any("local_name" in block for block in path)}
+    assert named == {("local " + FOUR, "local_name shop.example", "protocol imap"): '"/etc/tls/shop.pem"'}
+
+
+@BOTH
 def test_whether_a_reload_ends_sessions(release):
     """2.3 goes by what it read before, 2.4 by that and by what it reads then."""
     base, wanted = view(release), [listener(FOUR, 993)]
@@ -522,7 +552,7 @@ def cannot(release=(2, 3), wanted=(), trouble=(), options=OPTIONS, **configured)
 
 
 def test_every_rule_is_in_the_table_and_is_content_with_a_simple_host():
-    assert len(RULES) == 11
+    assert len(RULES) == 12
     for release in ((2, 3), (2, 4)):
         assert cannot(release, [listener(FOUR, 993), listener(FOUR, 143), listener(SIX, 995, "pop", certificate=OTHER)]) == []
 

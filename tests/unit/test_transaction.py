@@ -576,6 +576,20 @@ def test_only_the_servers_that_are_asked_for(world):
         world.run(ALL)
 
 
+def test_a_server_with_parts_of_ours_is_not_passed_over_because_it_can_not_be_read(world, monkeypatch):
+    """Else what was declared there would stay, and nobody would be told."""
+    def unreadable():
+        raise Refused("post.conf, line 9: too few fields")
+
+    monkeypatch.setattr(world.post, "read", unreadable)
+    monkeypatch.setattr(world.post, "files", (world.post.path,))
+    assert "post" not in world.run(present=False).sides  # nothing of ours, nothing declared: not our affair
+    world.post.write("# " + base.MARK)
+    for present in (True, False):
+        with pytest.raises(Refused, match="post.conf, line 9"):
+            world.run([IMAP], present=present, check=True)
+
+
 def test_a_short_patience_still_lets_it_settle(world, monkeypatch):
     """The sockets are right, and have not been so for long enough when the time is up."""
     monkeypatch.setattr(transaction, "STABLE_SECONDS", 0.2)

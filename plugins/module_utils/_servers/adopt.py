@@ -9,7 +9,7 @@ import ipaddress
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, IPBinding, Port, standard_number
+from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, IPBinding, Port, canonical_address, standard_number
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Configured, Unmapped
 
 #: What people call these: (protocol, encryption is ssl).
@@ -26,7 +26,6 @@ _NAMES = {
     ("ldap", True): "LDAPS",
 }
 
-
 def adopted(configured: t.Mapping[str, Configured], away: t.Container[str] = ()) -> t.Tuple[Bindings, list]:
     """(the bindings, what has no place in them as C(Unmapped)) of what each server, by name, is configured with.
 
@@ -36,11 +35,13 @@ def adopted(configured: t.Mapping[str, Configured], away: t.Container[str] = ())
     unmapped = [entry for found in configured.values() for entry in found.unmapped]
     every = [(server, found) for server, config in configured.items() for found in config.listeners]
     wildcards = {(found.listener.address, found.listener.port) for server, found in every if found.listener.address in ("0.0.0.0", "::")}
-    said = {(entry.server, entry.where) for entry in unmapped}
+    said: dict = {}
+    for entry in unmapped:
+        said[entry.server, entry.where] = said.get((entry.server, entry.where), "") + entry.reason
     for server, found in every:
         reason = _misfit(found.listener, wildcards)
-        if reason and (server, found.where) in said:  # a server may say itself that this one has no place
-            continue
+        if any(subject in reason and subject in said.get((server, found.where), "") for subject in ("loopback", "certificate")):
+            continue  # it says so itself, in its own words
         if reason:
             unmapped.append(Unmapped(server, found.where, "%s (%s, %s)" % (found.listener.name, found.listener.protocol, found.listener.encryption), reason))
         else:
@@ -52,7 +53,10 @@ def adopted(configured: t.Mapping[str, Configured], away: t.Container[str] = ())
 
 def _misfit(listener: Listener, wildcards: t.Container[tuple]) -> str:
     """Why the model can't say this; '' if it can."""
-    address = ipaddress.ip_address(listener.address)
+    try:
+        address = ipaddress.ip_address(canonical_address(listener.address))
+    except ValueError as error:
+        return "the config can't name its address: %s" % error
     if address.is_loopback:
         return "a loopback address: mail_listeners leaves it as it is (keep_loopback)"
     if listener.encryption != "none" and not listener.certificate_path:

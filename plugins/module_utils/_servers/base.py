@@ -94,6 +94,7 @@ class Server:
     protocols: tuple = ()
     programs: tuple = ()  # names of the processes that hold its sockets, as the kernel has them (15 characters)
     reads_keys_as = "root"  # the user that opens certificates and keys
+    files: tuple = ()  # those in which parts of ours would be, with MARK in them
 
     def installed(self) -> bool:
         """Is it there?"""

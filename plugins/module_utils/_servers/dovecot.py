@@ -43,6 +43,7 @@ class Dovecot(Server):
     programs = (
         "dovecot", "imap-login", "pop3-login", "submission-logi", "managesieve-log", "imap-urlauth-lo", "lmtp", "doveadm", "doveadm-server",
         "auth", "stats", "director", "replicator")
+    files = (config.MAIN_FILE, config.IN_CONF_D, config.BESIDE)
 
     def installed(self) -> bool:
         return shutil.which("dovecot", path="/usr/local/sbin:/usr/sbin:/sbin") is not None and shutil.which("doveconf") is not None
@@ -163,7 +164,8 @@ _ASK = r"""
 set -e
 for hidden; do mount --bind /dev/null "$hidden"; done
 changed=$(doveconf -nP)
-for_all=$(doveconf protocols listen ssl base_dir instance_name shutdown_clients ssl_cert ssl_key ssl_server/cert_file ssl_server/key_file service)
+for_all=$(doveconf protocols listen ssl base_dir instance_name shutdown_clients ssl_cert ssl_key ssl_alt_cert ssl_server/cert_file ssl_server/key_file \
+  ssl_server/alt_cert_file service)
 printf '%%s\n' "$for_all" | grep -Ev '(ssl_key|key_file) = [^</"]'
 echo "%(end)s"
 printf '%%s\n' "$changed" | grep -E '^# [0-9]|[{]$|^ *[}]$|^ *(ssl|ssl_cert|cert_file) = |^ *(ssl_key|key_file) = [</"]'

@@ -35,7 +35,7 @@ _INCLUDE = "!include_try %s.conf" % MARK
 #: A filter with prefix length 0 is one for every address of both families: so each family in halves.
 _HALVES = {"0.0.0.0": ("0.0.0.0/1", "128.0.0.0/1"), "::": ("::/1", "8000::/1")}
 _ANY = {4: "0.0.0.0", 6: "::"}
-_WILDCARDS = {"*": "0.0.0.0", "": "0.0.0.0"}
+_WILDCARDS = {"*": "0.0.0.0"}
 
 
 class Node(t.NamedTuple):
@@ -104,6 +104,7 @@ class View(t.NamedTuple):
     tls: TLS = TLS()  # where no filter says otherwise
     filters: tuple = ()  # of Filter: those that say something of TLS, in the order of doveconf
     shutdown_clients: bool = True  # do sessions end with the main process, and with a reload?
+    second_certificate: str = ""  # which some clients get, by the kind of key that they prefer
 
     def tls_of(self, protocol: str, address: str) -> TLS:
         """What clients of this protocol meet at this address."""
@@ -163,7 +164,12 @@ def view(for_all: str, changed: str, resolve: t.Callable[[str], t.Iterable[str]]
     release = version(changed.partition("\n")[0])
     return View(
         release, entries(nodes, resolve), protocols(nodes), tls(nodes, release), filters(parse(changed), release),
-        setting(nodes, "shutdown_clients") != "no")
+        setting(nodes, "shutdown_clients") != "no", _second_certificate(nodes))
+
+
+def _second_certificate(nodes: t.Iterable[Node]) -> str:
+    in_2_4 = itertools.chain(*(node.children for node in nodes if node.key == "ssl_server" and node.children))
+    return _path(setting(nodes, "ssl_alt_cert") or setting(in_2_4, "alt_cert_file"))
 
 
 def setting(nodes: t.Iterable[Node], key: str) -> str:
@@ -202,7 +208,7 @@ def entries(nodes: t.Sequence[Node], resolve: t.Callable[[str], t.Iterable[str]]
 
 def _addresses(text: str, resolve: t.Callable[[str], t.Iterable[str]]) -> tuple:
     found: list = []
-    for word in re.split(r"[\s,]+", text.strip()):
+    for word in filter(None, re.split(r"[\s,]+", text)):  # a comma at the end is nothing
         bare = word.strip("[]")
         try:
             found.append(str(ipaddress.ip_address(_WILDCARDS.get(bare, bare))))
@@ -333,6 +339,9 @@ def unmapped(view: View) -> tuple:
             if entry.service not in ("imap-login", "pop3-login"):
                 reasons.append("a login service of its own: kept where the listener is taken over")
         found.extend(Unmapped("dovecot", entry.where, entry.text, reason) for reason in reasons)
+    if view.second_certificate:
+        found.append(Unmapped("dovecot", "ssl_alt_cert" if view.version < (2, 4) else "ssl_server_alt_cert_file", view.second_certificate,
+                              "a second certificate, which some clients get instead of the first"))
     for one in view.filters:
         if one.of("local_name"):
             reason = "a certificate or TLS setting by server name (SNI)"
@@ -451,10 +460,21 @@ def _blocks(release: tuple, named: t.Iterable[Filter], certificates: t.Mapping) 
         for local in _HALVES.get(address, (address,)):
             found.append(Filter((("local", local), ("protocol", protocol)), _certificate(met)))
             for one in named if release >= (2, 4) else ():
-                if one.of("protocol") in ("", protocol) and not one.of("local") and "certificate" in one.tls and "key" in one.tls:
-                    chain = (("local", local), ("local_name", one.of("local_name")), ("protocol", protocol))
+                where = _narrower(local, one.of("local"))
+                if where and one.of("protocol") in ("", protocol) and "certificate" in one.tls and "key" in one.tls:
+                    chain = (("local", where), ("local_name", one.of("local_name")), ("protocol", protocol))
                     found.append(Filter(chain, _certificate(TLS(**one.tls))))
     return tuple(found)
+
+
+def _narrower(ours: str, theirs: str) -> str:
+    """Where both hold: the narrower of two networks of which one may be left out; '' where they don't meet."""
+    if not theirs:
+        return ours
+    mine, other = _network(ours), _network(theirs)
+    if mine is None or other is None or mine.version != other.version or not mine.overlaps(other):
+        return ""
+    return ours if mine.prefixlen >= other.prefixlen else theirs
 
 
 def _certificate(met: TLS) -> dict:

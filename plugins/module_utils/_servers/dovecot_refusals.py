@@ -111,6 +111,13 @@ def _by_name(asked: Asked) -> t.Iterator[str]:
                     one.name, one.hostname, block.tls["certificate"])
 
 
+def _second_certificate(asked: Asked) -> t.Iterator[str]:
+    if asked.base.second_certificate and asked.plan.certificates:
+        yield "%s: Dovecot has a second certificate for all its services (%s), which some clients would get instead of the declared one: take %s out" % (
+            _names(one for one in asked.wanted if (PROTOCOLS[one.protocol], one.address) in asked.plan.certificates),
+            asked.base.second_certificate, "ssl_alt_cert" if asked.base.version < (2, 4) else "ssl_server_alt_cert_file")
+
+
 def _overruled(asked: Asked) -> t.Iterator[str]:
     then = after(asked.base, asked.plan)
     for one in asked.wanted:
@@ -143,4 +150,4 @@ def _names(these: t.Iterable[Listener]) -> str:
 
 
 RULES = (
-    _version, _host, _protocols, _tls_is_off, _two_certificates, _wildcard_beside_address, _other_services, _by_name, _overruled, _nameless, _awkward_paths)
+    _version, _host, _protocols, _tls_is_off, _two_certificates, _wildcard_beside_address, _other_services, _by_name, _second_certificate, _overruled, _nameless, _awkward_paths)

@@ -63,6 +63,7 @@ class Slapd(Server):
     title = "OpenLDAP"
     protocols = ("ldap",)
     programs = ("slapd",)
+    files = (DEFAULTS,)
 
     @property
     def reads_keys_as(self) -> str:

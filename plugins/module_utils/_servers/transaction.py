@@ -20,7 +20,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils import _listener
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused, address_order
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import journal, refusals, rollback, signals, watch
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server, has_systemd, is_unit, reread_units, run
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+    MARK, Failed, Server, has_systemd, is_unit, read_file, reread_units, run)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.side import ABSENT, RIGHTLY_SERVED, SERVED, How, Side, in_order, key_of
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.watch import Goal
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
@@ -47,6 +48,15 @@ class ConfigFile(t.NamedTuple):
     after: bytes
     save: t.Callable[[], str]
     folder: str = ""  # that is made for it
+
+
+def _has_parts(server: Server) -> bool:
+    """Are there parts of ours in its files, as far as these can be read?"""
+    for path in server.files:
+        with contextlib.suppress(OSError, ValueError):
+            if MARK.encode() in (read_file(path) or b""):
+                return True
+    return False
 
 
 def known_servers() -> list:
@@ -122,7 +132,7 @@ class Transaction:
             try:
                 configured = server.read()
             except Refused as refused:
-                if mine or how.servers is not None:
+                if mine or how.servers is not None or _has_parts(server):
                     problems.append(str(refused))
                 continue
             if mine or configured.config_path or (how.servers is not None and how.present):
