@@ -184,6 +184,7 @@ class Postfix(Server):
     title = "Postfix"
     protocols = ("smtp", "submission")
     programs = ("master", "smtpd", "postscreen", "qmqpd", "spawn")
+    files = ("/etc/postfix/master.cf",)
     reads_keys_as = "root"  # before it gives its rights up, and before it goes into its chroot
 
     _daemons = "/usr/lib/postfix/sbin"
