@@ -71,6 +71,15 @@ def tasks(network):
     return write
 
 
+def test_a_hook_for_renewals_comes_with_the_first_rollout(make_host, play):
+    """The rehearsal has written no unit that a handler could start."""
+    host = make_host("ro9", "trixie")
+    variables = {"all": {**CERTIFICATES, "mail_bindings_renewal_hook": "systemd", "mail_bindings_addresses": host.addresses}}
+    played = play(ROLLOUT, host, variables=variables)
+    assert played.returncode == 0 and "new state: ro9" in tail(played), played.output
+    assert host.run(["systemctl", "is-active", "mail-bindings-renewed.path"]).stdout == "active\n"
+
+
 def ports(host) -> set:
     return {port for address, port in mail_sockets(host) if port != 389}
 
