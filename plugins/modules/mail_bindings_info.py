@@ -23,7 +23,7 @@ options:
   source:
     description:
       - What to read. V(config) is the host's bindings config.
-      - V(servers) is what Postfix, Dovecot and OpenLDAP on this host are configured to listen on today, whoever wrote that, in the same shape.
+      - V(servers) (added in mailops.bindings 0.2.0) is what Postfix, Dovecot and OpenLDAP on this host are configured to listen on today, whoever wrote that, in the same shape.
         Declared as it is with M(mailops.bindings.mail_listeners) it changes nothing. It needs root.
     type: str
     choices: [config, servers]
@@ -89,9 +89,11 @@ unassigned_ports:
 unmapped:
   description:
     - With O(source=servers), what the servers are configured with that has no place in a bindings config, so that nothing is dropped in silence.
-      It stays as it is.
+      Content filters, loopback and settings stay as they are. A listener that can't be declared (TLS without a certificate in a file, an address
+      beside its wildcard) goes with M(mailops.bindings.mail_listeners) like any other that is not declared; its check mode shows that.
     - With O(store=smartermail), what is on that server and has no place in a bindings config, or breaks its rules. A warning names it.
     - Otherwise empty.
+  version_added: 0.2.0
   returned: success
   type: list
   elements: dict

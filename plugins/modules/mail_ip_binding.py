@@ -179,6 +179,7 @@ unmapped:
     - With O(store=smartermail), what is on the server and has no place in a bindings config, or breaks its rules. No task changes it unless it declares
       it. A warning names it.
     - Otherwise empty.
+  version_added: 0.2.0
   returned: success
   type: list
   elements: dict
