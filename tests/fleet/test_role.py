@@ -322,6 +322,25 @@ def test_systemds_watch(renewed, authority, play, clients, folder, put, renewals
         assert is_active(host, "path") == "active"
 
 
+def test_the_entry_point_assert_sees_the_hook_and_runs_nothing(renewed, play):
+    """Handlers don't inherit that its tasks are in check mode."""
+    host = renewed[0]
+    applied(play, [host], "systemd", PLAIN)
+    tasks = [{"name": "as declared", "ansible.builtin.import_role": {"name": ROLE, "tasks_from": "assert"}}]
+    declared = hooked(host, "systemd", PLAIN)
+    assert play(tasks, host, variables={host.name: declared}, ignore_errors=False).returncode == 0
+    host.run(f"systemctl disable --now {UNIT}.path; rm /usr/local/sbin/{UNIT}")
+    before = seen(host)
+    for more, expected in (({}, f"/usr/local/sbin/{UNIT}"), ({"mail_bindings_state": "absent"}, "master.cf")):
+        played = play(tasks, host, variables={host.name: {**declared, **more}}, ignore_errors=False)
+        assert played.returncode == 2 and expected in played.failed[0]["msg"], played.output
+        assert played.failed[0].name == "The host is as declared"
+    assert play("mailops.bindings.drift", host, variables={host.name: {**declared, "mail_bindings_state": "absent"}}).returncode == 2
+    assert differing(before, seen(host)).keys() <= {"/root/.ansible/tmp"} and is_active(host, "path") == "inactive"
+    applied(play, [host], "systemd", PLAIN)
+    assert is_active(host, "path") == "active"
+
+
 def is_active(host, kind) -> str:
     return host.run(["systemctl", "is-active", f"{UNIT}.{kind}"], check=False).stdout.strip()
 
