@@ -167,6 +167,19 @@ def test_limit_and_no_hosts(hosts, report, play):
     assert found["verdict"] == "incomplete" and not found["hosts"]
 
 
+@pytest.mark.parametrize("pattern, expected", [
+    ("dr0,dr2", [0, 2]), ("dr0:dr2", [0, 2]), ("all, !dr1", [0, 2]), (["dr0", "dr2"], [0, 2]), (["all", "!dr1"], [0, 2]), ("all,!localhost", [0, 1, 2])])
+def test_hosts_are_named_in_every_way_that_ansible_has(hosts, report, pattern, expected):
+    found, played = report(0, extra_vars={"mail_bindings_hosts": pattern})
+    assert sorted(found["rows"]) == [hosts[number].name for number in expected]
+
+
+@pytest.mark.parametrize("pattern", ["nobody", ["nobody"], "nobody,!localhost"])
+def test_there_is_a_report_also_where_no_host_is_left(hosts, report, pattern):
+    found, played = report(2, extra_vars={"mail_bindings_hosts": pattern}, extra_args=["--limit", hosts[1].name])
+    assert found["verdict"] == "incomplete" and not found["hosts"]
+
+
 def test_no_false_alarm(hosts, play, report, authority, variables):
     floating = {"address": FLOATING, "floating": True, "ports": ["SMTP", "IMAPS"]}
     more = {"all": {**variables["all"], "mail_bindings_ip_addresses": [floating]}, hosts[2].name: {"mail_bindings_maintenance": True}}
