@@ -23,6 +23,7 @@ options:
     required: true
   sizes:
     description: The batches' sizes, numbers of hosts, or parts of all as V(10%). At least one host each. The last counts again until all hosts are in.
+      One may be given without being in a list, and several as a string with commas between them.
     type: list
     elements: raw
     required: true
@@ -47,14 +48,20 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 
+_SIZES = "sizes of rollout_batches, which in the playbook rollout are mail_bindings_batches"
+
 
 def rollout_batches(hosts, sizes, apart=None):
     """The batches, each a list of hosts; raises AnsibleFilterError for sizes that are none."""
     apart = apart or {}
     waiting, batches = list(hosts), []
+    if isinstance(sizes, str):
+        sizes = sizes.split(",")
+    elif not isinstance(sizes, (list, tuple)):
+        sizes = [sizes]
     numbers = [_number(size, len(waiting)) for size in sizes]
     if not numbers:
-        raise AnsibleFilterError("rollout_batches: there are no sizes: give at least one, as [1, '10%', '100%']")
+        raise AnsibleFilterError("%s: there are no sizes: give at least one, as [1, '10%%', '100%%']" % _SIZES)
     while waiting:
         size = numbers[min(len(batches), len(numbers) - 1)]
         batch, keys = [], set()
@@ -72,10 +79,10 @@ def _number(size, total):
     text = str(size).strip()
     try:
         number = int(total * float(text[:-1]) / 100) if text.endswith("%") else int(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         number = -1
     if number < 0 or text in ("0", "0%"):
-        raise AnsibleFilterError("rollout_batches: %r is no size of a batch: give a number of hosts, or a part as '10%%'" % (size,))
+        raise AnsibleFilterError("%s: %r is no size of a batch: give a number of hosts, or a part as '10%%'" % (_SIZES, size))
     return max(number, 1)
 
 
