@@ -124,15 +124,16 @@ def _no_place(port: ServerPort, ids: t.Mapping, names: t.Mapping) -> str:
 
 def _broken_rules(bindings: Bindings) -> list:
     """What of the bindings breaks the rules of a config."""
-    labelled_ports = [("port %s." % _model.shown(name), port) for name, port in bindings.ports.items()]
-    labelled_ips = [("IP address %s." % address, binding) for address, binding in bindings.ip_addresses.items()]
-    entries = {**dict(labelled_ports), **dict(labelled_ips)}
+    titles = ["port %s" % _model.shown(name) for name in bindings.ports] + ["IP address %s" % address for address in bindings.ip_addresses]
+    entries = [*bindings.ports.values(), *bindings.ip_addresses.values()]
+    # labels are numbers: a name may have anything in it that a message is taken apart by, and long ones are shown alike
+    labelled = [("%d." % index, entry) for index, entry in enumerate(entries)]
     found = []
-    for message in _rules.judge(labelled_ports, labelled_ips, []):
-        where, ignored, reason = message.partition(": ")
-        label, ignored, key = where.rpartition(".")
-        value = getattr(entries[label + "."], key)
-        found.append(_entry(where, ", ".join(value) if isinstance(value, tuple) else value, reason))
+    for message in _rules.judge(labelled[:len(bindings.ports)], labelled[len(bindings.ports):], []):
+        index, ignored, message = message.partition(".")
+        key, ignored, reason = message.partition(": ")
+        value = getattr(entries[int(index)], key)
+        found.append(_entry("%s.%s" % (titles[int(index)], key), ", ".join(value) if isinstance(value, tuple) else value, reason))
     return found
 
 

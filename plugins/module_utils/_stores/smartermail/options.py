@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
+import re
+import ssl
 import typing as t
 import urllib.parse
 
@@ -22,8 +23,13 @@ def wrong_options(options: t.Mapping, hide: t.Callable) -> t.Iterator[str]:
     if options.get("smartermail_url"):
         yield from wrong_url(options["smartermail_url"], hide)
     path = options.get("smartermail_ca_path")
-    if path and not os.access(path, os.R_OK):
-        yield "smartermail_ca_path: %s can't be read" % path
+    if path:
+        try:
+            ssl.create_default_context(cafile=path)
+        except ssl.SSLError:
+            yield "smartermail_ca_path: %s is no file of certificates (PEM)" % path
+        except OSError as error:
+            yield "smartermail_ca_path: %s can't be read: %s" % (path, error.strerror)
     if not 0 < options["smartermail_timeout"] <= 3600:
         yield "smartermail_timeout: give seconds, more than 0 and 3600 at the most"
     for option in ("backup", "owner", "group", "mode"):
@@ -32,17 +38,24 @@ def wrong_options(options: t.Mapping, hide: t.Callable) -> t.Iterator[str]:
 
 
 def wrong_url(url: str, hide: t.Callable) -> t.Iterator[str]:
+    for wrong in _wrong_url(url):
+        # where the password ends is for a person to see: a # or a / in it ends the host, and what is left of it is a port or a path
+        secret = re.match(r"(?:[^/]*//)?[^:]*:(.+)@", url, re.DOTALL)
+        if secret:
+            hide(secret.group(1))
+        yield wrong
+
+
+def _wrong_url(url: str) -> t.Iterator[str]:
     try:
         parts = urllib.parse.urlsplit(url)
         host, ignored = parts.hostname, parts.port
-    except ValueError as error:
-        yield "smartermail_url: is no URL: %s" % error
+    except ValueError:  # which may quote a password
+        yield "smartermail_url: is no URL: must be like https://mail.example.com or https://mail.example.com:9998"
         return
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
         yield "smartermail_url: must be like https://mail.example.com or https://mail.example.com:9998"
     elif parts.username is not None or parts.password is not None:
-        if parts.password:
-            hide(parts.password)
         yield "smartermail_url: leave user and password out of it: they have options of their own"
     elif parts.scheme == "http" and not _is_loopback(host):
         yield "smartermail_url: http would send the password in clear text: give the https URL, or run the task on the server itself with http://127.0.0.1:PORT"

@@ -120,7 +120,7 @@ class Rest:
         fields = self.session.patiently("reading the bindings", lambda end: self._call("GET", MANAGER, None, end))
         try:
             found = held(fields.get("bindingmanager"))
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):  # the last: JSON's 1e999 is infinite here
             raise Refused("%s answers with bindings in a form that is not known: smartermail_api: soap may still work" % self.session.url) from None
         for port in found.ports:
             self.session.keep_secret(port.password, everywhere=False)
@@ -151,7 +151,7 @@ def folded(fields: t.Any) -> dict:
 # -- the server's records
 
 def held(manager: t.Any) -> Held:
-    """What C(bindingManager) says. Raises KeyError, TypeError, ValueError or AttributeError for what has another form."""
+    """What C(bindingManager) says. Raises KeyError, TypeError, ValueError, AttributeError or OverflowError for what has another form."""
     fields = folded(manager)
     assigned: dict = {}
     for entry in map(folded, fields["bindinginfo"] or ()):

@@ -65,15 +65,16 @@ class Session:
         if secret:
             self._secrets.update((
                 secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], escape(secret),
-                urllib.parse.quote(secret), urllib.parse.quote_plus(secret)))
+                urllib.parse.quote(secret), urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret)))
             if everywhere:
                 self._hide(secret)
 
     def quoted(self, text: t.Any) -> str:
         """What the server said, for a message: one line, short, without secrets."""
-        text = " ".join(str(text).split())
-        for secret in sorted(self._secrets, key=len, reverse=True):
+        text = str(text)
+        for secret in sorted(self._secrets, key=len, reverse=True):  # before its blanks are folded, and before it is cut
             text = text.replace(secret, "********")
+        text = " ".join(text.split())
         return text if len(text) <= 200 else text[:200] + "..."
 
     # -- calls
@@ -117,7 +118,7 @@ class Session:
             status = error.code
             if 300 <= status < 400:
                 raise Refused("%s sends us to %s: give that as smartermail_url, since a password is not carried elsewhere" % (
-                    self.url, self.quoted(shown(error.headers.get("Location", ""))))) from None
+                    self.url, shown(self.quoted(error.headers.get("Location", ""))))) from None
             wait = _retry_after(error.headers.get("Retry-After"))
             content = self._error_body(error, end)
             if status in (408, 429) or status >= 500:
@@ -178,7 +179,7 @@ def _retry_after(value: t.Optional[str]) -> t.Optional[float]:
     """The seconds of a Retry-After header (RFC 9110, 10.2.3), which has a number or a date."""
     if not value:
         return None
-    if value.strip().isdigit():
+    if value.isascii() and value.strip().isdecimal():
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())

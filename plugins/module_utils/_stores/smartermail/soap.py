@@ -81,7 +81,7 @@ class Soap:
                 "since the server may block who does" % no) from None
         ports = tuple(map(_port, records))
         self.protocols.update((port.protocol, record["protocol"]) for record, port in zip(records, ports) if port.protocol not in ("", *PROTOCOLS))
-        self._plain = next((record.get("encryption", "") for record, port in zip(records, ports) if port.encryption == "none"), "")
+        self._plain = next((record.get("encryption", "") for record, port in zip(records, ports) if port.encryption == "none"), self._plain)
         if not whole:
             return Held(ports, {}, {}, whole=False)
         hostnames = {}

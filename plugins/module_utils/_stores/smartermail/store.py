@@ -10,6 +10,8 @@ whose fate is not known is looked up before it is made again, the outcome is rea
 from __future__ import annotations
 
 import contextlib
+import os
+import traceback
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan
@@ -186,12 +188,20 @@ class SmarterMailStore:
         try:
             run.carry_out(steps.steps(steps.entries(held, self._view(held).ports.values()), held.hostnames, target, self._door.assigns))
             self._prove(run, stored.bindings, desired)
-        except (Refused, KeyboardInterrupt) as why:
+        except (Exception, KeyboardInterrupt) as why:  # pylint: disable=broad-except  # also a fault of ours must not leave it half done
             # what the task gives is the password of the file that it names
             old, new = ({name: port.certificate_path for name, port in bindings.ports.items()} for bindings in (stored.bindings, desired))
             passwords = {name: password for name, password in self._passwords.items() if name in old and old[name] == new.get(name)}
-            raise self._undone(run, stored, passwords, str(why) or "interrupted") from None
+            raise self._undone(run, stored, passwords, self._told(why)) from None
         return ""
+
+    def _told(self, why: BaseException) -> str:
+        """Why a change failed."""
+        if isinstance(why, (Refused, KeyboardInterrupt)):
+            return str(why) or "interrupted"
+        last = traceback.extract_tb(why.__traceback__)[-1]
+        return "a fault of mailops.bindings, please report it: %s (%s) in %s, line %s" % (
+            type(why).__name__, self._session.quoted(why), os.path.basename(last.filename), last.lineno)
 
     def _target(self, held: Held, desired: Bindings) -> steps.Wanted:
         return steps.wanted(self._view(held), held, desired, self._passwords, self._again(desired), self._opened().assigns)
@@ -210,14 +220,14 @@ class SmarterMailStore:
         try:
             notes = run.undo(passwords)
             problem = ""
-        except Refused as worse:
-            problem = str(worse)
+        except Exception as worse:  # pylint: disable=broad-except  # what the server holds now is told all the same
+            problem = self._told(worse)
         try:
             held = run.read()
-        except Refused as unreadable:
+        except Exception as unreadable:  # pylint: disable=broad-except
             refused = Refused(
                 "%s\nWhat the server holds now can't be read: %s\nThe calls that it took: %s. Look at Settings > Bindings before you run again." % (
-                    why, unreadable, made))
+                    why, self._told(unreadable), made))
             refused.facts = {"rolled_back": False, "changed": bool(run.made)}
             return refused
         differing = list(differences(stored.revision, held))
