@@ -116,3 +116,179 @@ def test_the_word_for_no_encryption_is_not_forgotten():
         server.fail("DeleteServerPort", refusal="busy", skip=1)
         assert declare(server, "soap", "mail_bindings", {"exclusive": True, "ports": [], "ip_addresses": []})["failed"]
         assert [call.arguments["encryption"] for call in server.calls if call.name == "AddServerPort"] == ["None"]
+
+
+# -- what is put back
+
+WRONG = "The certificate can not be opened with this password"
+
+
+def _only_with(password, *names):
+    def change(port):
+        if port.name in names and port.password != password:
+            raise Refusal(WRONG)
+        return port
+    return change
+
+
+def test_a_step_back_that_is_refused_does_not_stop_the_others():
+    with serving(SMTP, IMAPS) as server:
+        taking(server, _only_with(None, "IMAPS"))
+        result = declare(server, "rest", "mail_bindings", {
+            "ports": [
+                {"name": "IMAPS", "description": "x", "certificate_password": "a typo"}, {"name": "POP", "protocol": "pop"}, {"name": "SMTP", "port": 26}],
+            "ip_addresses": [{"address": HERE, "ports": ["POP"]}]})
+        assert result["failed"] and result["changed"] and not result["rolled_back"]
+        assert result["msg"].count(WRONG) == 2 and "port \"IMAPS\" is not there" in result["msg"]
+        assert [(port.name, port.port) for port in server.state.ports] == [("SMTP", 25)]
+        assert server.state.assigned(HERE) == ["SMTP"]
+
+
+@pytest.mark.parametrize("api", DOORS)
+def test_what_took_the_place_of_a_port_that_does_not_come_back_stays(api):
+    with serving(SMTP, POP) as server:
+        def refuse_the_old_one(port):
+            if port.port == 110:
+                raise Refusal("no more")
+            return port
+
+        taking(server, refuse_the_old_one)
+        server.fail("toRemove" if api == "rest" else "DeleteServerPort", refusal="busy", skip=1)
+        result = declare(server, api, "mail_bindings", {"ports": [{"name": "SMTP", "port": 26}, {"name": "POP", "port": 111}]})
+        assert result["failed"] and "busy" in result["msg"] and "no more" in result["msg"]
+        assert sorted((port.name, port.port) for port in server.state.ports) == [("POP", 111), ("SMTP", 25)]
+        assert server.state.assigned(HERE) == ["POP", "SMTP"]
+
+
+def _stripped(port):
+    return dataclasses.replace(port, description=port.description.strip())
+
+
+@pytest.mark.parametrize("api", DOORS)
+@pytest.mark.parametrize("options", [{"name": "SMTP"}, {"name": "POP", "protocol": "pop"}], ids=["change", "create"])
+@pytest.mark.parametrize("fault", [{}, {"cut": "after"}], ids=str)
+def test_a_port_that_the_server_has_otherwise_is_ours_all_the_same(api, options, fault):
+    with serving(SMTP) as server:
+        before = server.state.summary()
+        taking(server, _stripped)
+        if fault:
+            server.fail("toAdd" if api == "rest" else "AddServerPort", **fault)
+        result = declare(server, api, "mail_port", {**options, "description": "a blank "}, smartermail_timeout=6)
+        assert result["failed"] and result["rolled_back"] and not result["changed"], result["msg"]
+        assert server.state.summary() == before
+
+
+def test_line_ends_that_xml_folds_are_refused_over_soap():
+    with serving(SMTP) as server:
+        assert_refuses(server, "soap", "mail_port", "description", "rest", name="SMTP", description="a\r\nb")
+        assert_declares(server, "soap", "mail_port", name="SMTP", description="a\nb")
+        assert_declares(server, "rest", "mail_port", name="SMTP", description="a\r\nb")
+
+
+@pytest.mark.parametrize("api", DOORS)
+def test_a_typo_in_a_certificates_password_costs_no_port_where_the_server_shows_the_old_one(api):
+    with serving(IMAPS) as server:
+        server.state.unknowns.password_shown = "clear"
+        before = server.state.summary()
+        taking(server, _only_with("the old password", "IMAPS"))
+        result = declare(server, api, "mail_port", {"name": "IMAPS", "description": "x", "certificate_password": "a typo"})
+        assert result["failed"] and WRONG in result["msg"] and not result["changed"]
+        assert result["rolled_back"] == (api == "rest")  # over SOAP nothing had been changed yet
+        assert server.state.summary() == before
+
+
+@pytest.mark.parametrize("api", DOORS)
+@pytest.mark.parametrize("shown", ["masked", "clear", "empty", "absent"])
+def test_a_certificates_password_that_may_be_lost_is_no_way_back(api, shown):
+    with serving(IMAPS, POP) as server:
+        server.state.unknowns.password_shown = shown
+        before = server.state.summary()
+        server.fail("toRemove" if api == "rest" else "DeleteServerPort", refusal="busy", skip=1)
+        result = declare(server, api, "mail_bindings", {"exclusive": True, "ports": [], "ip_addresses": []})
+        assert result["failed"] and (result["rolled_back"], result["changed"]) == ((True, False) if server.state.summary() == before else (False, True))
+        assert ("except the certificate password of \"IMAPS\"" in result["msg"]) == result["changed"]
+
+
+def test_fields_that_soap_can_not_give_back_are_told():
+    with serving(Port("IMAP", "IMAP", 143, extra={"MaxConnections": "500"}), POP) as server:
+        server.fail("DeleteServerPort", refusal="busy", skip=1)
+        result = declare(server, "soap", "mail_bindings", {"exclusive": True, "ports": [], "ip_addresses": []})
+        assert result["failed"] and result["changed"] and not result["rolled_back"]
+        assert "maxconnections" in result["msg"] and "500" not in result["msg"]
+
+
+# -- a login that is refused
+
+def _lock(server):
+    server.account.refusal = "Account locked"
+
+
+def test_over_soap_a_login_that_is_refused_on_the_way_is_tried_no_more_than_shows_it():
+    with serving(SMTP) as server:
+        server.fail("write", before=_lock)
+        result = declare(server, "soap", "mail_port", {"name": "POP", "protocol": "pop"})
+        assert result["failed"] and "Account locked" in result["msg"]
+        # a call that is refused may be refused for what it says; a reading says nothing but who we are
+        assert [call.name for call in server.calls][-2:] == ["AddServerPort", "ListServerPorts"]
+        assert server.soap.refused_logins == 2
+        server.violations.clear()
+
+
+# -- addresses that SOAP can't see
+
+def _half_seen(on_unseen=("SMTP",), hostnames=None):
+    """Only HERE has a host name, and nothing else is listed."""
+    return serving(SMTP, addresses={HERE: ["SMTP"], THERE: on_unseen, SIXTH: []}, hostnames={HERE: "mail.example.com"} if hostnames is None else hostnames)
+
+
+@pytest.mark.parametrize("hostnames", [None, {}], ids=["one", "none"])
+def test_over_soap_no_assignment_is_lost_where_nobody_looked(hostnames):
+    with _half_seen(hostnames=hostnames) as server:
+        server.state.unknowns.all_hostnames = False
+        assert_refuses(server, "soap", "mail_port", "must be assigned again", "ip_addresses", "smartermail_api: rest", name="SMTP", description="x")
+        assert_refuses(server, "soap", "mail_bindings", "must be assigned again", ports=[{"name": "SMTP", "description": "x"}])
+        assert_declares(
+            server, "soap", "mail_bindings", ports=[{"name": "SMTP", "description": "x"}],
+            ip_addresses=[{"address": address} for address in (HERE, THERE, SIXTH)])
+        assert (server.state.assigned(HERE), server.state.assigned(THERE)) == (["SMTP"], ["SMTP"])
+        assert_declares(server, "soap", "mail_port", name="POP", protocol="pop")  # which nobody can have assigned
+
+
+def test_over_soap_a_port_that_may_be_in_use_does_not_go_unless_it_may():
+    for hostnames in (None, {}):
+        with serving(SMTP, addresses={HERE: [], THERE: ["SMTP"]}, hostnames={HERE: "mail.example.com"} if hostnames is None else hostnames) as server:
+            server.state.unknowns.all_hostnames = False
+            message = assert_refuses(server, "soap", "mail_port", "whether others answer on", "unassign", name="SMTP", state="absent")
+            assert "assigned again" not in message
+            assert declare(server, "soap", "mail_port", {"name": "SMTP", "state": "absent", "unassign": True})["changed"]
+            assert server.state.ports == []
+
+
+def test_over_soap_a_list_with_an_address_without_a_host_name_has_all():
+    with _half_seen() as server:
+        assert_declares(server, "soap", "mail_port", name="SMTP", description="x")
+        assert server.state.assigned(THERE) == ["SMTP"]
+
+
+# -- certificate paths that are left over
+
+@pytest.mark.parametrize("api", DOORS)
+def test_a_path_that_is_left_over_has_a_password_too(api):
+    with serving(LEFTOVER) as server:
+        assert_refuses(server, api, "mail_port", "certificate_password", "POP", name="POP", encryption="ssl")
+        if api == "rest":
+            assert_refuses(server, api, "mail_ip_binding", "certificate_password", "POP", address=THERE, ports=["POP"])
+        assert_declares(server, api, "mail_port", name="POP", encryption="ssl", certificate_password=CERTIFICATE_PASSWORD)
+        assert server.state.named("POP").password == CERTIFICATE_PASSWORD
+    with serving(LEFTOVER) as server:
+        assert_declares(server, api, "mail_port", name="POP", encryption="ssl", certificate_path=NEW)
+
+
+@pytest.mark.parametrize("api", DOORS)
+def test_what_is_unmapped_is_so_after_the_change(api):
+    with serving(LEFTOVER, Port("IMAP", "IMAP", 143, "none", OLD)) as server:
+        for check in (True, False):
+            result = declare(server, api, "mail_port", {"name": "POP", "description": "x"}, check)
+            assert [entry["where"] for entry in result["unmapped"]] == ["port \"IMAP\".certificate_path"]
+            assert "certificate_path" not in result["port"]
+        assert declare(server, api, "mail_bindings_info", {})["unmapped"] == result["unmapped"]

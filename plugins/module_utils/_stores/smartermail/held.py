@@ -97,7 +97,7 @@ def view(held: Held) -> View:
         {name: port.port for name, port in ports.items()},
         {address: IPBinding(address, tuple(sorted(bound[address])), hostnames[address]) for address in bound if bound[address] or hostnames[address]},
     )
-    unmapped += _broken_rules(bindings)
+    unmapped += broken_rules(bindings)
     return View(bindings, unmapped, ports, others, spelled)
 
 
@@ -122,8 +122,8 @@ def _no_place(port: ServerPort, ids: t.Mapping, names: t.Mapping) -> str:
     return ""
 
 
-def _broken_rules(bindings: Bindings) -> list:
-    """What of the bindings breaks the rules of a config."""
+def broken_rules(bindings: Bindings) -> list:
+    """What of the bindings breaks the rules of a config, as entries of C(unmapped)."""
     titles = ["port %s" % _model.shown(name) for name in bindings.ports] + ["IP address %s" % address for address in bindings.ip_addresses]
     entries = [*bindings.ports.values(), *bindings.ip_addresses.values()]
     # labels are numbers: a name may have anything in it that a message is taken apart by, and long ones are shown alike

@@ -16,7 +16,7 @@ import uuid
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import PROTOCOLS, Held, ServerPort
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import Answer, Session, Transient
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import Answer, Hopeless, Session, Transient
 
 API = "/api/v1/"
 MANAGER, PORTS = "settings/sysadmin/ip-binding-manager", "settings/sysadmin/ip-binding-ports"
@@ -104,7 +104,7 @@ class Rest:
                 answer = self._send(method, path, body, end)
         fields = folded(answer.content)
         if answer.status in (401, 403):
-            raise Refused("%s took the login of %s and refuses its calls (HTTP %d): use a system administrator without two-factor authentication" % (
+            raise Hopeless("%s took the login of %s and refuses its calls (HTTP %d): use a system administrator without two-factor authentication" % (
                 self.session.url, self._username, answer.status))
         if answer.status == 404:
             raise Refused("%s has no %s (HTTP 404): this version's API is another one. smartermail_api: soap may still work" % (self.session.url, path))

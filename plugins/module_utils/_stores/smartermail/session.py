@@ -35,6 +35,10 @@ class Transient(Exception):
         self.wait, self.answered = wait, answered
 
 
+class Hopeless(Refused):
+    """Whatever else is asked of the server now will fare no better: it does not answer, or shuts us out."""
+
+
 class Answer(t.NamedTuple):
     """What the server answered, other than transiently: C(status) is under 500; C(content) is what C(parse) made of it, None if it could not."""
 
@@ -96,7 +100,7 @@ class Session:
                 settled = beforehand()
                 if settled is not None:
                     return settled
-                raise Refused("%s: %s: %s, and nothing better within %g s. Raise smartermail_timeout, or look whether the service is well" % (
+                raise Hopeless("%s: %s: %s, and nothing better within %g s. Raise smartermail_timeout, or look whether the service is well" % (
                     self.url, what, message, self.timeout))
             self.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE)

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import PROTOCOLS, Held, ServerPort
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import Session, Transient
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import Hopeless, Session, Transient
 
 SERVICE = "/Services/svcServerAdmin.asmx/"
 
@@ -48,9 +48,12 @@ class Soap:
         # where nobody has seen the word, it is the server's own, from a port that it has
         self.protocols = dict(PROTOCOLS)
         self._plain = ""  # likewise, for no encryption
+        self._shut_out = ""  # that the login was refused, once that is certain
 
     def _call(self, method: str, arguments: t.Mapping, end: float) -> ElementTree.Element:
-        """The answer of a call that went well."""
+        """The answer of a call that went well. None is sent once the login was refused: the server may block who tries again."""
+        if self._shut_out:
+            raise Hopeless(self._shut_out)
         body = urllib.parse.urlencode({**self._credentials, **arguments}).encode()
         answer = self.session.once(
             "POST", SERVICE + method, body, {"Accept": "text/xml", "Content-Type": "application/x-www-form-urlencoded"}, end, _xml)
@@ -75,10 +78,11 @@ class Soap:
         """
         try:
             records = [_fields(record) for record in _items(self._ask("ListServerPorts"), "Ports")]
-        except SaysNo as no:
-            raise Refused(
+        except SaysNo as no:  # to a call that says nothing but who we are
+            self._shut_out = (
                 "%s. If it is the login that it refuses, check smartermail_username and smartermail_password: it was not tried again, "
-                "since the server may block who does" % no) from None
+                "since the server may block who does" % no)
+            raise Hopeless(self._shut_out) from None
         ports = tuple(map(_port, records))
         self.protocols.update((port.protocol, record["protocol"]) for record, port in zip(records, ports) if port.protocol not in ("", *PROTOCOLS))
         self._plain = next((record.get("encryption", "") for record, port in zip(records, ports) if port.encryption == "none"), self._plain)

@@ -18,7 +18,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils import _model, _p
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, Stored
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import Held, ServerPort, View, meeting_others, view
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import Held, ServerPort, View, broken_rules, meeting_others, view
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.options import named, wrong_options
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.rest import Rest
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.run import Run, differences
@@ -44,6 +44,7 @@ class SmarterMailStore:
         self._login = options["smartermail_username"], options["smartermail_password"]
         self._passwords = passwords
         self._always = options.get("update_password") == "always"
+        self._unassign = bool(options.get("unassign"))
         self._names, self._addresses = named(options)
         self._door: t.Any = None
         self._seen: t.Optional[tuple] = None
@@ -71,15 +72,16 @@ class SmarterMailStore:
         """What the server holds. C(whole): also who listens where; without it only where that costs no further call."""
         held = self._opened().read(whole, self._addresses)
         seen = self._view(held)
-        warnings = []
-        if seen.unmapped:
-            warnings.append("%s: what has no place in a bindings config stays as it is (see unmapped): %s" % (
-                self._session.url, ", ".join(dict.fromkeys(entry["where"] for entry in seen.unmapped))))
+        warnings = self._of_unmapped(seen.unmapped)
         unseen = _model.unassigned_ports(seen.bindings)
         if held.whole and self._door.assigns and unseen:
             warnings.append("%s: over SOAP only those IP addresses can be seen that have a host name or that the task names (%s): others may answer on %s" % (
                 self._session.url, ", ".join(held.assigned) or "none", ", ".join(unseen)))
-        return Stored(seen.bindings, held, unmapped=seen.unmapped, whole=held.whole, warnings=warnings)
+        return Stored(seen.bindings, held, unmapped=list(seen.unmapped), whole=held.whole, warnings=warnings)
+
+    def _of_unmapped(self, unmapped: list) -> list:
+        return ["%s: what has no place in a bindings config stays as it is (see unmapped): %s" % (
+            self._session.url, ", ".join(dict.fromkeys(entry["where"] for entry in unmapped)))] if unmapped else []
 
     # -- what it can't hold
 
@@ -109,19 +111,38 @@ class SmarterMailStore:
                 _label(declaration, "ports", entry.port.name) + problem
                 for problem in self._unfit_port(door, entry.port, seen.ports.get(entry.port.name), desired.ports[entry.port.name])]
         problems += meeting_others(seen, held, desired)
-        removed = set(seen.ports).difference(desired.ports)
+        removed = set() if self._unassign else set(seen.ports).difference(desired.ports)
+        self._tell_what_stays(stored, seen, desired)
         warnings = []
         if stored.whole and door.assigns and (replaced or removed) and not (declaration.only_these and declaration.ip_addresses is not None):
+            # a list that has an address without a host name has all of them; else the task has to name them
+            if not self._addresses and all(held.hostnames.values()):
+                problems += self._unseen(held, replaced, removed)
             names = ", ".join(map(_model.shown, sorted(replaced | removed)))
-            if not held.assigned:
-                problems.append(
-                    "%s: over SOAP no IP address of the server can be seen, since none has a host name and the task names none, and so not where %s "
-                    "must be assigned again: name the addresses in ip_addresses of mail_bindings (without ports they keep theirs), "
-                    "or use smartermail_api: rest" % (self._session.url, names))
             warnings.append(
                 "%s: SOAP adds a port again to change it, and can't list the server's IP addresses: these were looked at: %s. "
                 "If others answered on %s, assign it there" % (self._session.url, ", ".join(held.assigned) or "none", names))
         return Fitting(desired, problems, warnings)
+
+    def _tell_what_stays(self, stored: Stored, seen: View, desired: Bindings) -> None:
+        """What breaks the rules only may be mended by the change: results have what there is after it."""
+        if desired == seen.bindings:
+            return
+        broken = broken_rules(seen.bindings)
+        stays = [entry for entry in seen.unmapped if entry not in broken] + broken_rules(desired)
+        stored.warnings[:] = self._of_unmapped(stays) + [each for each in stored.warnings if each not in self._of_unmapped(stored.unmapped)]
+        stored.unmapped[:] = stays
+
+    def _unseen(self, held: Held, replaced: set, removed: set) -> t.Iterator[str]:
+        """Changes by which a port would be lost where nobody looked."""
+        where = "%s: over SOAP only those IP addresses can be seen that have a host name (%s), and so not " % (
+            self._session.url, ", ".join(held.assigned) or "none")
+        named = "name the addresses in ip_addresses of mail_bindings (without ports they keep theirs), or use smartermail_api: rest"
+        if replaced:
+            yield "%swhere else %s must be assigned again: %s" % (where, ", ".join(map(_model.shown, sorted(replaced))), named)
+        if removed:
+            yield "%swhether others answer on %s: set unassign of mail_port to true to remove it all the same, or %s" % (
+                where, ", ".join(map(_model.shown, sorted(removed))), named)
 
     def _foreign_names(self, seen: View, declaration: _plan.Declaration) -> t.Iterator[str]:
         """What a task says of ports that it can't say anything of."""
@@ -142,9 +163,13 @@ class SmarterMailStore:
                 ", and SOAP can learn it only from the server: make one %s port in its web interface first" % port.protocol if door.name == "soap" else
                 " over REST: make this port in the web interface and leave it out here, or use smartermail_api: soap, "
                 "which can learn it from a port that is there"))
+        if "\r" in port.description and door.name == "soap":
+            yield "description: has a carriage return, which XML takes for a line end, so that it can't be seen over SOAP: leave it out, or use smartermail_api: rest"
         if not old:
             return
-        if old.certificate_path and port.encryption != "none" and old.encryption != "none" and port.name not in self._passwords:
+        # a path that is left over where nothing is encrypted has its password too; with a new path there it is a certificate as of a new port
+        same = old.encryption != "none" or old.certificate_path == port.certificate_path
+        if old.certificate_path and port.certificate_path and same and port.name not in self._passwords:
             yield (
                 "certificate_password: %s has to be added again, since smartermail_api %s can't %s a port that is there, "
                 "and its certificate's password can't be read: give it with mail_port or mail_bindings ('' for none)%s" % (
@@ -216,12 +241,10 @@ class SmarterMailStore:
     def _undone(self, run: Run, stored: Stored, passwords: t.Mapping, why: str) -> Refused:
         """The failure, after all has been put back as far as the API lets us. C(passwords): of ports' certificates as they were."""
         made = "; ".join(map(str, run.made)) or "none"
-        notes: list = []
         try:
-            notes = run.undo(passwords)
-            problem = ""
+            problems = run.undo(passwords)
         except Exception as worse:  # pylint: disable=broad-except  # what the server holds now is told all the same
-            problem = self._told(worse)
+            problems = [self._told(worse)]
         try:
             held = run.read()
         except Exception as unreadable:  # pylint: disable=broad-except
@@ -233,13 +256,20 @@ class SmarterMailStore:
         differing = list(differences(stored.revision, held))
         now = view(held)
         lines = [why]
-        if problem:
-            lines.append("Undoing it failed: %s" % problem)
-        lines += ["What the server holds now is not what it held before the task: " + "; ".join(differing)] if differing else [
-            "The server holds what it held before the task." if run.made else "Nothing was changed."]
-        refused = Refused("\n".join(lines + notes))
+        lines += ["Undoing it failed: %s" % problem for problem in problems]
+        unsure = ", ".join(map(_model.shown, run.unsure))
+        if differing:
+            lines.append("What the server holds now is not what it held before the task: " + "; ".join(differing))
+        elif run.made:
+            lines.append("The server holds what it held before the task%s." % (", except the certificate password of " + unsure if unsure else ""))
+        else:
+            lines.append("Nothing was changed.")
+        if unsure:
+            lines.append("The certificate password of %s can't be read: it was given again as the task has it, or as the server shows it. "
+                         "Look whether that answers" % unsure)
+        refused = Refused("\n".join(lines))
         refused.facts = {
-            "rolled_back": bool(run.made) and not differing, "changed": bool(differing),
+            "rolled_back": bool(run.made) and not differing and not run.unsure, "changed": bool(differing or run.unsure),
             "ports": _model.port_entries(now.bindings), "ip_addresses": _model.ip_entries(now.bindings)}
         return refused
 
