@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import pytest
 
@@ -110,6 +111,30 @@ def test_the_entry_point_assert_stops_where_a_host_is_not_as_declared(fleet, var
     assert f"{fleet[0].name} is not as declared: " in played.failed[0]["msg"] and "master.cf" in played.failed[0]["msg"]
     assert differing(before, seen(fleet[0])) == {}
     assert played[fleet[1].name, "The host is as declared"].status == "ok"
+
+
+def test_what_is_taken_out_of_the_inventory_goes(fleet, play):
+    """Of an entry too, where the role owns the config; where it does not, it stays."""
+    host = fleet[4]
+    host.run(["sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=1"])
+    secure = {"encryption": "ssl", "certificate_path": CERTIFICATE, "private_key_path": PRIVATE_KEY}
+    more = {"hostname": host.fqdn, "floating": True, "description": "of the address"}
+
+    def played(port, address, **others):
+        variables = {"mail_bindings_profile": "custom", "mail_bindings_ports": [{"name": "IMAP", "protocol": "imap", **port}],
+                     "mail_bindings_ip_addresses": [{"address": host.address, "ports": ["IMAP"], **address}], **others}
+        found = play(APPLY, host, variables={host.name: variables})
+        assert found.returncode == 0, found.output
+        config = json.loads(host.read("/etc/mail-bindings/bindings.json"))
+        return found, config["ports"], config["ip_addresses"]
+
+    full = played({"port": 1993, "description": "of the port", **secure}, more)[1:]
+    assert played({}, {}, mail_bindings_exclusive=False)[1:] == full
+    found, ports, addresses = played({}, {})
+    assert ports == [{"name": "IMAP", "protocol": "imap", "port": 143, "encryption": "none", "description": ""}]
+    assert addresses == [{"address": host.address, "ports": ["IMAP"], "hostname": "", "floating": False, "description": ""}]
+    assert {port for address, port in mail_sockets(host)} & {143, 1993} == {143}
+    assert not played({}, {})[0].changed
 
 
 def test_wrong_variables_fail_before_the_first_change_and_are_named(fleet, variables, play):
