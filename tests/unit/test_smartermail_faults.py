@@ -18,7 +18,7 @@ from smartermail.state import Refusal  # noqa: E402
 
 from .in_process import run  # noqa: E402
 from .test_smartermail_doors import (  # noqa: E402, F401  # the fixture is for every test here too
-    CERTIFICATE_PASSWORD, DOORS, HERE, IMAP, IMAPS, NEW, OLD, SIXTH, SMTP, THERE, _environment, assert_declares, assert_refuses, declare, serving)
+    CERTIFICATE_PASSWORD, DOORS, HERE, IMAPS, NEW, OLD, SIXTH, SMTP, THERE, _environment, assert_declares, assert_refuses, declare, serving)
 
 POP = Port("POP", "POP", 110)
 LEFTOVER = Port("POP", "POP", 110, "none", OLD, "the old password")
@@ -84,7 +84,7 @@ def test_half_a_password_is_one_too():
     with serving() as server:
         server.account.password = "Abcdefghijklmnopqrstuvwxyz0123456789"
         server.fail("*", answer=Answer(302, "", headers={
-            "Location": "https://login.example.com/?username=admin&password=%s&returnUrl=%%2Fapi%%2Fv1%%2Fauth%%2Fauthenticate-user" % server.account.password}))
+            "Location": "https://login.example.com/?username=admin&password=%s&returnUrl=%%2Fapi%%2Fv1%%2Fauth%%2Fauthenticate" % server.account.password}))
         message = declare(server, "rest", "mail_bindings_info", {})["msg"]
         assert "sends us to" in message and "Abcdef" not in message and "456789" not in message
 
@@ -217,6 +217,20 @@ def test_fields_that_soap_can_not_give_back_are_told():
         assert "maxconnections" in result["msg"] and "500" not in result["msg"]
 
 
+@pytest.mark.parametrize("api", DOORS)
+@pytest.mark.parametrize("options", [{"port": 26}, {"description": "x"}], ids=str)
+def test_a_server_where_no_two_ports_have_one_name_keeps_what_it_has(api, options):
+    with serving(SMTP) as server:
+        server.state.unknowns.shared_name = False
+        before = server.state.summary()
+        result = declare(server, api, "mail_port", {"name": "SMTP", **options})
+        if result.get("failed"):
+            assert "A port of this name exists" in result["msg"] and "Nothing was changed" in result["msg"]
+            assert server.state.summary() == before
+        else:  # over REST a port that keeps its number goes before it comes back
+            assert (api, options) == ("rest", {"description": "x"})
+
+
 # -- a login that is refused
 
 def _lock(server):
@@ -232,6 +246,14 @@ def test_over_soap_a_login_that_is_refused_on_the_way_is_tried_no_more_than_show
         assert [call.name for call in server.calls][-2:] == ["AddServerPort", "ListServerPorts"]
         assert server.soap.refused_logins == 2
         server.violations.clear()
+
+
+def test_over_soap_a_login_may_be_refused_in_http():
+    with serving(SMTP) as server:
+        server.fail("soap", answer=Answer(401, ""), times=99, skip=6)
+        result = declare(server, "soap", "mail_port", {"name": "POP", "protocol": "pop"})
+        assert result["failed"] and "HTTP 401" in result["msg"]
+        assert [call.status for call in server.calls].count(401) == 1
 
 
 # -- addresses that SOAP can't see

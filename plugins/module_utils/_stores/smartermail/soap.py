@@ -62,7 +62,10 @@ class Soap:
                 "%s has no SOAP API (HTTP 404 for /Services/svcServerAdmin.asmx): smartermail_api: rest is for version 17 and later. "
                 "Or is smartermail_url another one?" % self.session.url)
         if answer.status >= 300:
-            raise Refused("%s: %s: HTTP %d: %s" % (self.session.url, method, answer.status, self.session.quoted(answer.text) or "no reason given"))
+            message = "%s: %s: HTTP %d: %s" % (self.session.url, method, answer.status, self.session.quoted(answer.text) or "no reason given")
+            if answer.status in (401, 403):
+                self._shut_out = message
+            raise (Hopeless if self._shut_out else Refused)(message)
         said = self.session.quoted(_field(answer.content, "Message") or "ResultCode " + (_field(answer.content, "ResultCode") or "unknown"))
         if _field(answer.content, "Result").lower() != "true":
             raise SaysNo("%s: %s%s: %s" % (self.session.url, method, " " + arguments["ipAddress"] if "ipAddress" in arguments else "", said), said)

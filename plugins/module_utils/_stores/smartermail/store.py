@@ -164,7 +164,7 @@ class SmarterMailStore:
                 " over REST: make this port in the web interface and leave it out here, or use smartermail_api: soap, "
                 "which can learn it from a port that is there"))
         if "\r" in port.description and door.name == "soap":
-            yield "description: has a carriage return, which XML takes for a line end, so that it can't be seen over SOAP: leave it out, or use smartermail_api: rest"
+            yield "description: has a carriage return, which XML does not give back: leave it out, or use smartermail_api: rest"
         if not old:
             return
         # a path that is left over where nothing is encrypted has its password too; with a new path there it is a certificate as of a new port
