@@ -23,8 +23,8 @@ options:
   source:
     description:
       - What to read. V(config) is the host's bindings config.
-      - V(servers) (added in mailops.bindings 0.2.0) is what Postfix, Dovecot and OpenLDAP on this host are configured to listen on today, whoever wrote that, in the same shape.
-        Declared as it is with M(mailops.bindings.mail_listeners) it changes nothing. It needs root.
+      - V(servers) (added in mailops.bindings 0.2.0) is what Postfix, Dovecot and OpenLDAP on this host are configured to listen on today, whoever wrote that,
+        in the same shape. Declared as it is with M(mailops.bindings.mail_listeners) it changes nothing. It needs root.
     type: str
     choices: [config, servers]
     default: config

@@ -26,6 +26,7 @@ _NAMES = {
     ("ldap", True): "LDAPS",
 }
 
+
 def adopted(configured: t.Mapping[str, Configured], away: t.Container[str] = ()) -> t.Tuple[Bindings, list]:
     """(the bindings, what has no place in them as C(Unmapped)) of what each server, by name, is configured with.
 

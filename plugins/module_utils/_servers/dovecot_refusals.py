@@ -150,4 +150,5 @@ def _names(these: t.Iterable[Listener]) -> str:
 
 
 RULES = (
-    _version, _host, _protocols, _tls_is_off, _two_certificates, _wildcard_beside_address, _other_services, _by_name, _second_certificate, _overruled, _nameless, _awkward_paths)
+    _version, _host, _protocols, _tls_is_off, _two_certificates, _wildcard_beside_address, _other_services, _by_name, _second_certificate, _overruled,
+    _nameless, _awkward_paths)
