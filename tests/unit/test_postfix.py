@@ -423,6 +423,52 @@ def test_submission_from_nothing_asks_for_a_login_and_relays_for_nobody_else():
 """ in text
 
 
+def test_an_entry_of_the_same_number_is_the_template_also_where_its_protocol_was_guessed_otherwise():
+    """Whether an entry is for people's clients nobody can read for certain: its filters and restrictions are kept either way."""
+    def written(text, main, wanted):
+        after = render(details(text, main), [wanted]).steps[-1][PATH].decode()
+        return after[after.index("# mailops.bindings: "):after.index("# on loopback")]
+
+    assert written("2525 inet n - y - 20 smtpd\n  -o content_filter=scan:[127.0.0.1]:10024\n  -o smtpd_recipient_restrictions=permit_mynetworks,reject\n",
+                   {"smtpd_sasl_auth_enable": "yes"}, listener("192.0.2.1", 2525, "smtp", "tls", *MAIN)) == """\
+# mailops.bindings: smtp, tls
+192.0.2.1:2525 inet n - y - 20 smtpd
+  -o smtpd_tls_wrappermode=no
+  -o smtpd_tls_security_level=may
+  -o smtpd_tls_cert_file=/tls/main.pem
+  -o smtpd_tls_key_file=/tls/main.key
+  -o content_filter=scan:[127.0.0.1]:10024
+  -o smtpd_recipient_restrictions=permit_mynetworks,reject
+"""
+    # who logs in may send, and nobody else, whatever the entry let through; all else that it says counts
+    assert written("smtps inet n - y - 20 smtpd -v\n  -o smtpd_tls_wrappermode=yes -o smtpd_milters=unix:/run/m.sock -o smtpd_sasl_auth_enable=no\n"
+                   "  -o smtpd_relay_restrictions=permit -o { smtpd_delay_reject = no } -o smtpd_recipient_restrictions=permit_mynetworks\n"
+                   "  -o smtpd_tls_auth_only=no -o milter_macro_daemon_name=X\n", {}, submission("192.0.2.1", "ssl")) == """\
+# mailops.bindings: submission, ssl
+192.0.2.1:465 inet n - y - 20 smtpd
+  -o smtpd_tls_wrappermode=yes
+  -o smtpd_tls_security_level=encrypt
+  -o smtpd_tls_cert_file=/tls/a.pem
+  -o smtpd_tls_key_file=/tls/a.key
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_delay_reject=yes
+  -o smtpd_helo_restrictions=
+  -o smtpd_client_restrictions=permit_sasl_authenticated,reject
+  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
+  -v
+  -o smtpd_milters=unix:/run/m.sock
+  -o smtpd_recipient_restrictions=permit_mynetworks
+  -o smtpd_tls_auth_only=no
+  -o milter_macro_daemon_name=X
+"""
+
+
+def test_nothing_for_people_is_made_from_postscreen():
+    """It knows no logins."""
+    after = render(details(WRITTEN["postscreen"]), [listener("192.0.2.1", 25, "submission", "tls", *MAIN)]).steps[-1][PATH].decode()
+    assert "\n192.0.2.1:25 inet n - y - - smtpd\n" in after and "  -o smtpd_sasl_auth_enable=yes\n" in after
+
+
 def test_a_wildcard_that_changes_stays_one_entry_so_that_its_sockets_live_on():
     plan = render(details(SMTP), [smtp("0.0.0.0"), smtp("::")])
     assert len(plan.steps) == 1 and b"\nsmtp inet n - y - - smtpd\n  -o smtpd_tls_wrappermode=no\n" in plan.steps[0][PATH]
@@ -470,10 +516,14 @@ def test_postscreen_goes_to_one_address_alone_and_loopback_needs_none():
 
 def test_the_nearest_entry_is_the_template():
     text = ("25 inet n - n - 1 smtpd\n192.0.2.1:25 inet n - n - 2 smtpd\n192.0.2.2:587 inet n - n - 3 smtpd -o smtpd_sasl_auth_enable=yes\n"
-            "127.0.0.1:2525 inet n - n - 4 smtpd\n")
-    after = render(details(text), [smtp("192.0.2.1"), smtp("192.0.2.2"), submission("192.0.2.3"), listener("192.0.2.1", 2525, "smtp")]).steps[-1][PATH].decode()
+            "127.0.0.1:2525 inet n - n - 4 smtpd\n192.0.2.8:26 inet n - n - 5 smtpd\n192.0.2.9:26 inet n - n - 6 smtpd -o smtpd_sasl_auth_enable=yes\n")
+    after = render(details(text), [
+        smtp("192.0.2.1"), smtp("192.0.2.2"), submission("192.0.2.3"), listener("192.0.2.1", 2525, "smtp"),
+        listener("192.0.2.1", 26, "submission"), listener("192.0.2.2", 26, "smtp"), listener("192.0.2.9", 26, "smtp")]).steps[-1][PATH].decode()
     for entry in ("192.0.2.1:25 inet n - n - 2 smtpd", "192.0.2.2:25 inet n - n - 1 smtpd", "192.0.2.3:587 inet n - n - 3 smtpd",
-                  "192.0.2.1:2525 inet n - n - - smtpd"):
+                  "192.0.2.1:2525 inet n - n - - smtpd",
+                  # elsewhere, of the same protocol; but what answers there comes first, whatever it is taken for
+                  "192.0.2.1:26 inet n - n - 6 smtpd", "192.0.2.2:26 inet n - n - 5 smtpd", "192.0.2.9:26 inet n - n - 6 smtpd"):
         assert "\n%s\n" % entry in after
 
 
@@ -526,6 +576,9 @@ def test_a_reboot_waits_for_addresses_where_there_are_some():
     (SMTP, {}, [submission("192.0.2.1")], {"can_authenticate": False},
      "192.0.2.1:587: nothing says how Postfix should check logins: set smtpd_sasl_type = dovecot and smtpd_sasl_path = private/auth in main.cf, "
      "with Dovecot's socket for it, or set up Cyrus SASL (smtpd.conf)"),
+    ("465 inet n - n - - smtpd -o smtpd_milters=\n", {}, [submission("192.0.2.1", "ssl")], {"can_authenticate": False},
+     "192.0.2.1:465: nothing says how Postfix should check logins: set smtpd_sasl_type = dovecot and smtpd_sasl_path = private/auth in main.cf, "
+     "with Dovecot's socket for it, or set up Cyrus SASL (smtpd.conf)"),
     (SMTP, {}, [smtp("192.0.2.1", certificate="/tls/{a}.pem")], {},
      "192.0.2.1:25: master.cf can't name the file /tls/{a}.pem: give it a name without braces, and without a blank at its end"),
     ("gone.test:25 inet n - n - - smtpd\n", {}, [smtp("192.0.2.1")], {},
@@ -544,11 +597,12 @@ def test_every_rule_says_what_it_is_for():
     (SMTP + "  -o tls_server_sni_maps=\n", {"tls_server_sni_maps": "hash:/x"}, [smtp("192.0.2.1")]),
     (SMTP, {"tls_server_sni_maps": "hash:/x"}, [smtp("0.0.0.0", "tls", *MAIN), smtp("::", "tls", *MAIN)]),  # as it is
     (CLIENTS, {}, [submission("192.0.2.1")]),  # its template says how to log in, or main.cf
+    ("465 inet n - n - - smtpd -o smtpd_sasl_type=dovecot\n", {}, [submission("192.0.2.1", "ssl")]),
     (WRITTEN["postscreen"], {}, [smtp("0.0.0.0", "tls", *MAIN), smtp("::", "tls", *MAIN)]),
     ("gone.test:25 inet n - n - - smtpd\n", {}, []),
 ])
 def test_what_can_be_is_not_refused(text, main, wanted):
-    assert refusals(text, wanted, main, can_authenticate=CLIENTS not in text) == []
+    assert refusals(text, wanted, main, can_authenticate="sasl" not in text) == []
 
 
 # -- what is done on the host

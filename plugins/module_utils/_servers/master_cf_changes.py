@@ -31,8 +31,8 @@ _STANDARD_NUMBERS = (25, 465, 587)
 
 _OTHER_CERTIFICATES = ("smtpd_tls_chain_files", "smtpd_tls_eccert_file", "smtpd_tls_dcert_file")
 
-#: A submission listener that is made from no other: for those who log in, and for nobody else (Postfix's own proposal in
-#: master.cf). What a mail exchanger asks of other servers is not asked of people's clients.
+#: A submission listener that is made from no other, or from one for smtp: for those who log in, and for nobody else (Postfix's own
+#: proposal in master.cf). What a mail exchanger asks of other servers is not asked of people's clients.
 _SUBMISSION = (
     "smtpd_sasl_auth_enable=yes",
     "smtpd_delay_reject=yes",
@@ -42,6 +42,10 @@ _SUBMISSION = (
     "smtpd_recipient_restrictions=permit_sasl_authenticated,reject",
     "milter_macro_daemon_name=ORIGINATING",
 )
+#: What of it counts even where an entry for smtp says otherwise: a login can be given, is asked of everybody, and asked only when a
+#: client could have given it. smtpd takes a recipient only if no list rejects it, so that no other list of that entry makes a
+#: relay of this: as it was, it can but forbid more.
+_LOGINS = ("smtpd_sasl_auth_enable", "smtpd_delay_reject", "smtpd_relay_restrictions")
 
 
 # -- what is ours
@@ -99,6 +103,11 @@ class Written(t.NamedTuple):
     sockets: tuple
     listener: t.Optional[Listener]  # None: loopback, as it was
 
+    @property
+    def begins_logins(self) -> bool:
+        """Is it for those who log in, and made from what was not?"""
+        return bool(self.listener) and self.listener.protocol == "submission" and not (self.template and self.template.protocol == "submission")
+
 
 class Wish(t.NamedTuple):
     """What becomes of somebody else's master.cf."""
@@ -144,13 +153,17 @@ def wish(found: t.Sequence[Service], wanted: t.Sequence[Listener], host: Host, o
 
 
 def _template(found: t.Sequence[Service], listener: Listener) -> t.Optional[Service]:
-    """The entry that answers there today, or else one of the same number and protocol elsewhere, wildcards first."""
+    """The entry that answers there today, or else one of the same number elsewhere, of the same protocol if it can be, wildcards first.
+
+    Of another protocol too: submission or smtp is for most numbers but a guess, and what an entry filters and forbids must not go for it.
+    But postscreen certainly is for smtp alone.
+    """
     def nearness(service: Service) -> tuple:
         addresses = [address for address, ignored in service.sockets]
         wildcard = WILDCARDS[family(listener.address)]
-        return (listener.address not in addresses, wildcard not in addresses, not set(addresses) & set(LOOPBACK))
+        return (listener.address not in addresses, wildcard not in addresses, service.protocol != listener.protocol, not set(addresses) & set(LOOPBACK))
 
-    candidates = [service for service in found if service.protocol == listener.protocol and any(
+    candidates = [service for service in found if service.protocol and (service.protocol == listener.protocol or not service.screen) and any(
         port == listener.port and (not is_loopback(address) or address == listener.address) for address, port in service.sockets)]
     return min(candidates, key=nearness, default=None)
 
@@ -215,8 +228,11 @@ def _written_lines(written: Written, template: Entry, host: Host) -> list:
         about = "%s%s, %s" % (SAYS, listener.protocol, listener.encryption)
         if template.fields[7] == "smtpd":
             ours, copied = _tls(listener, template, host)
-        if not written.template and listener.protocol == "submission":
-            ours += ("smtpd_tls_auth_only=yes",) * (listener.encryption == "tls") + _SUBMISSION
+        if written.begins_logins:
+            copied = [argument for argument in copied if argument[0] not in _LOGINS]
+            said = {name for name, ignored, ignored in copied}
+            ours += tuple(setting for setting in ("smtpd_tls_auth_only=yes",) * (listener.encryption == "tls") + _SUBMISSION
+                          if setting.partition("=")[0] not in said)
     settings = ["-o " + ("{ %s }" % setting if re.search(r"\s", setting) else setting) for setting in ours]
     return [about, " ".join((written.name, "inet", "n") + template.fields[3:])] + ["  " + text for text in settings] + [
         "  " + text for ignored, ignored, text in copied]

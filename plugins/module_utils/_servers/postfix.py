@@ -143,7 +143,8 @@ def names_choose_no_other_certificate(asked: Asked) -> t.Iterator[str]:
 def submission_can_ask(asked: Asked) -> t.Iterator[str]:
     """Where nothing says who may log in, smtpd ends itself at the first client: no SASL authentication mechanisms."""
     for written in asked.made:
-        if written.listener.protocol == "submission" and not written.template and not asked.details.can_authenticate:
+        said_there = written.template and "smtpd_sasl_type" in written.template.entry.overrides
+        if written.begins_logins and not said_there and not asked.details.can_authenticate:
             yield ("%s: nothing says how Postfix should check logins: set smtpd_sasl_type = dovecot and smtpd_sasl_path = private/auth in main.cf, "
                    "with Dovecot's socket for it, or set up Cyrus SASL (smtpd.conf)" % written.listener.name)
 
