@@ -310,16 +310,17 @@ def test_whether_a_reload_ends_sessions(release):
     base, wanted = view(release), [listener(FOUR, 993)]
     old, ours = release < (2, 4), {config.IN_CONF_D: FOR_ONE_IP[release].encode()}
 
-    def ends(base=base, wanted=wanted, **more):
+    def ends(base, wanted, **more):
         return config.render(details(base, **more), wanted, OPTIONS).ends_sessions
 
-    first, again, absent = ends(), ends(shutdown_clients=False, files=ours), ends(wanted=None, shutdown_clients=False, files=ours)
+    first = ends(base, wanted)
+    again, absent = (ends(base, then, shutdown_clients=False, files=ours) for then in (wanted, None))
     assert first == "a reload ends them, since shutdown_clients = no is not in effect yet"
     assert again == ""
     assert absent == ("" if old else "a reload ends them, since shutdown_clients = yes")
     # where the administrator says no himself
     kept = base._replace(shutdown_clients=False)
-    assert [ends(kept, shutdown_clients=False), ends(kept, wanted=None, shutdown_clients=False, files=ours)] == ["", ""]
+    assert [ends(kept, wanted, shutdown_clients=False), ends(kept, None, shutdown_clients=False, files=ours)] == ["", ""]
 
 
 @BOTH

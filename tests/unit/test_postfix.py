@@ -281,6 +281,10 @@ def test_whatever_is_written_and_declared_it_listens_so_and_comes_back(texts, wa
      ["192.0.2.1:25 smtp tls /tls/s/x.pem /tls/s/$x"]),
     ("192.0.2.1:25 inet n - n - - smtpd\n", {"smtpd_tls_security_level": "", "smtpd_enforce_tls": "yes"},
      ["192.0.2.1:25 smtp tls /tls/main.pem /tls/main.key"]),
+    # Postfix looks a level up whatever its case
+    ("192.0.2.1:25 inet n - n - - smtpd -o smtpd_tls_security_level=None\n", {}, ["192.0.2.1:25 smtp none"]),
+    ("192.0.2.1:587 inet n - n - - smtpd\n", {"smtpd_tls_security_level": "May"}, ["192.0.2.1:587 submission none"]),
+    ("192.0.2.1:25 inet n - n - 1 postscreen\n", {"postscreen_tls_security_level": "NONE"}, ["192.0.2.1:25 smtp none"]),
     # postscreen's is main.cf's, or its tlsproxy's
     (WRITTEN["postscreen"].replace("tlsproxy\n", "tlsproxy -o tlsproxy_tls_cert_file=/tls/t.pem -o tlsproxy_tls_key_file=/tls/t.key\n").replace(CLIENTS, ""),
      {"inet_protocols": "ipv4"}, ["0.0.0.0:25 smtp tls /tls/t.pem /tls/t.key"]),

@@ -17,7 +17,7 @@ from smartermail import Answer, Port  # noqa: E402
 from smartermail.state import Refusal  # noqa: E402
 
 from .in_process import run  # noqa: E402
-from .test_smartermail_doors import (  # noqa: E402, F401  # the fixture is for every test here too
+from .test_smartermail_doors import (  # noqa: E402, F401  # pylint: disable=unused-import  # the fixture is for every test here too
     CERTIFICATE_PASSWORD, DOORS, HERE, IMAPS, NEW, OLD, SIXTH, SMTP, THERE, _environment, assert_declares, assert_refuses, declare, serving)
 
 POP = Port("POP", "POP", 110)

@@ -238,7 +238,8 @@ def _smtpd(service: Service, port: int, setting: t.Callable, host: Host, declare
 
 
 def security_level(setting: t.Callable) -> str:
-    return setting("smtpd_tls_security_level") or (
+    """In small letters: Postfix looks it up whatever its case."""
+    return setting("smtpd_tls_security_level").lower() or (
         "encrypt" if is_yes(setting("smtpd_enforce_tls")) else "may" if is_yes(setting("smtpd_use_tls")) else "none")
 
 
