@@ -250,6 +250,30 @@ submission inet n       -       y       -       7       smtpd
         clients.smtp_send(host.four, "unfiltered", "bob@example.test", name=host.fqdn)
 
 
+def test_an_entry_that_let_everybody_through_is_for_those_who_log_in_once_it_is_declared_as_submission(driven, other, clients):
+    """Its number did not say that it was for people; its milter stays."""
+    host, ((b, _b), _c) = driven.host, other
+    entry = "2525 inet n - y - 7 smtpd\n  -o smtpd_sasl_auth_enable=no -o smtpd_relay_restrictions=permit -o smtpd_recipient_restrictions=permit\n"
+    refusing = "  -o smtpd_milters=inet:127.0.0.1:9 -o milter_default_action=tempfail\n"
+    text = host.read(MASTER)
+    wanted = [listener(host.four, 2525, "tls", b), listener(host.four2, 2525, "ssl", b)]
+    with driven.written(text + "\n" + entry):
+        driven.done(wanted)
+        for address, tls in ((host.four, "starttls"), (host.four2, "ssl")):
+            clients.smtp_send(address, f"once open {tls}", "bob@example.test", user="alice", password=PASSWORDS["alice"], port=2525, tls=tls, name=host.fqdn)
+            assert len(clients.imap_fetch(host.four, "bob", PASSWORDS["bob"], f"once open {tls}", name=host.fqdn)) == 1
+            for to in ("x@elsewhere.test", "bob@example.test"):
+                with pytest.raises(Refused, match="5[0-9][0-9]"):
+                    clients.smtp_send(address, "for free", to, port=2525, tls=tls, name=host.fqdn)
+        assert host.run(["postconf", "-M", f"{host.four}:2525/inet"]).stdout.split()[4:8] == ["y", "-", "7", "smtpd"]
+        driven("apply", wanted=None)
+    with driven.written(text + "\n" + entry + refusing):
+        driven.done(wanted)
+        with pytest.raises(Refused, match="4[0-9][0-9]"):
+            clients.smtp_send(host.four, "filtered", "bob@example.test", user="alice", password=PASSWORDS["alice"], port=2525, name=host.fqdn)
+        driven("apply", wanted=None)
+
+
 def test_a_certificate_that_was_renewed_is_served_after_a_reload(driven, authority, clients):
     host, files = driven.host, ("/etc/ssl/mail/renewed.pem", "/etc/ssl/mail/renewed.key")
     old = put_certificate(host, authority, *files, which="first")
