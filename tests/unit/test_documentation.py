@@ -15,7 +15,7 @@ pytestmark = pytest.mark.needs_ansible
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 yaml = pytest.importorskip("yaml")
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _module  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.module_utils import _model, _module  # noqa: E402
 
 ROOT = pathlib.Path(_module.__file__).parents[2]
 PREFIX = "mailops.bindings."
@@ -154,3 +154,10 @@ def test_every_module_has_an_integration_target():
     # one that has the name of our role would be taken for it
     targets = {path.name.replace("module_", "") for path in (ROOT / "tests" / "integration" / "targets").iterdir()}
     assert set(MODULES) <= targets
+
+
+def test_the_role_s_standard_numbers_are_the_modules():
+    """The role has to write them out: a number that left the inventory is to leave the config too."""
+    numbers = yaml.safe_load((ROOT / "roles/mail_bindings/vars/main.yml").read_text(encoding="utf-8"))["mail_bindings__standard_numbers"]
+    assert numbers == {
+        protocol: {encryption: _model.standard_number(protocol, encryption) for encryption in _model.ENCRYPTIONS} for protocol in _model.PROTOCOLS}
