@@ -229,7 +229,7 @@ def _written_lines(written: Written, template: Entry, host: Host) -> list:
         if template.fields[7] == "smtpd":
             ours, copied = _tls(listener, template, host)
         if written.begins_logins:
-            copied = [argument for argument in copied if argument[0] not in _LOGINS]
+            copied = tuple(argument for argument in copied if argument[0] not in _LOGINS)
             said = {name for name, ignored, ignored in copied}
             ours += tuple(setting for setting in ("smtpd_tls_auth_only=yes",) * (listener.encryption == "tls") + _SUBMISSION
                           if setting.partition("=")[0] not in said)
