@@ -115,13 +115,12 @@ class SmarterMailStore:
         self._tell_what_stays(stored, seen, desired)
         warnings = []
         if stored.whole and door.assigns and (replaced or removed) and not (declaration.only_these and declaration.ip_addresses is not None):
-            # a list that has an address without a host name has all of them; else the task has to name them
-            if not self._addresses and all(held.hostnames.values()):
-                problems += self._unseen(held, replaced, removed)
-            names = ", ".join(map(_model.shown, sorted(replaced | removed)))
-            warnings.append(
-                "%s: SOAP adds a port again to change it, and can't list the server's IP addresses: these were looked at: %s. "
-                "If others answered on %s, assign it there" % (self._session.url, ", ".join(held.assigned) or "none", names))
+            if not held.assigned:
+                problems += self._unseen(replaced, removed)
+            for names, then in ((replaced, "assign it there, since SOAP adds a port again to change it"), (removed, "they do no longer")):
+                if names:
+                    warnings.append("%s: SOAP can't list the server's IP addresses, and these were looked at: %s. If others answered on %s, %s" % (
+                        self._session.url, ", ".join(held.assigned) or "none", ", ".join(map(_model.shown, sorted(names))), then))
         return Fitting(desired, problems, warnings)
 
     def _tell_what_stays(self, stored: Stored, seen: View, desired: Bindings) -> None:
@@ -133,13 +132,12 @@ class SmarterMailStore:
         stored.warnings[:] = self._of_unmapped(stays) + [each for each in stored.warnings if each not in self._of_unmapped(stored.unmapped)]
         stored.unmapped[:] = stays
 
-    def _unseen(self, held: Held, replaced: set, removed: set) -> t.Iterator[str]:
-        """Changes by which a port would be lost where nobody looked."""
-        where = "%s: over SOAP only those IP addresses can be seen that have a host name (%s), and so not " % (
-            self._session.url, ", ".join(held.assigned) or "none")
+    def _unseen(self, replaced: set, removed: set) -> t.Iterator[str]:
+        """Changes by which a port would be lost, and nobody could have looked where."""
+        where = "%s: over SOAP no IP address of the server can be seen, since none has a host name and the task names none, and so not " % self._session.url
         named = "name the addresses in ip_addresses of mail_bindings (without ports they keep theirs), or use smartermail_api: rest"
         if replaced:
-            yield "%swhere else %s must be assigned again: %s" % (where, ", ".join(map(_model.shown, sorted(replaced))), named)
+            yield "%swhere %s must be assigned again: %s" % (where, ", ".join(map(_model.shown, sorted(replaced))), named)
         if removed:
             yield "%swhether others answer on %s: set unassign of mail_port to true to remove it all the same, or %s" % (
                 where, ", ".join(map(_model.shown, sorted(removed))), named)
