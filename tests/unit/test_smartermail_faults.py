@@ -294,7 +294,7 @@ def test_over_soap_it_is_said_where_was_looked():
                 result = declare(server, "soap", "mail_port", {"name": "SMTP", **options}, check)
                 assert result["changed"]
                 warned = str(result["warnings"])  # with ansible-core 2.21 they are more than texts
-                assert "these were looked at: %s. If others answered on SMTP, %s" % (HERE, then) in warned, warned
+                assert "these were looked at: %s. If others answered on \"SMTP\", %s" % (HERE, then) in warned, warned
 
 
 # -- certificate paths that are left over
