@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 
@@ -259,16 +258,13 @@ def test_over_soap_a_login_may_be_refused_in_http():
 
 # -- addresses that SOAP can't see
 
-@contextlib.contextmanager
-def _half_seen(hostnames, here=("SMTP",)):
-    """What has no host name is not listed."""
-    with serving(SMTP, addresses={HERE: list(here), THERE: ["SMTP"], SIXTH: []}, hostnames=hostnames) as server:
-        server.state.unknowns.all_hostnames = False
-        yield server
+def _with_hostnames(hostnames, here=("SMTP",)):
+    return serving(SMTP, addresses={HERE: list(here), THERE: ["SMTP"], SIXTH: []}, hostnames=hostnames)
 
 
 def test_over_soap_no_assignment_is_lost_where_nobody_could_look():
-    with _half_seen({}) as server:
+    with _with_hostnames({}) as server:
+        server.state.unknowns.all_hostnames = False  # what has none is not listed
         assert_refuses(server, "soap", "mail_port", "must be assigned again", "ip_addresses", "smartermail_api: rest", name="SMTP", description="x")
         assert_refuses(server, "soap", "mail_bindings", "must be assigned again", ports=[{"name": "SMTP", "description": "x"}])
         assert_declares(
@@ -279,7 +275,8 @@ def test_over_soap_no_assignment_is_lost_where_nobody_could_look():
 
 
 def test_over_soap_a_port_that_may_be_in_use_does_not_go_unless_it_may():
-    with _half_seen({}) as server:
+    with _with_hostnames({}) as server:
+        server.state.unknowns.all_hostnames = False  # what has none is not listed
         message = assert_refuses(server, "soap", "mail_port", "whether others answer on", "unassign", name="SMTP", state="absent")
         assert "assigned again" not in message
         assert declare(server, "soap", "mail_port", {"name": "SMTP", "state": "absent", "unassign": True})["changed"]
@@ -289,7 +286,8 @@ def test_over_soap_a_port_that_may_be_in_use_does_not_go_unless_it_may():
 def test_over_soap_it_is_said_where_was_looked():
     """Nobody knows whether the list of host names has all addresses: where each in it has one, it may, and it may not."""
     for options, then in (({"description": "x"}, "assign it there"), ({"state": "absent"}, "they do no longer")):
-        with _half_seen({HERE: "mail.example.com"}, here=()) as server:
+        with _with_hostnames({HERE: "mail.example.com"}, here=()) as server:
+            server.state.unknowns.all_hostnames = False  # what has none is not listed
             for check in (True, False):
                 result = declare(server, "soap", "mail_port", {"name": "SMTP", **options}, check)
                 assert result["changed"]
