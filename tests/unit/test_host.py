@@ -85,6 +85,7 @@ def test_every_address_of_an_interface_is_here_not_only_its_first():
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="an interface of its own needs root")
+@pytest.mark.once
 def test_an_address_that_was_added_a_moment_ago_is_waited_for():
     """Until duplicate address detection has ended nobody can bind to it: a server that reloads would die of it."""
     in_a_namespace(

@@ -162,6 +162,7 @@ def test_a_long_greeting_comes_in_parts():
     assert (result["status"], result["greeting"], len(server.sessions)) == ("ok", "220 come in", 1)
 
 
+@pytest.mark.once
 def test_a_slow_greeting_is_waited_for():
     def slow(session):
         time.sleep(1)
@@ -357,6 +358,7 @@ def answering(greeting, answer):
     ("pop", saying(b"-ERR busy"), "refused", "turns us away: -ERR busy", 2),
     ("submission", scripted.smtp(offers_in_tls=[]), "no_auth", "offers no AUTH", 2),
 ])
+@pytest.mark.once
 def test_a_listener_without_tls_that_is_not_as_expected(protocol, script, status, detail, tries):
     result, server = ask(script, protocol, timeout=0.3 if status == "timeout" else 5)
     assert result["status"] == status
@@ -374,6 +376,7 @@ def test_also_what_is_not_as_expected_is_left_politely(script, farewell):
 
 
 @pytest.mark.parametrize("protocol", ["smtp", "imap", "pop"])
+@pytest.mark.once
 def test_who_has_not_greeted_is_left_without_a_word(protocol):
     """Postfix takes whoever speaks first for a spammer. Only a TLS handshake is tried, since who says nothing may be waiting for one."""
     heard = []
@@ -429,6 +432,7 @@ def test_a_handshake_that_fails_after_starttls(data, detail):
     assert len(server.sessions) == 2
 
 
+@pytest.mark.once
 def test_a_handshake_without_an_answer(tls):
     result = ask(scripted.imap(Nonsense(b"", then_close=False)), "imap", "tls", timeout=0.3)[0]
     assert (result["status"], result["detail"]) == ("timeout", "no answer to the TLS handshake within 0.3 seconds")
@@ -480,6 +484,7 @@ def test_on_the_usual_number_nobody_waits_for_a_greeting_before_tls(monkeypatch,
 
 @pytest.mark.parametrize("encryption", ["none", "tls"])
 @pytest.mark.parametrize("protocol", ["smtp", "imap", "pop"])
+@pytest.mark.once
 def test_tls_from_the_first_byte_where_a_greeting_was_expected(protocol, encryption, tls, monkeypatch):
     monkeypatch.setattr(_dialogue, "FAREWELL_SECONDS", 5)
     result, server = ask(SCRIPTS[protocol](tls, implicit=True), protocol, encryption, timeout=0.7)
@@ -659,6 +664,7 @@ def test_a_firewall_that_says_no_route_speaks_for_one_port(monkeypatch):
         "no connection: No route to host", "connection refused: nothing listens here, or a firewall rejects it"]
 
 
+@pytest.mark.once
 def test_an_address_that_nobody_has_on_this_network_is_dead(monkeypatch):
     connections = Connections(lambda address, port: raising(OSError(113, "No route to host"), 1.1))
     results = probed_by(connections, monkeypatch, [AWAY], range(1, 101))

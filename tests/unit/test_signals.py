@@ -83,6 +83,7 @@ def test_a_reader_that_is_there_is_enough():
 
 
 @pytest.mark.parametrize("output", ["/dev/null", "a file", "nothing", "a terminal", "a named pipe that we read ourselves"])
+@pytest.mark.once
 def test_other_output_has_nobody_who_could_go(tmp_path, output):
     with contextlib.ExitStack() as stack:
         def opened(path, flags):
