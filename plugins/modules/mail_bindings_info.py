@@ -24,7 +24,7 @@ options:
     description:
       - What to read. V(config) is the host's bindings config.
       - V(servers) (added in mailops.bindings 0.2.0) is what Postfix, Dovecot and OpenLDAP on this host are configured to listen on today, whoever wrote that,
-        in the same shape. Declared as it is with M(mailops.bindings.mail_listeners) it changes nothing. It needs root.
+        in the same shape. Declared as it is with M(mailops.bindings.mail_listeners) it changes none of these. It needs root.
     type: str
     choices: [config, servers]
     default: config
