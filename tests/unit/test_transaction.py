@@ -584,6 +584,8 @@ def test_a_server_with_parts_of_ours_is_not_passed_over_because_it_can_not_be_re
     monkeypatch.setattr(world.post, "read", unreadable)
     monkeypatch.setattr(world.post, "files", (world.post.path,))
     assert "post" not in world.run(present=False).sides  # nothing of ours, nothing declared: not our affair
+    monkeypatch.setattr(world.post, "files", (os.path.dirname(world.post.path), world.post.path))  # where a file should be may be a folder
+    assert "post" not in world.run(present=False).sides
     world.post.write("# " + base.MARK)
     for present in (True, False):
         with pytest.raises(Refused, match="post.conf, line 9"):

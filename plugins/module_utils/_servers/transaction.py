@@ -17,6 +17,7 @@ import time
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _listener
+from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused, address_order
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import journal, refusals, rollback, signals, watch
@@ -53,7 +54,7 @@ class ConfigFile(t.NamedTuple):
 def _has_parts(server: Server) -> bool:
     """Are there parts of ours in its files, as far as these can be read?"""
     for path in server.files:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, NotAFile, TooLarge):
             if MARK.encode() in (read_file(path) or b""):
                 return True
     return False
