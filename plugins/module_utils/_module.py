@@ -222,7 +222,7 @@ def prepare(module: AnsibleModule, store, task: Task, stored: Stored) -> Prepare
     """All that a task would do, checked: the same in check mode and in a real run."""
     params = module.params
     desired, problems = task.outcome(stored.bindings)
-    desired, unfit, warnings = store.fit(stored, desired, task.declaration)
+    desired, stored, unfit = store.fit(stored, desired, task.declaration)
     problems = [*task.problems, *problems, *unfit]
     if params.get("require_local_address") and task.declaration.ip_addresses:
         from ansible_collections.mailops.bindings.plugins.module_utils._checks import unreachable
@@ -232,7 +232,7 @@ def prepare(module: AnsibleModule, store, task: Task, stored: Stored) -> Prepare
         from ansible_collections.mailops.bindings.plugins.module_utils._attributes import unknown
 
         problems += unknown(params)
-    certificates: list = []
+    certificates, warnings = [], []
     names = _with_certificate(task, desired) if store.local and params.get("check_certificate", True) else []
     if names:
         from ansible_collections.mailops.bindings.plugins.module_utils._checks import certificates as judged
@@ -248,7 +248,7 @@ def prepare(module: AnsibleModule, store, task: Task, stored: Stored) -> Prepare
         from ansible_collections.mailops.bindings.plugins.module_utils._plan import changes as changes_between
 
         changes = changes_between(stored.bindings, desired) + changes
-    return Prepared(stored, desired, changes, certificates, list(warnings))
+    return Prepared(stored, desired, changes, certificates, warnings)
 
 
 def _with_certificate(task: Task, desired: Bindings) -> list:

@@ -38,8 +38,8 @@ class Fitting(t.NamedTuple):
     """What is desired as a store would hold it."""
 
     bindings: Bindings
+    stored: Stored  # what it holds now, and what results are to say of it once it holds these
     problems: t.Sequence = ()  # messages: what it, or its door, can't do
-    warnings: t.Sequence = ()
 
 
 class InvalidConfig(Refused):

@@ -80,7 +80,7 @@ class FileStore:
 
     def fit(self, stored: Stored, desired: Bindings, declaration: t.Any) -> Fitting:
         """It holds whatever a config can say."""
-        return Fitting(desired)
+        return Fitting(desired, stored)
 
     # -- changing
 

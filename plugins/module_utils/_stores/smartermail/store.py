@@ -112,8 +112,8 @@ class SmarterMailStore:
                 for problem in self._unfit_port(door, entry.port, seen.ports.get(entry.port.name), desired.ports[entry.port.name])]
         problems += meeting_others(seen, held, desired)
         removed = set() if self._unassign else set(seen.ports).difference(desired.ports)
-        self._tell_what_stays(stored, seen, desired)
-        warnings = []
+        stored = self._after(stored, seen, desired)
+        warnings = list(stored.warnings)
         if stored.whole and door.assigns and (replaced or removed) and not (declaration.only_these and declaration.ip_addresses is not None):
             if not held.assigned:
                 problems += self._unseen(replaced, removed)
@@ -121,16 +121,16 @@ class SmarterMailStore:
                 if names:
                     warnings.append("%s: SOAP can't list the server's IP addresses, and these were looked at: %s. If others answered on %s, %s" % (
                         self._session.url, ", ".join(held.assigned) or "none", ", ".join(map(_model.shown, sorted(names))), then))
-        return Fitting(desired, problems, warnings)
+        return Fitting(desired, stored._replace(warnings=warnings), problems)
 
-    def _tell_what_stays(self, stored: Stored, seen: View, desired: Bindings) -> None:
+    def _after(self, stored: Stored, seen: View, desired: Bindings) -> Stored:
         """What breaks the rules only may be mended by the change: results have what there is after it."""
         if desired == seen.bindings:
-            return
+            return stored
         broken = broken_rules(seen.bindings)
         stays = [entry for entry in seen.unmapped if entry not in broken] + broken_rules(desired)
-        stored.warnings[:] = self._of_unmapped(stays) + [each for each in stored.warnings if each not in self._of_unmapped(stored.unmapped)]
-        stored.unmapped[:] = stays
+        told_before = self._of_unmapped(stored.unmapped)
+        return stored._replace(unmapped=stays, warnings=self._of_unmapped(stays) + [each for each in stored.warnings if each not in told_before])
 
     def _unseen(self, replaced: set, removed: set) -> t.Iterator[str]:
         """Changes by which a port would be lost, and nobody could have looked where."""
