@@ -99,16 +99,16 @@ class ReportingModule(AnsibleModule):
 
 
 def _secrets(value, secret: bool = False) -> t.Iterator[str]:
-    """Every text under a key that speaks of a password, at any depth."""
+    """Every text and number under a key that speaks of a password, or tries to, at any depth."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _secrets(inner, secret or ("passw" in str(key).lower() and key not in PASSWORD_OPTIONS))
+            yield from _secrets(inner, secret or ("pas" in str(key).lower() and key not in PASSWORD_OPTIONS))
     elif isinstance(value, list):
         for inner in value:
             if secret or isinstance(inner, (dict, list)):
                 yield from _secrets(inner, secret)
-    elif secret and isinstance(value, str) and value:
-        yield value
+    elif secret and value not in (None, "", True, False):
+        yield str(value)
 
 
 def _without_nulls(entry: dict) -> dict:

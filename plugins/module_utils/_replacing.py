@@ -47,6 +47,8 @@ class ReplacedFile:
         for path, needed in ((folder, os.W_OK | os.X_OK), (self.target, os.W_OK)):
             if os.path.exists(path) and not _may(path, needed):
                 raise Refused("%s is not writable%s" % (path, _what_to_do()))
+        if _is_mounted(self.target):
+            raise Refused("%s is mounted by itself, as into a container, and so can't be replaced: mount the folder that it is in" % self.target)
         if _in_the_way(self._lock, lambda status: stat.S_ISREG(status.st_mode) and os.geteuid() in (0, status.st_uid)):
             raise Refused("the lock file %s is not ours to take: if no other run is going on, remove it%s" % (self._lock, _or_become()))
         above = os.stat(folder)
@@ -200,6 +202,16 @@ def _in_the_way(path: str, fine: t.Callable) -> bool:
     try:
         return not fine(os.lstat(path))
     except FileNotFoundError:
+        return False
+
+
+def _is_mounted(path: str) -> bool:
+    """Is this one file a mount point? It can be written then, but no other can take its name (proc(5), /proc/PID/mountinfo)."""
+    escaped = path.translate({ord(character): "\\%03o" % ord(character) for character in " \t\n\\"})
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+            return any(line.split(" ")[4] == escaped for line in file)
+    except OSError:
         return False
 
 

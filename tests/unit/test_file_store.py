@@ -13,6 +13,7 @@ import random
 import resource
 import signal
 import stat
+import subprocess
 import time
 
 import pytest
@@ -163,6 +164,23 @@ def test_what_stands_in_the_way_is_seen_before_anything_is_written(store, config
     config.parent.mkdir()
     (config.parent / name).mkdir()
     assert name in refusal(store) and "remove it" in refusal(store)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_file_that_is_mounted_by_itself_is_seen_before_anything_is_written(tmp_path):
+    config = tmp_path / "a b\\c" / "bindings.json"
+    store = FileStore(str(config))
+    save(store, bindings("A"))
+    if subprocess.run(["mount", "--bind", config, config], check=False).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        with pytest.raises(Refused, match="busy"):
+            save(store, bindings("B"))
+        assert "is mounted by itself" in refusal(store)
+    finally:
+        subprocess.run(["umount", config], check=True)
+    store.check_writable(store.load())
+    assert names_in(config) == ["A"]
 
 
 def test_a_name_leaves_room_for_the_files_beside_it(tmp_path):

@@ -87,7 +87,10 @@ def test_what_is_wrong_is_said_with_its_place_and_nothing_else(run, module, opti
     {"ports": [port(certificate_pasword=SECRET, certificate_Password=SECRET)]},
     {"ports": [port(certificate_password=[SECRET], port=0)]},
     {"ports": {"certificate_password": SECRET}},
+    {"ports": [port(certificate_pasword=SECRET)]},
     {"certificate_passwords": SECRET},
+    {"certificate_passwort": 4829133775},
+    {"ports": [port(certificate_pass=4829133775)]},
     {"ip_addresses": [{"address": "127.0.0.1", "certificate_password": SECRET}]},
     {"ports": [port(encryption="ssl", certificate_path="/nowhere", certificate_password=SECRET)]},
 ])
@@ -100,7 +103,7 @@ def test_a_secret_is_shown_nowhere_however_misplaced(run, options, monkeypatch):
     monkeypatch.setattr(basic, "has_journal", False)
     result = run("mail_bindings", options)
     for text in (json.dumps(result), json.dumps(result, ensure_ascii=False), repr(result), repr(logged), *map(str, logged)):
-        assert "Hunter2" not in text and "cret" not in text.replace("secret", ""), text
+        assert "Hunter2" not in text and "cret" not in text.replace("secret", "") and "4829133775" not in text, text
 
 
 def test_null_means_left_out_everywhere(tmp_path):
