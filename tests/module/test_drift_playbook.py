@@ -73,3 +73,11 @@ def test_no_setting_and_no_host_costs_the_others_their_rows(drift, unreachable):
     assert "mail_bindings_profile" in rows["asleep"]["error"] and rows["asleep"]["maintenance"]
     status, rows, output = drift({"hosts": {"down": hosts["down"]}}, ANSIBLE_ANY_ERRORS_FATAL="true")
     assert status == 2 and rows["down"]["verdict"] == "incomplete", output
+
+
+def test_a_password_is_in_no_output(drift):
+    """What a set_fact keeps, ansible-playbook prints with -v, and AWX and logging callbacks always."""
+    port = {"name": "IMAPS", "protocol": "imap", "encryption": "ssl", "certificate_path": "/nowhere.pfx", "certificate_password": "Hunter2!"}
+    status, rows, output = drift({"hosts": {"mx1": declared(mail_bindings_ports=[port])}}, "-vvv")
+    assert status == 2 and [cell["port"] for cell in rows["mx1"]["cells"]] == [993], output
+    assert "/nowhere.pfx" in output and "Hunter2" not in output
