@@ -202,13 +202,17 @@ def test_check_mode_is_a_rehearsal_and_limit_a_limit(fleet, old, rollout, tasks)
 
 
 def test_a_rollout_goes_through(fleet, old, rollout, tasks):
-    """Two of a pair are never in one batch; there is a pause, and something to do before and after each host."""
+    """Two of a pair are never in one batch; there is a pause, and something to do before and after each host.
+
+    The inventory says of all hosts, the controller too, that they need a become, which the controller has not.
+    """
+    become = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_exe": "/nonexistent/sudo"}
     before = tasks("before.yml", [{"name": "drain", "ansible.builtin.command": "touch /root/drained"}])
     after = tasks("after.yml", [{"name": "take back", "ansible.builtin.command": "rm /root/drained"}])
-    played = rollout({
-        "all": {"mail_bindings_before_host": before, "mail_bindings_after_host": after, "mail_bindings_pause": 1},
-        fleet[1].name: {"mail_bindings_apart": "a pair"}, fleet[2].name: {"mail_bindings_apart": "a pair"},
-    })
+    own = {host.name: {"ansible_become": False} for host in fleet}
+    for host in fleet[1:3]:
+        own[host.name]["mail_bindings_apart"] = "a pair"
+    played = rollout({"all": {"mail_bindings_before_host": before, "mail_bindings_after_host": after, "mail_bindings_pause": 1, **become}, **own})
     assert played.returncode == 0, played.output
     events = [result.host if result.name == TASK else "|" for result in played
               if result.name == TASK or (result.name == "Wait before the next batch" and result.status == "ok")][len(fleet):]
