@@ -214,17 +214,20 @@ def rehearse_in_copy(folder: str, state: t.Mapping, argv: t.Sequence[str]) -> t.
 
     It runs in a mount namespace of its own, with a copy of the folder in memory bound over the folder: absolute includes
     meet the copy too, the live files can't be reached, and nothing is left behind (mount_namespaces(7), unshare(1)).
-    Standard output is thrown away: what a checker prints there may be private keys. Only files below C(folder) are laid in.
+    Standard output is thrown away: what a checker prints there may be private keys. Only files in C(folder), and in folders of it, are laid in.
     """
+    # "/." and the copies of folders that are links, since what is written through a link would be written to the live files
     script = (
-        'set -e; folder=$1; shift; mount -t tmpfs -o size=64m,mode=0700 tmpfs /mnt; cp -a "$folder" /mnt/copy; '
-        'cd /mnt; tar -xf - -C /mnt/copy --overwrite; while [ "$1" != -- ]; do rm -f "/mnt/copy/$1"; shift; done; shift; '
+        'set -e; folder=$1; shift; mount -t tmpfs -o mode=0700 tmpfs /mnt; cp -a "$folder/." /mnt/copy; cd /mnt/copy; '
+        'while [ "$1" != -- ]; do if [ -L "$1" ]; then rm "$1"; cp -a "$folder/$1/." "$1"; fi; shift; done; shift; '
+        'tar -xf - --overwrite; while [ "$1" != -- ]; do rm -f "$1"; shift; done; shift; '
         'mount --bind /mnt/copy "$folder"; cd /; "$@" >/dev/null'
     )
     inside = {os.path.relpath(path, folder): content for path, content in state.items() if path.startswith(folder + "/")}
+    folders = {os.path.dirname(name) for name in inside} - {""}
     removed = [name for name, content in inside.items() if content is None]
     status, ignored, said = run(
-        ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", folder, *removed, "--", *argv],
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", folder, *folders, "--", *removed, "--", *argv],
         input=_archive(folder, {name: content for name, content in inside.items() if content is not None}))
     return status, said
 
