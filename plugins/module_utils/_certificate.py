@@ -9,6 +9,7 @@ first of a chain. Written for cryptography 3.3 (Debian 11) and later.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
 import re
@@ -385,8 +386,11 @@ def _names(certificate) -> tuple:
 
 
 def _covers(names: list, addresses: list, hostname: str) -> bool:
-    """RFC 9525, 6.3: the whole left-most label may be a wildcard; case does not matter; an address needs its own entry."""
+    """RFC 9525, 6.3: the whole left-most label may be a wildcard; case does not matter; certificates have the ASCII form
+    of names in other scripts (RFC 5280, 7.2); an address needs its own entry."""
     wanted = hostname.rstrip(".").lower()
+    with contextlib.suppress(UnicodeError):  # what has no ASCII form is in no certificate
+        wanted = wanted.encode("idna").decode()
     try:
         return ipaddress.ip_address(wanted) in addresses
     except ValueError:

@@ -119,7 +119,7 @@ class Visits:
     """Visits to many listeners, so many at a time. A dead address costs its timeout once, not once for each of its ports.
 
     Until somebody at an address has answered (a refusal is an answer too), only a few connections are tried there at a time;
-    more than one, since a firewall often has an opinion on port 25 alone. If the first gets no answer, no more are made.
+    more than one, and of different protocols, since a firewall often has an opinion on port 25, or on all of SMTP, alone. If the first gets no answer, no more are made.
     """
 
     def __init__(self, timeout: float, workers: int):
@@ -135,7 +135,7 @@ class Visits:
     def paid(self, jobs: dict) -> dict:
         """Visit each of these listeners once: key -> Seen."""
         found: dict = {}
-        self._waiting = list(jobs.items())
+        self._waiting = _most_various_first(jobs)
 
         def work() -> None:
             for key, listener in iter(self._next, None):
@@ -204,6 +204,16 @@ class Visits:
             alive = False if slow else None
         connection.close()
         return None, alive
+
+
+def _most_various_first(jobs: t.Mapping) -> list:
+    """Of each address first one listener of each protocol: what comes first speaks for the rest, and firewalls drop whole protocols."""
+    before: dict = {}  # (address, protocol) -> how many there were
+    turns = {}
+    for key, listener in jobs.items():
+        kind = listener.address, listener.protocol
+        turns[key] = before[kind] = before.get(kind, -1) + 1
+    return sorted(jobs.items(), key=lambda job: turns[job[0]])
 
 
 # -- the certificates that were served

@@ -44,11 +44,9 @@ class ReplacedFile:
         longest = len(os.fsencode(self.name)) + (len(".4194304.") + len(time.strftime(BACKUP_TIME)) if backup else len("..lock"))
         if longest > os.pathconf(folder, "PC_NAME_MAX"):
             raise Refused("config_path: the name %s is too long for the files beside it: choose a shorter one" % self.name)
-        for path, needed in ((folder, os.W_OK | os.X_OK), (self.target, os.W_OK)):
-            if os.path.exists(path) and not _may(path, needed):
-                raise Refused("%s is not writable%s" % (path, _what_to_do()))
-        if _is_mounted(self.target):
-            raise Refused("%s is mounted by itself, as into a container, and so can't be replaced: mount the folder that it is in" % self.target)
+        reason = why_not_writable(self.target)
+        if reason:
+            raise Refused(reason)
         if _in_the_way(self._lock, lambda status: stat.S_ISREG(status.st_mode) and os.geteuid() in (0, status.st_uid)):
             raise Refused("the lock file %s is not ours to take: if no other run is going on, remove it%s" % (self._lock, _or_become()))
         above = os.stat(folder)
@@ -166,6 +164,19 @@ class ReplacedFile:
                 os.unlink(self._temporary)
             raise
         sync_folder(self.folder)
+
+
+def why_not_writable(target: str) -> str:
+    """Why no file can be put in this place now; '' if one can. Folders that are missing can be made."""
+    folder = os.path.dirname(target)
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    for path, needed in ((folder, os.W_OK | os.X_OK), (target, os.W_OK)):
+        if os.path.exists(path) and not _may(path, needed):
+            return "%s is not writable%s" % (path, _what_to_do())
+    if _is_mounted(target):
+        return "%s is mounted by itself, as into a container, and so can't be replaced: mount the folder that it is in" % target
+    return ""
 
 
 def _same_file(handle: int, path: str) -> bool:

@@ -449,6 +449,10 @@ COVERED = [
     ("*.0.2.10", "192.0.2.10", False),
     ("192.0.2.10", "192.0.2.10", False),  # as a DNS name
     (["example.net", "*.example.com", "example.org"], "mail.example.com", True),
+    ("mail.xn--bcher-kva.example", "mail.bücher.example", True),
+    ("*.xn--bcher-kva.example", "Mail.BÜCHER.example", True),
+    ("mail.xn--bcher-kva.example", "mail.bucher.example", False),
+    ("mail.example.com", "mail..example.com", False),  # has no ASCII form
 ]
 
 

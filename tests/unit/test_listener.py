@@ -655,6 +655,20 @@ def test_one_filtered_port_does_not_make_an_address_dead(monkeypatch):
     assert connections.most_at_a_time <= 8
 
 
+def test_a_filtered_protocol_does_not_make_an_address_dead(monkeypatch):
+    def answer(address, port):
+        if port in (25, 2525, 465, 587):
+            raising(socket.timeout(), 0.3)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(_listener.socket, "socket", Connections(answer))
+    wanted = [Listener(AWAY, port, protocol, "none") for protocol, ports in (
+        ("smtp", (25, 2525)), ("submission", (465, 587)), ("imap", (143, 993))) for port in ports]
+    results = probe(wanted, now=NOW, local=False)
+    assert [(result["port"], result["status"]) for result in results] == [
+        (25, "timeout"), (2525, "timeout"), (465, "timeout"), (587, "timeout"), (143, "refused"), (993, "refused")]
+
+
 def test_a_firewall_that_says_no_route_speaks_for_one_port(monkeypatch):
     def answer(address, port):
         raise OSError(113, "No route to host") if port == 25 else ConnectionRefusedError

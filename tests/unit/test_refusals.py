@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import subprocess
 import types
 
 import pytest
@@ -150,3 +151,28 @@ def test_a_key_that_the_servers_user_cannot_reach(files):
         assert judged(files, "good.pem", "key.pem", user="root") == []
         assert judged(files, "good.pem", "key.pem", user="no-such-user") == []  # the server will say so itself
         path.chmod(opened)
+
+
+@needs_root
+@pytest.mark.parametrize("how, reason", [
+    (["mount", "--bind", "{file}", "{file}"], "{file} is mounted by itself, as into a container, and so can't be replaced: mount the folder that it is in"),
+    (["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", "{folder}"],
+     "{folder} is not writable, not even for root: it is immutable (lsattr) or its file system is read-only"),
+])
+def test_a_servers_file_that_can_not_be_replaced(tmp_path, how, reason):
+    """Links are followed to where they lead; what is no file is no matter; and a folder that is missing can be made."""
+    folder, link = tmp_path / "etc", tmp_path / "master.cf"
+    file = folder / "master.cf"
+    folder.mkdir()
+    file.write_text("")
+    link.symlink_to(file)
+    changing = side(final={str(link): b"", "TLS": b"", str(tmp_path / "new" / "unit.d" / "new.conf"): b""})
+    assert list(refusals.not_writable([changing])) == []
+    names = {"file": file, "folder": folder}
+    if subprocess.run([word.format(**names) for word in how], check=False).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        assert list(refusals.not_writable([changing])) == ["Postfix: " + reason.format(**names)]
+        assert list(refusals.not_writable([side(final={})])) == []
+    finally:
+        subprocess.run(["umount", how[-1].format(**names)], check=True)

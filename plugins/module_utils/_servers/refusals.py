@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge, read_regular_file
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._replacing import why_not_writable
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MAX_FILE_BYTES
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.watch import shown
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import Socket
@@ -93,6 +94,15 @@ def _holder(socket: Socket) -> str:
     if not socket.pids:
         return "another program"
     return "process %d (%s)" % (socket.pids[0], socket.program)
+
+
+def not_writable(sides) -> t.Iterator[str]:
+    """A file on a read-only file system, or mounted by itself: the write would find it out, and check mode would not."""
+    for side in sides:
+        for resource in side.final:
+            reason = why_not_writable(os.path.realpath(resource)) if resource.startswith("/") else ""
+            if reason:
+                yield "%s: %s" % (side.server.title, reason)
 
 
 def certificates(sides, now) -> t.Iterator[str]:

@@ -102,6 +102,7 @@ class Transaction:
         _refuse(problems)
         for side in self.sides:
             side.planned(side.server.render(side.configured, side.wanted, side.options))
+        problems += refusals.not_writable(self.sides)
         self._look()
         problems += refusals.others_addresses_away(self.sides)
         problems += refusals.ports_of_others(self.sides, self.sockets)
