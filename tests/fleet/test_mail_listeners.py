@@ -120,6 +120,45 @@ def test_what_was_set_up_by_hand_is_adopted_without_a_byte_or_a_reload(host, pla
     assert host.run("ps -o lstart= -C master,dovecot,slapd").stdout == started
 
 
+def test_files_that_can_not_be_replaced_are_refused_in_check_mode_too(host, play):
+    before, task = host.snapshot("/etc"), {"name": "step", "mailops.bindings.mail_listeners": declaration(host)}
+    host.run("mount --bind /etc/postfix /etc/postfix; mount -o remount,ro,bind /etc/postfix; mount --bind /etc/default/slapd /etc/default/slapd")
+    try:
+        foreseen, done = play([task], host, check=True)["step"], play([task], host)["step"]
+    finally:
+        host.run("umount /etc/postfix /etc/default/slapd")
+    assert foreseen.failed and foreseen["msg"] == done["msg"]
+    assert "Postfix: /etc/postfix is not writable, not even for root: it is immutable (lsattr) or its file system is read-only" in done["msg"]
+    assert "OpenLDAP: /etc/default/slapd is mounted by itself" in done["msg"]
+    assert host.snapshot("/etc") == before
+
+
+def test_folders_may_be_links(host, play):
+    """A rehearsal, in check mode too, would write where they lead."""
+    def contents():
+        return {path: facts[-1] for path, facts in host.snapshot("/etc/default", "/etc/systemd", "/srv").items()}
+
+    task = {"name": "step", "mailops.bindings.mail_listeners": declaration(host)}
+    for path in ("/etc/postfix", "/etc/dovecot/conf.d"):
+        host.run(f"mv {path} /srv/ && ln -s /srv/$(basename {path}) {path}")
+    try:
+        before, original = host.snapshot("/etc", "/srv"), contents()
+        foreseen = play([task], host, check=True)["step"]
+        assert not foreseen.failed, foreseen["msg"]
+        assert host.snapshot("/etc", "/srv") == before
+        done = play([task], host)["step"]
+        assert not done.failed, done["msg"]
+        assert done["changes"] == foreseen["changes"] and {change["kind"] for change in done["changes"]} >= {"file"}
+        assert {number for ignored, number in outside(host)} == MAIL_PORTS - {110}
+        assert play([task], host)["step"]["changes"] == []
+        back = play([{"name": "step", "mailops.bindings.mail_listeners": {"state": "absent"}}], host)["step"]
+        assert not back.failed, back["msg"]
+        assert contents() == original
+    finally:
+        for path in ("/etc/postfix", "/etc/dovecot/conf.d"):
+            host.run(f"test ! -L {path} || (rm {path} && mv /srv/$(basename {path}) {path}); rm -rf /etc/mail-bindings")
+
+
 def test_what_no_named_server_listens_for_is_warned_of(host, play):
     """It stands in the config then, and nobody looks after it."""
     before = host.snapshot("/etc", "/root")
