@@ -119,7 +119,8 @@ class Visits:
     """Visits to many listeners, so many at a time. A dead address costs its timeout once, not once for each of its ports.
 
     Until somebody at an address has answered (a refusal is an answer too), only a few connections are tried there at a time;
-    more than one, and of different protocols, since a firewall often has an opinion on port 25, or on all of SMTP, alone. If the first gets no answer, no more are made.
+    more than one, and of different protocols, since a firewall often has an opinion on port 25, or on all of SMTP, alone. If
+    the first gets no answer, no more are made.
     """
 
     def __init__(self, timeout: float, workers: int):
