@@ -312,6 +312,7 @@ class _Conversation:
                 self.send(b"\r\n" * self.in_a_line + farewell, "farewell")
                 while True:
                     self._receive()
+                    self._received = b""
         except (OSError, _Closed, _Silent):
             pass
 

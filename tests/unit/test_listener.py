@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 import time
+import tracemalloc
 import warnings
 
 import pki
@@ -373,6 +374,15 @@ def test_a_listener_without_tls_that_is_not_as_expected(protocol, script, status
 def test_also_what_is_not_as_expected_is_left_politely(script, farewell):
     server = ask(script, "submission")[1]
     assert all(session.heard[-1] == farewell for session in server.sessions)
+
+
+def test_who_never_stops_talking_is_not_kept_in_memory():
+    tracemalloc.start()
+    try:
+        assert ask(endless_lines, "smtp")[0]["status"] == "wrong_protocol"
+        assert tracemalloc.get_traced_memory()[1] < 20 * _dialogue.MAX_REPLY_BYTES
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("protocol", ["smtp", "imap", "pop"])
