@@ -92,10 +92,10 @@ def probe(
 
 
 def _away(wanted: t.Iterable[Listener]) -> set:
-    """The addresses that this host has not now."""
+    """The addresses that this host has not now; a wildcard is reached through its loopback, which is away where IPv6 is switched off."""
     from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here
 
-    return {address for address in {listener.address for listener in wanted} - LOOPBACK.keys() if not is_here(address)}
+    return {address for address in {listener.address for listener in wanted} if not is_here(LOOPBACK.get(address, address))}
 
 
 def _not_probed(listener: Listener, local: bool, away: t.Container[str]) -> t.Optional[Seen]:
@@ -110,7 +110,8 @@ def _not_probed(listener: Listener, local: bool, away: t.Container[str]) -> t.Op
         return None
     if listener.floating:
         return Seen("ok", "not probed: the address is floating, and away")
-    return Seen("not_local", "%s is not an address of this host" % listener.address)
+    return Seen("not_local", "%s is not an address of this host%s" % (
+        LOOPBACK.get(listener.address, listener.address), ", nor can others connect: is IPv6 switched off?" if listener.address in LOOPBACK else ""))
 
 
 # -- many visits at a time

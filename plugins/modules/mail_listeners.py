@@ -66,7 +66,8 @@ options:
   keep_loopback:
     description:
       - Leave what listens on loopback addresses as it is, since local programs send through it.
-      - A wildcard that is replaced by addresses leaves its loopback part.
+      - A wildcard that is replaced by addresses leaves its loopback part, 127.0.0.1 and ::1. Where local programs use another address of
+        127.0.0.0/8, as 127.0.1.1, which Debian's C(/etc/hosts) may have for the host's own name, declare that too.
     type: bool
     default: true
   drain:

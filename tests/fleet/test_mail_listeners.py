@@ -253,3 +253,26 @@ def test_who_loses_sessions_is_told_before(host, play, network):
                 assert told(done) == []
                 assert "sessions_cut" not in done
             assert lives_on(session) == (host.suite not in ended_on)
+
+
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_a_host_whose_ipv6_is_switched_off(make_host, play, clients, suite):
+    """There are wildcards of it then, as packages have them, and no ::1 that could be kept."""
+    host = make_host("four-" + suite, suite, ["198.51.100.%d/24" % {"bookworm": 61, "trixie": 62}[suite]])
+    host.run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && systemctl restart postfix dovecot slapd")
+    host.wait_for_ports(25, 993, 389)
+    before = host.listening()
+    assert {address for address, port, ignored in before if port == 993} == {"0.0.0.0", "::"}
+    task = {"name": "step", "mailops.bindings.mail_listeners": {
+        "exclusive": True, "ports": PORTS, "ip_addresses": [{"address": host.address, "ports": [port["name"] for port in PORTS]}]}}
+    foreseen, done = play([task], host, check=True)["step"], play([task], host)["step"]
+    assert not foreseen.failed, foreseen["msg"]
+    assert not done.failed, done["msg"]
+    assert done["changes"] == foreseen["changes"]
+    assert outside(host) == {(host.address, number) for number in (25, 465, 587, 143, 993, 995, 389, 636)}
+    assert {address for address, port, ignored in host.listening() if port in MAIL_PORTS} == {host.address, "127.0.0.1"}
+    assert clients.served_certificate(host.address, 389, "ldap") == host.facts["fingerprint"]
+    assert play([task], host)["step"]["changes"] == []
+    back = play([{"name": "step", "mailops.bindings.mail_listeners": {"state": "absent"}}], host)["step"]
+    assert not back.failed, back["msg"]
+    assert host.listening() == before

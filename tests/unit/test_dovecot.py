@@ -342,6 +342,12 @@ def test_loopback_goes_too_where_that_is_said(release):
 
 
 @BOTH
+def test_no_loopback_is_kept_that_can_not_be_bound(release):
+    plan = config.render(details(view(release), loopback=("127.0.0.1",)), [listener(FOUR, 993)], OPTIONS)
+    assert plan.sockets == {(FOUR, 993), *(("127.0.0.1", port) for port in (110, 143, 993, 995))}
+
+
+@BOTH
 def test_a_wildcard_answers_on_loopback_itself(release):
     plan = config.render(details(view(release)), [listener("0.0.0.0", 143), listener("::", 2143)], OPTIONS)
     assert plan.sockets == {("0.0.0.0", 143), ("::", 2143), ("::1", 143), *((address, port) for address in ("127.0.0.1", "::1") for port in (110, 993, 995))}

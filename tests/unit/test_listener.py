@@ -559,6 +559,7 @@ def test_a_wildcard_is_reached_through_loopback():
 
 @pytest.mark.parametrize("listener, local, status, detail", [
     (Listener(AWAY, 25, "smtp", "none"), True, "not_local", "203.0.113.9 is not an address of this host"),
+    (Listener("::", 25, "smtp", "none"), True, "not_local", "::1 is not an address of this host, nor can others connect: is IPv6 switched off?"),
     (Listener(AWAY, 25, "smtp", "none", floating=True), True, "ok", "not probed: the address is floating, and away"),
     (Listener("0.0.0.0", 25, "smtp", "none"), False, "ok", "not probed: a wildcard can only be probed on its own host"),
     (Listener("::", 25, "smtp", "none"), False, "ok", "not probed: a wildcard can only be probed on its own host"),

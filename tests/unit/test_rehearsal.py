@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -48,3 +49,13 @@ def test_the_live_files_can_not_be_reached(tmp_path, linked):
 def test_the_folder_may_be_large(tmp_path):
     (tmp_path / "lookup.db").write_bytes(bytes(70 << 20))
     assert rehearse_in_copy(str(tmp_path), {}, ["cmp", "-n", str(70 << 20), str(tmp_path / "lookup.db"), "/dev/zero"]) == (0, "")
+
+
+def test_nothing_else_of_the_host_is_hidden(tmp_path):
+    """Certificates may be anywhere, also where things are mounted for a while; and the copy is as accessible as the folder."""
+    tmp_path.chmod(0o751)
+    os.chown(tmp_path, 65534, 65534)
+    outside = subprocess.run(["cut", "-d", " ", "-f5", "/proc/self/mountinfo"], check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout.split()
+    status, said = rehearse_in_copy(str(tmp_path), {}, ["sh", "-c", 'cut -d " " -f5 /proc/self/mountinfo >&2; stat -c "%a %u" "$0" >&2', str(tmp_path)])
+    assert not status, said
+    assert sorted(said.split()) == sorted([*outside, str(tmp_path), "751", "65534"])

@@ -15,6 +15,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._listener import 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import slapd, slapd_files, slapd_plan
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Options
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.adopt import adopted
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import Slapd
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd_files import DEFAULTS, Tls, Unknown
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd_plan import Host
@@ -72,6 +73,19 @@ def planned(wanted, before=None, **options):
     before = before or configured()
     assert Slapd().refusals(before, wanted or (), Options(**options)) == []
     return Slapd().render(before, wanted, Options(**options))
+
+
+def test_no_loopback_is_kept_that_can_not_be_bound():
+    """IPv6 switched off (disable_ipv6) leaves its wildcard, and takes ::1 away."""
+    plan = planned([ldap("198.51.100.11")], configured(loopback=("127.0.0.1",)))
+    assert plan.sockets == {("198.51.100.11", 389), ("127.0.0.1", 389)}
+
+
+def test_a_certificate_at_a_relative_path_is_none_that_a_config_can_name():
+    found = configured(tls=Tls("certs/c.pem", "/etc/ssl/key.pem"))
+    assert {(one.listener.encryption, one.listener.certificate_path) for one in found.listeners} == {("tls", "")}
+    bindings, unmapped = adopted({"slapd": found})
+    assert not bindings.ports and "TLS without a certificate of its own" in str(unmapped)
 
 
 def applied(plan, before):
@@ -468,6 +482,8 @@ def test_what_is_refused(wanted, how, messages):
     # replicated, with olcServerID, without ldapi: but nothing of it is to change
     ([ldap("0.0.0.0"), ldap("::")], {"text": 'SLAPD_SERVICES="ldap:///"\n', "tls": ONE, "replicated": True, "settings": {"serverid": ["1 ldap://x/"]}}),
     ([ldap("198.51.100.11", encryption="none")], {"settings": {"serverid": ["1"]}}),
+    # all that it starts with today stays
+    ([ldap("0.0.0.0"), ldap("::"), ldap("198.51.100.11", 636, "ssl")], {"settings": {"serverid": ["1 ldap://one.example.com/", "2 ldap://two.example.com/"]}}),
     ([ldap("198.51.100.11", encryption="none")], {"settings": {"serverid": ["1 ldap://one.example.com/", "2 LDAP://198.51.100.11:389/"]}}),
     ([ldap("::"), ldap("198.51.100.11")], {}),
     ([ldap("0.0.0.0", encryption="none"), ldap("::", encryption="none")], {"text": 'SLAPD_SERVICES="ldap://127.0.0.1/ ldapi:///"\n'}),

@@ -18,7 +18,8 @@ import subprocess
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._files import read_regular_file
-from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._listener import LOOPBACK, Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._local import bind_error
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._replacing import ReplacedFile
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import Socket
@@ -180,6 +181,11 @@ def run(argv: t.Sequence[str], input: t.Optional[bytes] = None, timeout: float =
     return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
 
 
+def loopback() -> t.Tuple[str, ...]:
+    """The loopback addresses that can be bound: where IPv6 is switched off (ip-sysctl: disable_ipv6), its wildcard can, and ::1 can't."""
+    return tuple(address for address in LOOPBACK.values() if bind_error(address) is None)
+
+
 def read_file(path: str) -> t.Optional[bytes]:
     """The file's bytes, None where there is none. Raises OSError, NotAFile, TooLarge."""
     try:
@@ -212,16 +218,17 @@ def write_file(path: str, content: t.Optional[bytes]) -> None:
 def rehearse_in_copy(folder: str, state: t.Mapping, argv: t.Sequence[str]) -> t.Tuple[int, str]:
     """(exit status, what it said) of a checker that sees C(folder) as it would be with this state of its files.
 
-    It runs in a mount namespace of its own, with a copy of the folder in memory bound over the folder: absolute includes
+    It runs in a mount namespace of its own, with a copy of the folder in memory mounted over the folder: absolute includes
     meet the copy too, the live files can't be reached, and nothing is left behind (mount_namespaces(7), unshare(1)).
     Standard output is thrown away: what a checker prints there may be private keys. Only files in C(folder), and in folders of it, are laid in.
     """
-    # "/." and the copies of folders that are links, since what is written through a link would be written to the live files
+    # from within, where what is mounted over it does not hide it. Copies of folders that are links, since what is written through a link would
+    # be written to the live files
     script = (
-        'set -e; folder=$1; shift; mount -t tmpfs -o mode=0700 tmpfs /mnt; cp -a "$folder/." /mnt/copy; cd /mnt/copy; '
-        'while [ "$1" != -- ]; do if [ -L "$1" ]; then rm "$1"; cp -a "$folder/$1/." "$1"; fi; shift; done; shift; '
+        'set -e; folder=$1; shift; cd "$folder"; mount -t tmpfs -o mode=0700 tmpfs "$folder"; cp -a . "$folder"; cd "$folder"; '
+        'while [ "$1" != -- ]; do if [ -L "$1" ]; then real=$(readlink -f "$1"); rm "$1"; cp -a "$real/." "$1"; fi; shift; done; shift; '
         'tar -xf - --overwrite; while [ "$1" != -- ]; do rm -f "$1"; shift; done; shift; '
-        'mount --bind /mnt/copy "$folder"; cd /; "$@" >/dev/null'
+        'cd /; "$@" >/dev/null'
     )
     inside = {os.path.relpath(path, folder): content for path, content in state.items() if path.startswith(folder + "/")}
     folders = {os.path.dirname(name) for name in inside} - {""}

@@ -21,7 +21,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._listener import 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import dovecot_config as config
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    UNITS, Configured, Failed, Options, Plan, Server, has_systemd, read_file, rehearse_in_copy, run)
+    UNITS, Configured, Failed, Options, Plan, Server, has_systemd, loopback, read_file, rehearse_in_copy, run)
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
 
 BASE_DIR = "/run/dovecot"
@@ -60,7 +60,8 @@ class Dovecot(Server):
             printed = list(pool.map(_printed, [(), ours] if ours else [()]))
         live, base = (config.view(*one, _resolve) for one in (printed[0], printed[-1]))
         details = config.Details(
-            base, files, live.shutdown_clients, _in_conf_d(files[config.MAIN_FILE]), os.path.isdir(UNITS), lambda: _troubles(config.parse(printed[0][0])))
+            base, files, live.shutdown_clients, _in_conf_d(files[config.MAIN_FILE]), os.path.isdir(UNITS),
+            lambda: _troubles(config.parse(printed[0][0])), loopback())
         return Configured(config.listeners(live), config.unmapped(live), config.sockets(live.entries), config.config_path_of(files), details)
 
     def refusals(self, configured: Configured, wanted: t.Sequence[Listener], options: Options) -> list:

@@ -17,7 +17,7 @@ import json
 import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._listener import LOOPBACK, Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import address_order
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK, Found, Options, Plan, Unmapped, boot_file
 
@@ -129,6 +129,7 @@ class Details(t.NamedTuple):
     in_conf_d: bool = False  # is a file of ours in conf.d read last?
     systemd: bool = True
     trouble: t.Callable[[], t.Iterable[str]] = tuple  # what the host says against any change, as whole messages
+    loopback: tuple = tuple(LOOPBACK.values())  # that can be bound
 
 
 # -- reading
@@ -367,8 +368,8 @@ class Layout(t.NamedTuple):
     certificates: t.Mapping  # (protocol, address) -> TLS: what we say of an address's certificate
 
 
-def layout(base: View, wanted: t.Sequence[Listener], options: Options) -> Layout:
-    """Leave alone what is right already, switch off what is not, and add what is missing."""
+def layout(base: View, wanted: t.Sequence[Listener], options: Options, loopback: t.Container[str] = tuple(LOOPBACK.values())) -> Layout:
+    """Leave alone what is right already, switch off what is not, and add what is missing. C(loopback): the addresses of it that can be bound."""
     declared = {(one.address, one.port): one for one in wanted}
     logins = [entry for entry in base.entries if entry.login]
 
@@ -395,7 +396,8 @@ def layout(base: View, wanted: t.Sequence[Listener], options: Options) -> Layout
         if (one.address, one.port) not in provided:
             missing.setdefault(_made_from(_template(logins, one), one), []).append(one.address)
     for entry in displaced:
-        for address in sorted(set(itertools.chain(*map(_loopback_of, entry.addresses))), key=address_order):
+        kept_on = {LOOPBACK[address] for address in entry.addresses if LOOPBACK.get(address) in loopback}.union(filter(is_loopback, entry.addresses))
+        for address in sorted(kept_on, key=address_order):
             if stays_on_loopback(address, entry.port) and (address, entry.port) not in provided:
                 provided.add((address, entry.port))
                 missing.setdefault(entry._replace(name="", addresses=()), []).append(address)
@@ -406,12 +408,6 @@ def layout(base: View, wanted: t.Sequence[Listener], options: Options) -> Layout
 def _fits(entry: Entry, one: Listener) -> bool:
     """Can this entry be that listener? A plain one offers STARTTLS wherever there is a certificate; none does not mind."""
     return entry.ssl == (one.encryption == "ssl") and not (entry.without_tls and one.encryption != "none")
-
-
-def _loopback_of(address: str) -> tuple:
-    if address in _ANY.values():
-        return ("127.0.0.1",) if address == "0.0.0.0" else ("::1",)
-    return (address,) if is_loopback(address) else ()
 
 
 def _template(logins: t.Iterable[Entry], one: Listener) -> t.Optional[Entry]:
@@ -533,7 +529,7 @@ def after(base: View, plan: Layout) -> View:
 def render(details: Details, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:
     """See C(base.Server.render)."""
     base = details.base
-    plan = layout(base, wanted, options) if wanted is not None else None
+    plan = layout(base, wanted, options, details.loopback) if wanted is not None else None
     view = after(base, plan) if plan else base
     there = any(details.files.get(path) is not None for path in (IN_CONF_D, BESIDE))
     content = own_file(base, plan, options.config_path, there) if plan else None

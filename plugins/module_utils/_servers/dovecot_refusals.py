@@ -28,7 +28,7 @@ class Asked(t.NamedTuple):
 
 def refusals(details: Details, wanted: t.Sequence[Listener], options: Options) -> list:
     """All messages, in the table's order. A host that already does what is declared is not asked what it couldn't do."""
-    asked = Asked(details, details.base, wanted, layout(details.base, wanted, options), bool(render(details, wanted, options).steps))
+    asked = Asked(details, details.base, wanted, layout(details.base, wanted, options, details.loopback), bool(render(details, wanted, options).steps))
     return [message for rule in RULES for message in rule(asked)]
 
 

@@ -19,7 +19,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._listener import 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import master_cf, master_cf_changes
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    UNITS, Configured, Failed, Options, Plan, Server, boot_file, has_systemd, read_file, rehearse_in_copy, run)
+    UNITS, Configured, Failed, Options, Plan, Server, boot_file, has_systemd, loopback, read_file, rehearse_in_copy, run)
 
 #: The unit that really runs Postfix: the second one, unless it only stands for the first (Debian up to 12).
 _UNITS = ("postfix@-.service", "postfix.service")
@@ -227,7 +227,7 @@ class Postfix(Server):
                 break
             main.update(dict.fromkeys(missing, ""), **self._parameters(sorted(missing)))
         host_names, port_names = master_cf.endpoint_names(text)
-        host = master_cf.Host(main=main, families=_families(), loopback=tuple(filter(_is_here, ("127.0.0.1", "::1"))))
+        host = master_cf.Host(main=main, families=_families(), loopback=loopback())
         host = host._replace(
             ports={name: number for name, number in ((name, _port(name)) for name in port_names) if number},
             names={name: _addresses(name) for name in host_names.union(master_cf.interface_names(host))},
@@ -443,15 +443,6 @@ def _families() -> tuple:
             socket.socket(family, socket.SOCK_DGRAM).close()
             found.append(name)
     return tuple(found)
-
-
-def _is_here(address: str) -> bool:
-    try:
-        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind((address, 0))
-    except OSError:
-        return False
-    return True
 
 
 def _port(name: str) -> t.Optional[int]:

@@ -14,7 +14,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.base imp
 
 SERVED = ("ok", "expiring", "expired", "wrong_certificate")  # it answers as it should, with some certificate
 RIGHTLY_SERVED = SERVED[:3]  # and with the one that the file has
-ABSENT = ("refused", "timeout", "not_local")  # nobody answers at all
+ABSENT = ("refused", "timeout")  # nobody answers at all, where somebody could
 
 
 class How(t.NamedTuple):

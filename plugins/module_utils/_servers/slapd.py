@@ -18,12 +18,13 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._local import bind_error
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._owners import as_whom
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import slapd_files as files
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import slapd_plan
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    UNITS, Configured, Failed, Options, Plan, Server, boot_file, has_systemd, read_file, rehearse_in_copy, run)
+    UNITS, Configured, Failed, Options, Plan, Server, boot_file, has_systemd, loopback, read_file, rehearse_in_copy, run)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd_files import DEFAULTS, SERVICES, Tls
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd_plan import TLS, UNIT, Host
 
@@ -91,7 +92,8 @@ class Slapd(Server):
             problems.insert(0, _LAYOUT % error)
             services, options = (processes[0].services or "" if processes else None), ""
             where = "the command line of the running slapd"
-        how = (_families(shlex.split(options)), _localhost())
+        families = _families(shlex.split(options))
+        how = (families, _localhost(families))
         urls = tuple(files.urls(services, *how)) if services is not None else ()
         conf, settings, replicated = _config(text, reader)
         if where == DEFAULTS and not os.path.isdir(conf):
@@ -100,7 +102,7 @@ class Slapd(Server):
                 "into an empty folder), empty SLAPD_CONF in %s, and restart slapd" % (conf, conf, self.reads_keys_as, DEFAULTS))
         problems.extend(_start_problems(text, reader))
         return slapd_plan.configured(Host(
-            text, reader, how, urls, where, settings, replicated, read_file(boot_file(UNIT, "")[0]), os.path.isdir(UNITS), tuple(problems)))
+            text, reader, how, urls, where, settings, replicated, read_file(boot_file(UNIT, "")[0]), os.path.isdir(UNITS), tuple(problems), loopback()))
 
     def refusals(self, configured: Configured, wanted: t.Sequence[Listener], options: Options) -> list:
         return slapd_plan.refusals(configured.details, wanted, options)
@@ -339,12 +341,14 @@ def _families(options: t.Sequence[str]) -> tuple:
     return tuple(wildcard for wildcard, other in zip(families, ("-6", "-4")) if other not in options)
 
 
-def _localhost() -> tuple:
+def _localhost(families: t.Container[str]) -> tuple:
+    """What slapd binds for localhost: of the families that it is to have, what can be bound."""
     try:
         found = socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM)
     except OSError:
         return ("127.0.0.1",)
-    return tuple(dict.fromkeys(entry[4][0] for entry in found))
+    addresses = dict.fromkeys(entry[4][0] for entry in found)
+    return tuple(address for address in addresses if files.wildcard_of(address) in families and bind_error(address) is None)
 
 
 def _ldapi(process: Process) -> str:

@@ -18,6 +18,7 @@ import json
 import re
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._listener import LOOPBACK
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused, canonical_address
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK
 
@@ -25,7 +26,6 @@ DEFAULTS = "/etc/default/slapd"
 SERVICES = "SLAPD_SERVICES"
 WILDCARDS = ("0.0.0.0", "::")
 
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _PORTS = {"ldap": 389, "ldaps": 636, "pldap": 389, "pldaps": 636}
 
 _URLS_HEAD = "# %s: the next line is by mail_listeners, from " % MARK
@@ -218,10 +218,11 @@ def wildcard_of(address: str) -> str:
     return WILDCARDS[":" in address]
 
 
-def merged(before: t.Sequence[Url], wanted: t.Sequence, keep_loopback: bool) -> list:
+def merged(before: t.Sequence[Url], wanted: t.Sequence, loopback: t.Optional[t.Container[str]]) -> list:
     """The texts of the URLs to have: listeners C(wanted), loopback as it was, and what is none of ours.
 
-    A URL stays as it stands if all of its sockets are to be. What a wildcard that goes answered on loopback gets URLs of its own.
+    A URL stays as it stands if all of its sockets are to be. What a wildcard that goes answered on loopback gets URLs of its own:
+    those of C(loopback), the addresses that can be bound. None: loopback is not kept.
     """
     declared = {(scheme_of(listener), listener.address, listener.port) for listener in wanted}
     taken = {(address, port) for scheme, address, port in declared}
@@ -229,9 +230,10 @@ def merged(before: t.Sequence[Url], wanted: t.Sequence, keep_loopback: bool) -> 
     def stays(scheme, address, port):
         if (scheme, address, port) in declared:
             return {(scheme, address, port)}
-        address = _LOOPBACK.get(address, address)
+        wildcard, address = address in WILDCARDS, LOOPBACK.get(address, address)
         covered = (address, port) in taken or (wildcard_of(address), port) in taken
-        return {(scheme, address, port)} if keep_loopback and is_loopback(address) and not covered else set()
+        keep = loopback is not None and (address in loopback if wildcard else is_loopback(address))
+        return {(scheme, address, port)} if keep and not covered else set()
 
     kept, had, needed = [], set(), set(declared)
     for one in before:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._listener import LOOPBACK, Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import slapd_files as files
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Configured, Found, Options, Plan, Unmapped, boot_file
@@ -32,6 +32,7 @@ class Host(t.NamedTuple):
     boot: t.Optional[bytes] = None  # the drop-in
     units: bool = False  # does the host have systemd's?
     problems: tuple = ()  # why nothing can be changed here
+    loopback: tuple = tuple(LOOPBACK.values())  # that can be bound
 
     @property
     def tls(self) -> Tls:
@@ -51,10 +52,11 @@ def configured(host: Host) -> Configured:
 
 
 def _listens(urls, tls, where):
-    """(tuple of Found, frozenset of all sockets)."""
+    """(tuple of Found, frozenset of all sockets). A path that is not absolute is none that a config could have."""
+    certificate, key = (path if path.startswith("/") else "" for path in (tls.certificate, tls.key))
     listeners = tuple(
         Found(Listener(address, port, "ldap", "ssl" if url.scheme == "ldaps" else "tls" if tls.certificate else "none",
-                       tls.certificate, tls.key if tls.key != tls.certificate else ""), "%s: %s" % (where, url.text))
+                       certificate, key if key != certificate else ""), "%s: %s" % (where, url.text))
         for url in urls if not url.unmapped and (tls.certificate or url.scheme != "ldaps") for address, port in url.sockets)
     return listeners, frozenset(socket for url in urls for socket in url.sockets)
 
@@ -119,10 +121,10 @@ def families_are_served(host, wanted, options):
 
 
 def server_ids_match(host, wanted, options):
-    """With URLs in olcServerID, slapd does not start unless it listens on one of them."""
+    """With URLs in olcServerID, slapd does not start unless it listens on one of them. It starts with today's, and so with more than these."""
     known = {value.split()[1].lower() for value in host.settings.get("serverid", ()) if len(value.split()) > 1}
     texts = _goal(host, wanted, options)[0]
-    if known and texts != _texts(host.urls) and not known & {text.lower() for text in texts}:
+    if known and not set(_texts(host.urls)) <= set(texts) and not known & {text.lower() for text in texts}:
         yield ("olcServerID in cn=config names URLs (%s), and OpenLDAP does not start unless it listens on one of them, written the same way; "
                "it would listen on %s: change olcServerID first, to one of these, or to the number alone" % (", ".join(sorted(known)), " ".join(texts)))
 
@@ -194,7 +196,7 @@ def _goal(host, wanted, options):
     if wanted is None:
         return _texts(urls), before.tls
     pairs = sorted({Tls(listener.certificate_path, listener.key_path) for listener in wanted if listener.encryption != "none"})
-    return files.merged(urls, wanted, options.keep_loopback), pairs[0] if pairs else before.tls
+    return files.merged(urls, wanted, host.loopback if options.keep_loopback else None), pairs[0] if pairs else before.tls
 
 
 def _urls(host, text):
