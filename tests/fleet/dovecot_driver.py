@@ -46,7 +46,7 @@ def obey(do, wanted=None, options=None, how="reload"):
 
 
 def apply(configured, wanted, options, told):
-    told["refusals"] = SERVER.refusals(configured, wanted, options) if wanted is not None else []
+    told["refusals"] = SERVER.refusals(configured, wanted, options)
     if told["refusals"]:
         return
     plan = SERVER.render(configured, wanted, options)

@@ -48,7 +48,7 @@ def apply(configured, told, wanted, options=None, spoil=None, pause=0):
     elif wanted is not None:
         wanted = [Listener(**listener) for listener in wanted]
     options = Options(**options or {})
-    told["refusals"] = SERVER.refusals(configured, wanted, options) if wanted is not None else []
+    told["refusals"] = SERVER.refusals(configured, wanted, options)
     if told["refusals"]:
         return
     plan = SERVER.render(configured, wanted, options)

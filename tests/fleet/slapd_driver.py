@@ -44,7 +44,7 @@ def apply(wanted, rehearse=True, keep_loopback=True):
     if wanted is not None:
         wanted = [Listener(address, port, "ldap", encryption, certificate, key) for address, port, encryption, certificate, key in wanted]
     configured = SERVER.read()
-    refused = SERVER.refusals(configured, wanted, options) if wanted is not None else []
+    refused = SERVER.refusals(configured, wanted, options)
     if refused:
         return {"refused": refused}
     plan = SERVER.render(configured, wanted, options)

@@ -76,6 +76,8 @@ class Pretended(base.Server):
             (text, base.read_file(self.drop_in)))
 
     def refusals(self, configured, wanted, options):
+        if wanted is None:
+            return ["%s: it is in use" % self.path] if "# keep" in configured.details[0] else []
         return ["%s: port 13 is an unlucky number" % listener.name for listener in wanted if listener.port == 13]
 
     def render(self, configured, wanted, options):

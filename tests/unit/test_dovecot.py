@@ -564,6 +564,14 @@ def test_every_rule_is_in_the_table_and_is_content_with_a_simple_host():
         assert cannot(release, [listener(FOUR, 993), listener(FOUR, 143), listener(SIX, 995, "pop", certificate=OTHER)]) == []
 
 
+def test_giving_back_is_a_change_too():
+    base = view((2, 3))
+    ours = config.render(details(base), [listener(FOUR, 993)], OPTIONS).steps[-1]
+    told = ("dovecot.socket is active: …",)
+    assert refusals(details(base, files=ours, trouble=lambda: told), None, OPTIONS) == list(told)
+    assert refusals(details(base, trouble=lambda: told), None, OPTIONS) == []
+
+
 def test_a_version_that_nobody_has_tried():
     assert cannot((2, 2), [listener(FOUR, 993)]) == [
         "this is Dovecot 2.2: mail_listeners knows 2.3 and 2.4, leave imap and pop out of what it declares here"]

@@ -71,7 +71,7 @@ def configured(text=STOCK, tls=Tls(), reader="systemd", **more):
 
 def planned(wanted, before=None, **options):
     before = before or configured()
-    assert Slapd().refusals(before, wanted or (), Options(**options)) == []
+    assert Slapd().refusals(before, wanted, Options(**options)) == []
     return Slapd().render(before, wanted, Options(**options))
 
 
@@ -154,6 +154,28 @@ def test_absent_leaves_what_was_edited_meanwhile():
     assert gone.details.tls == Tls()
 
 
+@pytest.mark.parametrize("since, refusal", [
+    ({"replicated": True}, "cn=config is replicated"),
+    ({"settings": {"serverid": ["1 ldap://198.51.100.11:389/"]}}, "olcServerID in cn=config names URLs (ldap://198.51.100.11:389/)"),
+    ({"problems": ("no longer known",)}, "no longer known"),
+])
+def test_giving_back_is_refused_too_where_it_can_not_be_any_more(since, refusal):
+    """Replicated since, our giving the certificate back would change other servers; and OpenLDAP would not start with a serverID of another URL."""
+    before = configured(tls=OTHER)
+    after = applied(planned([ldap("198.51.100.11")], before), before)
+    text, = Slapd().refusals(configured(after.details.text, ONE, **since), None, Options())
+    assert text.startswith(refusal)
+
+
+def test_a_certificate_can_be_taken_away_without_the_local_socket():
+    """That is done while OpenLDAP is stopped."""
+    before = configured()
+    after = applied(planned([ldap("198.51.100.11")], before), before)
+    text = after.details.text.replace('SERVICES="ldapi:/// ', 'SERVICES="')
+    assert "ldapi" not in slapd_files.value(text, "SLAPD_SERVICES", "systemd")
+    assert Slapd().refusals(configured(text, ONE), None, Options()) == []
+
+
 def test_edits_of_our_own_line_are_lost():
     before = configured()
     wanted = [ldap("198.51.100.11")]
@@ -161,6 +183,10 @@ def test_edits_of_our_own_line_are_lost():
     edited = configured(after.details.text.replace('="ldapi:///', '="ldaps:/// ldapi:///'), ONE, boot=after.details.boot)
     assert applied(planned(wanted, edited), edited).details.text == after.details.text
     assert applied(planned(None, edited), edited).details.text == STOCK
+    folded = configured(after.details.text.replace(" ldap://127", " \\\n  ldap://127"), ONE, boot=after.details.boot)
+    assert folded.details.text.count("\n") == after.details.text.count("\n") + 1
+    assert applied(planned(wanted, folded), folded).details.text == after.details.text
+    assert applied(planned(None, folded), folded).details.text == STOCK
 
 
 def test_an_assignment_after_ours_is_the_one_that_counts_and_is_what_we_take_over_next():
@@ -501,6 +527,11 @@ LAYOUT = ("OpenLDAP here: a layout that we do not know: %s. mail_listeners works
     ("", "shell", LAYOUT % "/etc/default/slapd is missing or empty"),
     (STOCK, "slapd.service does not …", LAYOUT % "slapd.service does not …"),
     (STOCK.replace('SLAPD_OPTIONS=""', "SLAPD_OPTIONS='-h ldap:///'"), "shell", LAYOUT % "SLAPD_OPTIONS in /etc/default/slapd has -h ldap:///"),
+    (STOCK.replace('SLAPD_OPTIONS=""', "SLAPD_OPTIONS='-F/srv/slapd.d'"), "shell", LAYOUT % "SLAPD_OPTIONS in /etc/default/slapd has -F/srv/slapd.d"),
+    (STOCK.replace('SLAPD_OPTIONS=""', "SLAPD_OPTIONS='-u ldap2'"), "systemd", LAYOUT % "SLAPD_OPTIONS in /etc/default/slapd has -u ldap2"),
+    *((STOCK + '%s="$BASE/x"\n' % name, "shell", LAYOUT % (
+        '/etc/default/slapd, line %d: write %s="…" on a line of its own, without $ and without a comment behind it' % (STOCK.count("\n") + 2, name)))
+      for name in ("SLAPD_USER", "SLAPD_GROUP")),
     (STOCK.replace('SLAPD_OPTIONS=""', "SLAPD_OPTIONS='\"'"), "shell", LAYOUT % "No closing quotation"),
     (". /etc/mine\n", "shell", LAYOUT % "/etc/default/slapd, line 2, has shell code: . /etc/mine"),
 ])
@@ -574,8 +605,7 @@ def _host(monkeypatch, tmp_path):
 
 
 def test_absent_in_a_layout_that_we_do_not_know_any_more():
-    with pytest.raises(Refused, match="no longer"):
-        Slapd().render(configured(problems=("no longer",)), None, Options())
+    assert Slapd().refusals(configured(problems=("no longer",)), None, Options()) == ["no longer"]
 
 
 def test_a_slapd_of_another_service_and_several():

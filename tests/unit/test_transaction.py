@@ -463,6 +463,16 @@ def test_a_new_listener_that_is_not_well_is_rolled_back(world):
     assert world.state() == before
 
 
+def test_who_can_not_give_back_any_more_is_asked_before_anybody_does(world):
+    world.run(ALL)
+    world.dove.write(pathlib.Path(world.dove.path).read_text(encoding="utf-8") + "# keep")
+    before = world.state()
+    for check in (True, False):
+        with pytest.raises(Refused, match="it is in use"):
+            world.run(present=False, check=check)
+        assert world.state() == before and not any(server.told for server in world.servers)
+
+
 def test_what_comes_back_with_absent_may_be_as_bad_as_it_was_but_must_answer(world):
     world.run(ALL)
     world.statuses[("127.0.0.3", 143)] = "no_starttls"

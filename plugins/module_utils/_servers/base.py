@@ -113,9 +113,11 @@ class Server:
         """What its files say. Works whether it runs or not. Raises Refused where it can't be told."""
         raise NotImplementedError
 
-    def refusals(self, configured: Configured, wanted: t.Sequence[Listener], options: Options) -> list:
+    def refusals(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> list:
         """All that it can't do, as whole messages, each with its remedy. Its own limits only: addresses of the host,
-        ports of other programs and certificates that can't be read are looked at for all servers alike."""
+        ports of other programs and certificates that can't be read are looked at for all servers alike.
+
+        C(None): what has come since to stand against giving back what we took over."""
         raise NotImplementedError
 
     def render(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:

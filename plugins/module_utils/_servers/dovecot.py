@@ -64,7 +64,7 @@ class Dovecot(Server):
             lambda: _troubles(config.parse(printed[0][0])), loopback())
         return Configured(config.listeners(live), config.unmapped(live), config.sockets(live.entries), config.config_path_of(files), details)
 
-    def refusals(self, configured: Configured, wanted: t.Sequence[Listener], options: Options) -> list:
+    def refusals(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> list:
         from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot_refusals import refusals
 
         return refusals(configured.details, wanted, options)

@@ -26,10 +26,11 @@ class Asked(t.NamedTuple):
     changes: bool  # would anything be written?
 
 
-def refusals(details: Details, wanted: t.Sequence[Listener], options: Options) -> list:
+def refusals(details: Details, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> list:
     """All messages, in the table's order. A host that already does what is declared is not asked what it couldn't do."""
-    asked = Asked(details, details.base, wanted, layout(details.base, wanted, options, details.loopback), bool(render(details, wanted, options).steps))
-    return [message for rule in RULES for message in rule(asked)]
+    plan = layout(details.base, wanted or (), options, details.loopback)
+    asked = Asked(details, details.base, wanted or (), plan, bool(render(details, wanted, options).steps))
+    return [message for rule in (GIVING_BACK if wanted is None else RULES) for message in rule(asked)]
 
 
 def _version(asked: Asked) -> t.Iterator[str]:
@@ -149,6 +150,7 @@ def _names(these: t.Iterable[Listener]) -> str:
     return ", ".join(one.name for one in these)
 
 
+GIVING_BACK = (_version, _host)  # what the host may have come to be since
 RULES = (
-    _version, _host, _protocols, _tls_is_off, _two_certificates, _wildcard_beside_address, _other_services, _by_name, _second_certificate, _overruled,
+    *GIVING_BACK, _protocols, _tls_is_off, _two_certificates, _wildcard_beside_address, _other_services, _by_name, _second_certificate, _overruled,
     _nameless, _awkward_paths)

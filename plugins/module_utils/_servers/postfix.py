@@ -164,6 +164,7 @@ def no_entry_kills(asked: Asked) -> t.Iterator[str]:
             yield "%s: %s, and Postfix would die of it on reload: mend or remove that entry first" % (service.entry.where, service.dead)
 
 
+GIVING_BACK = (no_entry_kills,)  # what somebody may have written since
 RULES = (
     one_instance,
     families_are_used,
@@ -174,7 +175,7 @@ RULES = (
     names_choose_no_other_certificate,
     submission_can_ask,
     paths_can_be_written,
-    no_entry_kills,
+    *GIVING_BACK,
 )
 
 
@@ -257,14 +258,16 @@ class Postfix(Server):
 
     # -- planning
 
-    def refusals(self, configured: Configured, wanted: t.Sequence[Listener], options: Options) -> list:
+    def refusals(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> list:
         details = configured.details
-        original = master_cf_changes.without_ours(details.text)
+        after = original = master_cf_changes.without_ours(details.text)
         found = tuple(master_cf.services(original, details.host))
-        wished = master_cf_changes.wish(found, wanted, details.host, options)
-        changes = master_cf_changes.with_wish(original, wished, details.host, options.config_path) != details.text
-        asked = Asked(details, found, wanted, wished, changes)
-        return list(dict.fromkeys(message for rule in RULES for message in rule(asked)))
+        wished = master_cf_changes.Wish(found, (), ())
+        if wanted is not None:
+            wished = master_cf_changes.wish(found, wanted, details.host, options)
+            after = master_cf_changes.with_wish(original, wished, details.host, options.config_path)
+        asked = Asked(details, found, wanted or (), wished, after != details.text)
+        return list(dict.fromkeys(message for rule in (GIVING_BACK if wanted is None else RULES) for message in rule(asked)))
 
     def render(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:
         details = configured.details

@@ -86,7 +86,9 @@ class Slapd(Server):
             if not text:
                 raise files.Unknown("%s is missing or empty" % DEFAULTS)
             services, options = files.value(text, SERVICES, reader), files.value(text, "SLAPD_OPTIONS", reader)
-            if {"-h", "-f", "-F"} & set(shlex.split(options)):
+            for name in ("SLAPD_CONF", "SLAPD_USER", "SLAPD_GROUP"):
+                files.value(text, name, reader)  # what can't be told is not to be guessed
+            if {"-h", "-f", "-F", "-u", "-g"} & {word[:2] for word in shlex.split(options)}:  # -F/folder is one word (getopt(3))
                 raise files.Unknown("SLAPD_OPTIONS in %s has %s" % (DEFAULTS, options))
         except (files.Unknown, ValueError) as error:
             problems.insert(0, _LAYOUT % error)
@@ -104,7 +106,7 @@ class Slapd(Server):
         return slapd_plan.configured(Host(
             text, reader, how, urls, where, settings, replicated, read_file(boot_file(UNIT, "")[0]), os.path.isdir(UNITS), tuple(problems), loopback()))
 
-    def refusals(self, configured: Configured, wanted: t.Sequence[Listener], options: Options) -> list:
+    def refusals(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> list:
         return slapd_plan.refusals(configured.details, wanted, options)
 
     def render(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:

@@ -267,8 +267,11 @@ class Original(t.NamedTuple):
 
 def original(text: str, tls: Tls) -> Original:
     """What was before us. C(tls): what cn=config has now; if that is not what we have set, it is somebody's, and stays."""
-    lines, config_path, ours, skip = [], "", False, False
+    lines, config_path, ours, skip, position, folded = [], "", False, False, 0, 0
     for line in _lines(text):
+        start, position = position, position + len(line)
+        if start < folded:  # the rest of our assignment, which somebody has folded
+            continue
         if line.startswith(_URLS_HEAD):
             config_path, ours, skip = _quoted(line[len(_URLS_HEAD):]) or config_path, True, True
             continue
@@ -276,7 +279,7 @@ def original(text: str, tls: Tls) -> Original:
             config_path = _quoted(line[len(_TLS_HEAD):]) or config_path
             tls = _tls_before(line, tls)
         elif skip and line.startswith(SERVICES + "="):
-            pass
+            folded = start + assignments(text[start:])[0].end
         else:
             lines.append(line[len(_BEFORE):] if line.startswith(_BEFORE) else line)
         skip = False

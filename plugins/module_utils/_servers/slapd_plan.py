@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import LOOPBACK, Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import slapd_files as files
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Configured, Found, Options, Plan, Unmapped, boot_file
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd_files import DEFAULTS, SERVICES, Tls
@@ -139,24 +138,24 @@ def certificate_is_ours_to_set(host, wanted, options):
                "Set olcTLSCertificateFile %s and olcTLSCertificateKeyFile %s yourself, on the provider" % tls)
     if "tlscertificate;binary" in host.settings or "tlscertificatekey;binary" in host.settings:
         yield "cn=config has a certificate in itself (olcTLSCertificate;binary), beside which no file can be used: delete it and its key from cn=config first"
-    if not any(url.scheme == "ldapi" for url in host.urls):
+    if tls.certificate and not any(url.scheme == "ldapi" for url in host.urls):  # it is taken away while slapd is stopped
         yield "OpenLDAP has no ldapi:/// to change its certificate by: add it to SLAPD_SERVICES in %s, and restart slapd" % DEFAULTS
 
 
-REFUSALS = (one_certificate, urls_have_addresses, sockets_do_not_meet, families_are_served, server_ids_match, certificate_is_ours_to_set)
+GIVING_BACK = (server_ids_match, certificate_is_ours_to_set)  # what cn=config may have come to say since
+REFUSALS = (one_certificate, urls_have_addresses, sockets_do_not_meet, families_are_served, *GIVING_BACK)
 
 
-def refusals(host: Host, wanted: t.Sequence[Listener], options: Options) -> list:
+def refusals(host: Host, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> list:
     """Whole messages. Where the layout is not known, nothing more can be said."""
-    return list(layout_is_known(host, wanted, options)) or [message for refuse in REFUSALS for message in refuse(host, wanted, options)]
+    table = GIVING_BACK if wanted is None else REFUSALS
+    return list(layout_is_known(host, wanted, options)) or [message for refuse in table for message in refuse(host, wanted, options)]
 
 
 # -- what is to be written
 
 def plan(host: Host, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:
-    """See Server.render. Raises Refused where the layout is not known."""
-    if host.problems:
-        raise Refused("\n".join(host.problems))
+    """See Server.render."""
     texts, tls = _goal(host, wanted, options)
     before = host.before
     ours = texts != _texts(_urls(host, before.text))

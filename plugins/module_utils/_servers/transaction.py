@@ -94,8 +94,7 @@ class Transaction:
         problems += refusals.other_config(self.sides, how.config_path)
         _refuse(problems)
         for side in self.sides:
-            if side.wanted is not None:
-                problems += side.server.refusals(side.configured, side.wanted, side.options)
+            problems += side.server.refusals(side.configured, side.wanted, side.options)
         problems += refusals.not_running(self.sides, how.start)
         if how.require_local_address:
             problems += refusals.addresses_away(self.sides)
