@@ -30,9 +30,8 @@ sys.path[:0] = [str(HERE.parent / "servers"), str(ROOT / "tests")]
 # they are found by the path that was just set, so that they can't stand above it: E402
 import pki  # noqa: E402
 import run as servers  # noqa: E402  # the role written by hand, and what both are to lead to
-from fleet.hosts import Network, why_not_here  # noqa: E402
 from fleet.mail import mail_host, put_certificate  # noqa: E402
-from fleet.playing import Player  # noqa: E402
+from fleet.playing import network_to_play_on  # noqa: E402
 
 MOST = 126  # hosts in a fleet: two fleets share a /24
 Settings = collections.namedtuple("Settings", "forks strategy pipelining")
@@ -206,18 +205,11 @@ def main() -> None:
     parser.add_argument("--strategy", nargs="+", choices=["linear", "free"], default=["linear"])
     parser.add_argument("--pipelining", nargs="+", choices=["on", "off"], default=["on"])
     arguments = parser.parse_args()
-    reason = why_not_here() or ("the network has addresses for %d in a fleet" % MOST if max(arguments.hosts, default=0) > MOST else "")
-    if reason:
-        raise SystemExit("There can be no such hosts here: %s" % reason)
+    if max(arguments.hosts, default=0) > MOST:
+        parser.error("the network has addresses for %d hosts in a fleet" % MOST)
     signal.signal(signal.SIGTERM, lambda *ignored: sys.exit("ended"))  # so that no host is left
     settings = [Settings(*each) for each in itertools.product(arguments.forks, arguments.strategy, arguments.pipelining)]
-    with contextlib.ExitStack() as cleanup:
-        network = Network(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="mail-bindings-")), ROOT / ".venv" / "hosts")
-        cleanup.callback(network.down)
-        network.up()
-        # of another version, where that is set
-        player = Player(network, os.environ.get("ANSIBLE_COLLECTIONS_PATH"))
-        cleanup.callback(player.close)
+    with network_to_play_on() as (network, player):
         authority = pki.Authority()
         print("seconds; those after the first column are for each host")
         print("%5s %5s %-8s %-10s %-10s %-20s" % tuple(COLUMNS) + "%9s %9s %11s %9s %9s" % ("wall", "wall", "controller", "its main", "on hosts"))

@@ -10,14 +10,11 @@ A number of workers that keeps its promise takes (200 / workers) times as long a
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import pathlib
 import shutil
 import statistics
 import sys
-import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -25,9 +22,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 # they are found by the path that was just set, so that they can't stand above it: E402
 import pki  # noqa: E402
-from fleet.hosts import Network, why_not_here  # noqa: E402
 from fleet.mail import CERTIFICATE, PRIVATE_KEY, mail_host  # noqa: E402
-from fleet.playing import Player  # noqa: E402
+from fleet.playing import Player, network_to_play_on  # noqa: E402
 
 ADDRESSES = ["198.51.100.%d" % last for last in range(10, 30)]
 PORTS = [
@@ -84,16 +80,7 @@ def main() -> None:
     parser.add_argument("--workers", nargs="*", type=int, default=[1, 2, 4, 8])
     parser.add_argument("--suite", default="bookworm")
     arguments = parser.parse_args()
-    reason = why_not_here()
-    if reason:
-        raise SystemExit("There can be no hosts here: %s" % reason)
-    with contextlib.ExitStack() as cleanup:
-        network = Network(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="mail-bindings-")), ROOT / ".venv" / "hosts")
-        cleanup.callback(network.down)
-        network.up()
-        # of another version, where that is set
-        player = Player(network, os.environ.get("ANSIBLE_COLLECTIONS_PATH"))
-        cleanup.callback(player.close)
+    with network_to_play_on() as (network, player):
         host = mail_host(network, "mx", pki.Authority(), arguments.suite, ADDRESSES)
         apply(player, host)
         measured = {"visits alone": visits(host, arguments.workers, arguments.rounds), "the whole task": tasks(player, host, arguments.workers)}

@@ -9,12 +9,9 @@ Each round, for both of them, in turn: a new mail host in namespaces of this mac
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import pathlib
 import statistics
 import sys
-import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -23,9 +20,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 # they are found by the path that was just set, so that they can't stand above it: E402
 import pki  # noqa: E402
-from fleet.hosts import Network, why_not_here  # noqa: E402
+from fleet.hosts import Network  # noqa: E402
 from fleet.mail import mail_host, put_certificate  # noqa: E402
-from fleet.playing import Player  # noqa: E402
+from fleet.playing import Player, network_to_play_on  # noqa: E402
 
 CERTIFICATES = [
     {"certificate_path": "/etc/ssl/mail/%s.pem" % name, "private_key_path": "/etc/ssl/mail/%s.key" % name} for name in ("one", "two")]
@@ -125,16 +122,7 @@ def main() -> None:
     parser.add_argument("rounds", nargs="?", type=int, default=5)
     parser.add_argument("--suite", default="bookworm")
     arguments = parser.parse_args()
-    reason = why_not_here()
-    if reason:
-        raise SystemExit("There can be no hosts here: %s" % reason)
-    with contextlib.ExitStack() as cleanup:
-        network = Network(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="mail-bindings-")), ROOT / ".venv" / "hosts")
-        cleanup.callback(network.down)
-        network.up()
-        # of another version, where that is set
-        player = Player(network, os.environ.get("ANSIBLE_COLLECTIONS_PATH"))
-        cleanup.callback(player.close)
+    with network_to_play_on() as (network, player):
         rounds = measured(network, player, arguments.rounds, arguments.suite)
     print("%-26s %12s %18s %28s" % ("median seconds of", "whole run", "tasks", "tasks but for wait_for"))
     for run in RUNS:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -14,7 +15,7 @@ import subprocess
 import sysconfig
 import tempfile
 
-from .hosts import HERE, Process
+from .hosts import HERE, Network, Process, why_not_here
 
 ROOT = HERE.parents[1]
 
@@ -186,3 +187,21 @@ class Player:
         link.parent.mkdir(parents=True)
         link.symlink_to(ROOT)
         return str(self.network.folder / "collections")
+
+
+@contextlib.contextmanager
+def network_to_play_on():
+    """(Network, Player) for a script, which ends here where there can be no hosts; tests have fixtures for that.
+
+    What is played is the checkout, or what ANSIBLE_COLLECTIONS_PATH says.
+    """
+    reason = why_not_here()
+    if reason:
+        raise SystemExit(f"There can be no hosts here: {reason}")
+    with contextlib.ExitStack() as cleanup:
+        network = Network(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="mail-bindings-")), ROOT / ".venv" / "hosts")
+        cleanup.callback(network.down)
+        network.up()
+        player = Player(network, os.environ.get("ANSIBLE_COLLECTIONS_PATH"))
+        cleanup.callback(player.close)
+        yield network, player

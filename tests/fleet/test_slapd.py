@@ -331,6 +331,19 @@ def test_server_ids_with_urls(driven, host, value, good):
         assert result["refused"][0].startswith(f"olcServerID in cn=config names URLs ({value[2:]}), and OpenLDAP does not start unless")
 
 
+def test_a_server_id_that_came_since_stands_against_giving_back(driven, host):
+    assert driven.apply(ldap(host.address, 389, "none"))["again"] == 0
+    listening = slapds(host)
+    change_config(host, f"replace: olcServerID\nolcServerID: 1 ldap://{host.address}:389/\n-")
+    assert slapds(host) == listening
+    before = _files(host)
+    assert driven.absent()["refused"][0].startswith("olcServerID in cn=config names URLs")
+    assert (_files(host), slapds(host)) == (before, listening)
+    host.write(DEFAULTS, driven.defaults)  # that it is right to refuse: with what would have been given back it does not start
+    host.run(["systemctl", "restart", "slapd"], check=False)
+    assert slapds(host) == set()
+
+
 # -- layouts and states
 
 def test_an_administrator_has_edited_the_file_and_not_restarted(driven, host):

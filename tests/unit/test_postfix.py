@@ -596,9 +596,10 @@ def test_what_cannot_be_is_refused_with_a_remedy(text, main, wanted, more, messa
 def test_giving_back_is_refused_too_where_master_would_die_of_it():
     after = applied(details(SMTP), render(details(SMTP), [smtp("192.0.2.1")])).text
     assert refusals(after, None) == []
-    said = "%s is no address that Postfix may listen on: not known, or not of inet_protocols, and Postfix would die of it on reload: mend or remove that entry first"
     text, = refusals(after + "gone.test:26 inet n - n - - smtpd\n", None)
-    assert text.endswith(said % "gone.test")
+    assert text.endswith(
+        "gone.test is no address that Postfix may listen on: not known, or not of inet_protocols, and Postfix would die of it on reload: "
+        "mend or remove that entry first")
     assert refusals(SMTP + "gone.test:26 inet n - n - - smtpd\n", None) == []  # nothing of ours is there to be given back
 
 
