@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import slapd, slapd_files, slapd_plan
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Options
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.adopt import adopted
