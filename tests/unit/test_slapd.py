@@ -456,6 +456,9 @@ ExecStart=sh -c 'mkdir -p /run/slapd; \\
     ([DEBIAN_13], True),
     ([DEBIAN_13, "[Service]\nRestart=always\n"], True),
     ([DEBIAN_13, "[Service]\nExecStart=\nExecStart=/usr/sbin/slapd -d0 -h 'ldap:///'\n"], False),
+    ([DEBIAN_13, "[Service]\nExecStart=\nExecStart=/usr/sbin/slapd -d0 -h ${SLAPD_SERVICES} $SLAPD_OPTIONS\n"], True),
+    ([DEBIAN_13, "[Service]\nExecStart=\nExecStart=/usr/sbin/slapd -d0 -h \"${SLAPD_SERVICES} ldaps:///\"\n"], False),  # its own as well
+    ([DEBIAN_13.replace('"$SLAPD_SERVICES"', '"ldaps:/// $SLAPD_SERVICES"')], False),
     ([DEBIAN_13, "[Service]\nEnvironmentFile=-/etc/default/mine\n"], False),
     (["[Service]\nEnvironmentFile=/etc/sysconfig/slapd\nExecStart=/usr/sbin/slapd -u ldap -h ${SLAPD_URLS} $SLAPD_OPTIONS\n"], False),
 ])

@@ -397,8 +397,11 @@ def rehearsal_conf(settings: t.Mapping, tls: Tls, pid_file: str) -> bytes:
 
 # -- slapd.service
 
+_TAKES_URLS = re.compile(r"""-h\s*(["']?)\$(?:%s|\{%s\})\1(?=[\s}']|$)""" % (SERVICES, SERVICES))
+
+
 def reads_defaults(units: t.Sequence[str]) -> t.Optional[bool]:
-    """Does the unit, the texts of its file and of its drop-ins in order, take the URLs from /etc/default/slapd? None: it starts nothing itself."""
+    """Does the unit, the texts of its file and of its drop-ins in order, take its URLs from /etc/default/slapd, and no others? None: it starts nothing itself."""
     start, environment = [], []
     for text in units:
         for line in re.sub(r"\\\n", " ", text).split("\n"):
@@ -408,4 +411,4 @@ def reads_defaults(units: t.Sequence[str]) -> t.Optional[bool]:
                     values[:] = values + [value.strip()] if value.strip() else []
     if not start:
         return None
-    return SERVICES in start[-1] and {path.lstrip("-") for path in environment} == {DEFAULTS}
+    return bool(_TAKES_URLS.search(start[-1])) and {path.lstrip("-") for path in environment} == {DEFAULTS}
