@@ -241,14 +241,36 @@ def test_a_key_that_slapd_refuses(driven, host, clients, authority, key):
     before, was = host.read(DEFAULTS), pid(host)
     # it is seen before anything is touched
     refused, = driven.apply(ldap(host.address, key=path))["refused"]
-    assert refused == (f"OpenLDAP can't use the certificate {CERTIFICATE} with the key {path}: "
-                       "a slapd that was tried with them, as the user openldap, ended at once")
+    assert refused.startswith(f"OpenLDAP can't use the certificate {CERTIFICATE} with the key {path}: "
+                              "a slapd that was tried with them, as the user openldap, ended at once")
+    assert (f"; missing: {path}: " in refused) == (key == "missing")
     assert (host.read(DEFAULTS), pid(host)) == (before, was)
     # and where it is not seen, as when the key is put in place after the check, TLS is served again at once: 2.5 drops it
     result = driven.apply(ldap(host.address, key=path), rehearse=False)
     assert result["failed"].startswith(f"OpenLDAP refused the certificate {CERTIFICATE} with the key {path}: ") and "(80)" in result["failed"]
     assert result["as_before"] and result["back_seconds"] < BACK_SECONDS
     assert (host.read(DEFAULTS), pid(host)) == (before, was)
+    assert clients.served_certificate(host.address, 389, "ldap") == fingerprint
+
+
+def test_a_certificate_to_give_back_whose_file_is_gone(driven, host, clients, authority):
+    old, now = "/etc/ssl/mail/old.pem", put_certificate(host, authority)
+    put_certificate(host, authority, old, None)
+    change_config(host, f"replace: olcTLSCertificateFile\nolcTLSCertificateFile: {old}\n-\nreplace: olcTLSCertificateKeyFile\nolcTLSCertificateKeyFile: {old}\n-")
+    assert driven.apply(ldap(host.address))["again"] == 0
+    host.run(["rm", old])
+    before, was = host.read(DEFAULTS), pid(host)
+    refused, = driven.absent()["refused"]
+    assert f"; missing: {old}: put it back; or, where state: absent is to give it back, set other files in cn=config yourself first" in refused
+    assert (host.read(DEFAULTS), pid(host)) == (before, was)
+    assert clients.served_certificate(host.address, 389, "ldap") == now
+    # the way out
+    other = "/etc/ssl/mail/other.pem"
+    fingerprint = put_certificate(host, authority, other, None)
+    change_config(host, f"replace: olcTLSCertificateFile\nolcTLSCertificateFile: {other}\n-\nreplace: olcTLSCertificateKeyFile\nolcTLSCertificateKeyFile: {other}\n-")
+    assert driven.absent()["again"] == 0
+    assert host.read(DEFAULTS) == driven.defaults
+    assert tls_values(host) == [f"olcTLSCertificateFile: {other}", f"olcTLSCertificateKeyFile: {other}"]
     assert clients.served_certificate(host.address, 389, "ldap") == fingerprint
 
 

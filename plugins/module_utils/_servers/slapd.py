@@ -204,8 +204,8 @@ class Slapd(Server):
             *(["-u", user] if user else []), *(["-g", group] if group else [])])
         # where the place can't be made (no right to mount), the change itself has to tell
         if status == _REHEARSAL_REFUSED:
-            raise error("OpenLDAP can't use the certificate %s with the key %s: a slapd that was tried with them, as the user %s, ended at once%s"
-                        % (tls.certificate, tls.key, user or "root", _apparmor()))
+            raise error("OpenLDAP can't use the certificate %s with the key %s: a slapd that was tried with them, as the user %s, ended at once%s%s"
+                        % (tls.certificate, tls.key, user or "root", _apparmor(), _missing(tls)))
 
     def _may_change(self, process: Process) -> None:
         """Raise Refused unless root may change cn=config through the local socket."""
@@ -368,6 +368,13 @@ def _run(argv: t.Sequence[str], input: t.Optional[bytes] = None) -> t.Tuple[int,
     except Refused as error:
         raise Failed(str(error)) from None
     return status, " ".join((output + "\n" + problem).split())
+
+
+def _missing(tls: Tls) -> str:
+    """A declared file was seen before; one that is given back may be long gone."""
+    missing = ", ".join(path for path in dict.fromkeys(tls) if path and not os.path.exists(path))
+    way_out = "put it back; or, where state: absent is to give it back, set other files in cn=config yourself first, which it then leaves as they are"
+    return "; missing: %s: %s" % (missing, way_out) if missing else ""
 
 
 def _apparmor() -> str:
