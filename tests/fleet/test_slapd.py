@@ -77,6 +77,12 @@ def change_config(host, change, dn="cn=config"):
     host.run(["systemctl", "start", "slapd"], check=False)
 
 
+def set_certificate_by_hand(host, path):
+    """One file with both."""
+    change_config(host, f"replace: olcTLSCertificateFile\nolcTLSCertificateFile: {path}\n-\n"
+                        f"replace: olcTLSCertificateKeyFile\nolcTLSCertificateKeyFile: {path}\n-")
+
+
 @pytest.fixture(scope="module")
 def pair(make_hosts):
     """A host of each suite, slapd as Debian sets it up."""
@@ -256,7 +262,7 @@ def test_a_key_that_slapd_refuses(driven, host, clients, authority, key):
 def test_a_certificate_to_give_back_whose_file_is_gone(driven, host, clients, authority):
     old, now = "/etc/ssl/mail/old.pem", put_certificate(host, authority)
     put_certificate(host, authority, old, None)
-    change_config(host, f"replace: olcTLSCertificateFile\nolcTLSCertificateFile: {old}\n-\nreplace: olcTLSCertificateKeyFile\nolcTLSCertificateKeyFile: {old}\n-")
+    set_certificate_by_hand(host, old)
     assert driven.apply(ldap(host.address))["again"] == 0
     host.run(["rm", old])
     before, was = host.read(DEFAULTS), pid(host)
@@ -267,7 +273,7 @@ def test_a_certificate_to_give_back_whose_file_is_gone(driven, host, clients, au
     # the way out
     other = "/etc/ssl/mail/other.pem"
     fingerprint = put_certificate(host, authority, other, None)
-    change_config(host, f"replace: olcTLSCertificateFile\nolcTLSCertificateFile: {other}\n-\nreplace: olcTLSCertificateKeyFile\nolcTLSCertificateKeyFile: {other}\n-")
+    set_certificate_by_hand(host, other)
     assert driven.absent()["again"] == 0
     assert host.read(DEFAULTS) == driven.defaults
     assert tls_values(host) == [f"olcTLSCertificateFile: {other}", f"olcTLSCertificateKeyFile: {other}"]

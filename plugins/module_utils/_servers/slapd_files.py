@@ -401,7 +401,10 @@ _TAKES_URLS = re.compile(r"""-h\s*(["']?)\$(?:%s|\{%s\})\1(?=[\s}']|$)""" % (SER
 
 
 def reads_defaults(units: t.Sequence[str]) -> t.Optional[bool]:
-    """Does the unit, the texts of its file and of its drop-ins in order, take its URLs from /etc/default/slapd, and no others? None: it starts nothing itself."""
+    """Does the unit, the texts of its file and of its drop-ins in order, take its URLs from /etc/default/slapd, and no others?
+
+    None: it starts nothing itself.
+    """
     start, environment = [], []
     for text in units:
         for line in re.sub(r"\\\n", " ", text).split("\n"):
