@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 import time
 
@@ -118,6 +119,67 @@ def test_what_was_set_up_by_hand_is_adopted_without_a_byte_or_a_reload(host, pla
     assert host.snapshot("/etc/postfix", "/etc/dovecot", "/etc/default", "/etc/ldap", "/etc/systemd") == tree
     assert host.listening() == sockets
     assert host.run("ps -o lstart= -C master,dovecot,slapd").stdout == started
+
+
+@contextlib.contextmanager
+def answering_on_25(host, entries):
+    """Postfix with these entries in place of the stock one for port 25; then as before."""
+    original = host.read("/etc/postfix/master.cf")
+    changed, count = re.subn("(?m)^smtp +inet .*\n", entries, original)
+    assert count == 1
+
+    def put(text):
+        host.write("/etc/postfix/master.cf", text)
+        host.run("touch --date='1 hour ago' /etc/postfix/master.cf; postfix reload")
+
+    put(changed)
+    try:
+        yield
+    finally:
+        put(original)
+
+
+def test_addresses_that_were_set_up_by_hand_are_adopted_and_nothing_is_left_of_that(host, play):
+    four, six = (address.split("/")[0] for address in host.addresses)
+    with answering_on_25(host, f"{four}:smtp inet n - y - - smtpd\n[{six}]:25 inet n - y - - smtpd\n"):
+        before = host.snapshot("/etc")
+        played = play(
+            [
+                {"name": "read", "mailops.bindings.mail_bindings_info": {"source": "servers"}, "register": "servers"},
+                {
+                    "name": "adopt",
+                    "mailops.bindings.mail_listeners": {
+                        "ports": "{{ servers.ports }}", "ip_addresses": "{{ servers.ip_addresses }}", "exclusive": True, "check_certificate": False},
+                },
+                {"name": "back", "mailops.bindings.mail_listeners": {"state": "absent"}},
+                {"name": "drop", "ansible.builtin.file": {"path": "/etc/mail-bindings", "state": "absent"}},
+            ],
+            host,
+        )
+        assert not played.failed, played.output
+        assert {four: ["SMTP"], six: ["SMTP"]}.items() <= {entry["address"]: entry["ports"] for entry in played["read"]["ip_addresses"]}.items()
+        assert {change["kind"] for change in played["adopt"]["changes"]} == {"port", "ip_binding"}, played["adopt"]["changes"]
+        assert not played["back"].changed
+        after = host.snapshot("/etc")
+        assert {path for path in {*before, *after} if before.get(path) != after.get(path)} == {"/etc"}  # a folder came and went
+
+
+def test_a_wildcard_goes_to_an_address_that_is_greeted_later_than_loopback(host, play):
+    """By Debian's mynetworks postscreen greets loopback at once, and has the host's own addresses wait for six seconds."""
+    with answering_on_25(host, "smtp inet n - y - 1 postscreen\nsmtpd pass - - y - - smtpd\ndnsblog unix - - y - 0 dnsblog\n"
+                               "tlsproxy unix - - y - 0 tlsproxy\n"):
+        before = host.read("/etc/postfix/master.cf")
+        task = {"servers": ["postfix"], "exclusive": True, "ports": PORTS[:1], "ip_addresses": [{"address": host.address, "ports": ["SMTP"]}]}
+        played = play([
+            {"name": "done", "mailops.bindings.mail_listeners": task},
+            {"name": "again", "mailops.bindings.mail_listeners": task},
+            {"name": "back", "mailops.bindings.mail_listeners": {"state": "absent"}},
+            {"name": "drop", "ansible.builtin.file": {"path": "/etc/mail-bindings", "state": "absent"}},
+        ], host)
+        assert not played.failed, played.output
+        assert (f"{host.address}:25", "ok") in [(listener["name"], listener["status"]) for listener in played["done"]["listeners"]]
+        assert not played["again"].changed
+        assert host.read("/etc/postfix/master.cf") == before
 
 
 def test_files_that_can_not_be_replaced_are_refused_in_check_mode_too(host, play):

@@ -50,3 +50,17 @@ def test_how_listeners_were_found():
         "192.0.2.2:993": ("refused", "nothing listens there"),
         "192.0.2.1:143": ("unexpected", "nobody declared it"),
     }
+
+
+def test_a_wildcard_is_asked_where_others_will_connect_too():
+    """Its loopback part may be greeted sooner, and is no measure for who comes in its place."""
+    wildcards = [Listener("0.0.0.0", 25, "smtp", "none"), Listener("::", 25, "smtp", "none"), Listener("192.0.2.9", 587, "submission", "none")]
+    beside = [Listener("0.0.0.0", 465, "smtp", "none"), Listener("192.0.2.1", 465, "smtp", "none")]
+    parts = [Listener("127.0.0.1", 25, "smtp", "none"), Listener("192.0.2.1", 25, "smtp", "none"), Listener("192.0.2.2", 25, "smtp", "none")]
+    plan = Plan(steps=({"/etc/x": b""},), back=({"/etc/x": b""},), listeners=tuple(Found(listener, "") for listener in parts + wildcards[1:]))
+    side = a_side(wildcards + beside, parts[1:], plan)
+    assert [(listener.address, listener.port) for listener in side.asked()] == [
+        ("0.0.0.0", 25), ("::", 25), ("192.0.2.9", 587), ("0.0.0.0", 465), ("192.0.2.1", 465), ("192.0.2.1", 25)]
+    side.answered({"address": "192.0.2.1", "port": 25, "status": "wrong_certificate"})
+    assert side.seen == {} and not side.stale
+    assert [listener.address for listener in a_side(wildcards, wildcards).asked()] == ["0.0.0.0", "::", "192.0.2.9"]

@@ -278,7 +278,8 @@ class Postfix(Server):
             after = master_cf_changes.with_wish(original, wished, host, options.config_path)
         found = master_cf.services(after, host)
         plan = Plan(listeners=master_cf.found_listeners(found), sockets=master_cf.found_sockets(found))
-        boot = _boot(details, wanted or (), options)
+        # where all is as somebody wrote it, that one minds how it boots: nothing is ours, and state: absent would find nothing to take out
+        boot = _boot(details, (wanted or ()) if after != original else (), options)
         steps, back = master_cf_changes.way(before, after, host, details.live, options.config_path)
         steps = [{details.path: _bytes(text)} for text in steps]
         if boot:

@@ -80,12 +80,19 @@ class Side:
         """Who is to be connected to, for how things are: as it is declared, where that is how it is, with the host name to ask for."""
         if not self.follows:
             return []
-        return [self.after[key] if says(self.after.get(key)) == says(listener) else listener
-                for key, listener in self.before.items() if listener.protocol]
+        asked = [self.after[key] if says(self.after.get(key)) == says(listener) else listener
+                 for key, listener in self.before.items() if listener.protocol]
+        # a wildcard is asked on loopback, which may be greeted sooner than other addresses (postscreen, reverse DNS): those who come are given their time
+        coming = {_wildcard_of(address): address for address, ignored in sorted(self.after.keys() - self.before.keys(), reverse=True)
+                  if address not in LOOPBACK and address not in LOOPBACK.values()}
+        parts = [listener._replace(address=coming[listener.address]) for listener in asked if listener.address in coming]
+        return asked + [part for part in parts if key_of(part) not in self.before]
 
     def answered(self, seen: dict) -> None:
         """So one of them answered."""
         key = seen["address"], seen["port"]
+        if key not in self.before:  # a part of a wildcard
+            return
         self.seen[key] = seen
         if seen["status"] == "wrong_certificate" and says(self.after.get(key)) == says(self.before[key]):
             self.stale.add(key)
@@ -160,7 +167,7 @@ class Side:
         """The listener that answered here before."""
         address, port = key
         if key not in self.before and not any(key_of(listener) == key for listener in self.wanted or ()):
-            key = next(wildcard for wildcard in LOOPBACK if (":" in wildcard) == (":" in address)), port
+            key = _wildcard_of(address), port
         return self.before.get(key)
 
     def changes(self) -> list:
@@ -210,6 +217,10 @@ class Side:
 
 def key_of(listener: Listener) -> tuple:
     return listener.address, listener.port
+
+
+def _wildcard_of(address: str) -> str:
+    return next(wildcard for wildcard in LOOPBACK if (":" in wildcard) == (":" in address))
 
 
 def in_order(listeners: t.Mapping) -> list:
