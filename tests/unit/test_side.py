@@ -59,8 +59,15 @@ def test_a_wildcard_is_asked_where_others_will_connect_too():
     parts = [Listener("127.0.0.1", 25, "smtp", "none"), Listener("192.0.2.1", 25, "smtp", "none"), Listener("192.0.2.2", 25, "smtp", "none")]
     plan = Plan(steps=({"/etc/x": b""},), back=({"/etc/x": b""},), listeners=tuple(Found(listener, "") for listener in parts + wildcards[1:]))
     side = a_side(wildcards + beside, parts[1:], plan)
-    assert [(listener.address, listener.port) for listener in side.asked()] == [
-        ("0.0.0.0", 25), ("::", 25), ("192.0.2.9", 587), ("0.0.0.0", 465), ("192.0.2.1", 465), ("192.0.2.1", 25)]
+    asked = [("0.0.0.0", 25), ("::", 25), ("192.0.2.9", 587), ("0.0.0.0", 465), ("192.0.2.1", 465)]
+    assert keys(side.asked()) == asked
+    assert keys(side.asked_elsewhere(lambda address: True)) == [("192.0.2.2", 25), ("192.0.2.2", 465)]
+    assert keys(side.asked_elsewhere(lambda address: address != "192.0.2.2")) == [("192.0.2.1", 25)]
+    assert keys(side.asked_elsewhere(lambda address: False)) == []  # floating, and away: another host would answer
     side.answered({"address": "192.0.2.1", "port": 25, "status": "wrong_certificate"})
     assert side.seen == {} and not side.stale
-    assert [listener.address for listener in a_side(wildcards, wildcards).asked()] == ["0.0.0.0", "::", "192.0.2.9"]
+    assert a_side(wildcards, wildcards).asked_elsewhere(lambda address: True) == []
+
+
+def keys(listeners):
+    return [(listener.address, listener.port) for listener in listeners]

@@ -80,13 +80,15 @@ class Side:
         """Who is to be connected to, for how things are: as it is declared, where that is how it is, with the host name to ask for."""
         if not self.follows:
             return []
-        asked = [self.after[key] if says(self.after.get(key)) == says(listener) else listener
-                 for key, listener in self.before.items() if listener.protocol]
-        # a wildcard is asked on loopback, which may be greeted sooner than other addresses (postscreen, reverse DNS): those who come are given their time
-        coming = {_wildcard_of(address): address for address, ignored in sorted(self.after.keys() - self.before.keys(), reverse=True)
-                  if address not in LOOPBACK and address not in LOOPBACK.values()}
-        parts = [listener._replace(address=coming[listener.address]) for listener in asked if listener.address in coming]
-        return asked + [part for part in parts if key_of(part) not in self.before]
+        return [self.after[key] if says(self.after.get(key)) == says(listener) else listener
+                for key, listener in self.before.items() if listener.protocol]
+
+    def asked_elsewhere(self, is_here: t.Callable[[str], bool]) -> list:
+        """Parts of wildcards on an address of the host that is to come: they are asked on loopback, which may be greeted sooner (postscreen, reverse DNS)."""
+        coming = {_wildcard_of(address): address for address, ignored in sorted(self.after.keys() - self.before.keys())
+                  if address not in LOOPBACK and address not in LOOPBACK.values() and is_here(address)}
+        parts = [listener._replace(address=coming[listener.address]) for listener in self.asked() if listener.address in coming]
+        return [part for part in parts if key_of(part) not in self.before]
 
     def answered(self, seen: dict) -> None:
         """So one of them answered."""

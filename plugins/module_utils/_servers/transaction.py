@@ -145,7 +145,7 @@ class Transaction:
         self.sockets = listening()
         for side in self.sides:
             side.looked_at(watch.live(side.server, self.sockets))
-        asked = {side: side.asked() for side in self.sides} if self.how.probe else {}
+        asked = {side: side.asked() + side.asked_elsewhere(_is_here) for side in self.sides} if self.how.probe else {}
         # how long a verdict on what is new may take goes by those who answer: one that never does is no measure
         self.patience = MIN_PATIENCE
         seconds, silent = self._asked(asked)
@@ -354,13 +354,17 @@ def _sorted(listeners: t.Iterable[dict]) -> list:
 
 def _missing(listener: Listener) -> t.Tuple[str, str]:
     """Status and detail of a listener that is not there."""
-    from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here
-
-    if listener.address in _listener.LOOPBACK or is_here(listener.address):
+    if listener.address in _listener.LOOPBACK or _is_here(listener.address):
         return "refused", "nothing listens there"
     if listener.floating:
         return "ok", "not probed: the address is floating, and away"
     return "not_local", "%s is not an address of this host" % listener.address
+
+
+def _is_here(address: str) -> bool:
+    from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here
+
+    return is_here(address)
 
 
 def recover() -> list:
