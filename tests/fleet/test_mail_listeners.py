@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from .mail import CERTIFICATE, PASSWORDS, PRIVATE_KEY
+from .mail import CERTIFICATE, PASSWORDS, PRIVATE_KEY, put_certificate
 
 FIVE = ("smtp", "submission", "imap", "pop", "ldap")
 SECURE = {"certificate_path": CERTIFICATE, "private_key_path": PRIVATE_KEY}
@@ -139,9 +139,14 @@ def answering_on_25(host, entries):
         put(original)
 
 
-def test_addresses_that_were_set_up_by_hand_are_adopted_and_nothing_is_left_of_that(host, play):
+def test_addresses_that_were_set_up_by_hand_are_adopted_and_nothing_is_left_of_that(host, play, authority):
+    """With two certificates, as many have them: an RSA one for old clients."""
     four, six = (address.split("/")[0] for address in host.addresses)
-    with answering_on_25(host, f"{four}:smtp inet n - y - - smtpd\n[{six}]:25 inet n - y - - smtpd\n"):
+    put_certificate(host, authority, "/etc/ssl/mail/rsa.pem", "/etc/ssl/mail/rsa.key", kind="rsa-2048")
+    files = {"cert": "/etc/ssl/mail/rsa.pem", "key": "/etc/ssl/mail/rsa.key", "eccert": CERTIFICATE, "eckey": PRIVATE_KEY}
+    options = "".join(f"  -o smtpd_tls_{name}_file={path}\n" for name, path in files.items())
+    chains = f"  -o smtpd_tls_chain_files=/etc/ssl/mail/rsa.key,/etc/ssl/mail/rsa.pem,{PRIVATE_KEY},{CERTIFICATE}\n"
+    with answering_on_25(host, f"{four}:smtp inet n - y - - smtpd\n{options}[{six}]:25 inet n - y - - smtpd\n{chains}"):
         before = host.snapshot("/etc")
         played = play(
             [
@@ -165,8 +170,11 @@ def test_addresses_that_were_set_up_by_hand_are_adopted_and_nothing_is_left_of_t
 
 
 def test_a_wildcard_goes_to_an_address_that_is_greeted_later_than_loopback(host, play):
-    """By Debian's mynetworks postscreen greets loopback at once, and has the host's own addresses wait for six seconds."""
-    with answering_on_25(host, "smtp inet n - y - 1 postscreen\nsmtpd pass - - y - - smtpd\ndnsblog unix - - y - 0 dnsblog\n"
+    """By Debian's mynetworks postscreen greets loopback at once, and has the host's own addresses wait for six seconds.
+
+    The entry for urd, which is 465 in /etc/services alone, goes meanwhile.
+    """
+    with answering_on_25(host, "urd inet n - y - - smtpd\nsmtp inet n - y - 1 postscreen\nsmtpd pass - - y - - smtpd\ndnsblog unix - - y - 0 dnsblog\n"
                                "tlsproxy unix - - y - 0 tlsproxy\n"):
         before = host.read("/etc/postfix/master.cf")
         task = {"servers": ["postfix"], "exclusive": True, "ports": PORTS[:1], "ip_addresses": [{"address": host.address, "ports": ["SMTP"]}]}

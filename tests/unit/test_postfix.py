@@ -211,6 +211,16 @@ def test_what_was_written_by_hand_listens_as_declared_and_comes_back_byte_for_by
         assert applied(state, render(state, None)) == before._replace(live=before.live)
 
 
+def test_of_two_certificates_the_one_that_clients_get_is_read():
+    """OpenSSL prefers elliptic curves, and so do its clients."""
+    chains = {"smtpd_tls_chain_files": "/tls/r.key /tls/r.pem /tls/e.pem"}
+    keys = {"key_files": frozenset(["/tls/r.key", "/tls/e.pem"])}
+    by_address = "192.0.2.1:25 inet n - y - - smtpd\n"
+    assert told(by_address, {"smtpd_tls_eccert_file": "/tls/e.pem"}) == ["192.0.2.1:25 smtp tls /tls/e.pem"]
+    assert told(by_address, chains, **keys) == ["192.0.2.1:25 smtp tls /tls/r.pem /tls/r.key"]
+    assert told(by_address, chains, **keys, curves=frozenset(["/tls/e.pem"])) == ["192.0.2.1:25 smtp tls /tls/e.pem"]
+
+
 @pytest.mark.parametrize("name", WRITTEN)
 def test_what_was_read_and_declared_changes_nothing(name):
     before = details(WRITTEN[name])
@@ -311,7 +321,7 @@ def test_a_hand_written_entry_is_read_with_all_that_it_inherits(text, main, expe
     ("[2001:db8::1]:25 inet n - n - - smtpd\n", {"inet_protocols": "ipv4"}, 1,
      "2001:db8::1 is no address that Postfix may listen on: not known, or not of inet_protocols"),
     ("587 inet n - n - - smtpd\n", {}, 1, "STARTTLS is offered with /tls/main.pem, but logging in without it is allowed"),
-    (SMTP, {"smtpd_tls_eccert_file": "/tls/ec.pem"}, 1, "serves a second certificate, /tls/ec.pem"),
+    (SMTP, {"smtpd_tls_eccert_file": "/tls/ec.pem"}, 1, "serves a second certificate, /tls/main.pem"),
     (SMTP, {"tls_server_sni_maps": "hash:/etc/postfix/sni"}, 1, "tls_server_sni_maps serves other certificates to clients that ask for a name in it"),
     ("25 inet n - n - - smtpd -o smtpd_upstream_proxy_protocol=haproxy\n", {}, 1, "expects the PROXY protocol (smtpd_upstream_proxy_protocol)"),
     ("25 inet n - n - - smtpd -o smtpd_tls_req_ccert=yes\n", {}, 1, "asks for the client's certificate (smtpd_tls_req_ccert)"),

@@ -20,8 +20,8 @@ SAYS = "# %s: " % MARK  # stands before an entry of ours, and is followed by wha
 
 WILDCARDS = {"ipv4": "0.0.0.0", "ipv6": "::"}
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-#: Which certificate an entry serves, apart from chain_files, which beat them all.
-_CERTIFICATES = ("cert", "eccert", "dcert")
+#: Which certificate an entry serves, apart from chain_files, which beat them all. Clients get the one with an elliptic curve's key where there are two.
+_CERTIFICATES = ("eccert", "cert", "dcert")
 _KEYS = {"cert": "key", "eccert": "eckey", "dcert": "dkey"}
 _LEVEL = ("smtpd_tls_wrappermode", "smtpd_tls_security_level", "smtpd_use_tls", "smtpd_enforce_tls")
 #: What our entries say of their own, and so is not copied from the entry that they are made from.
@@ -43,6 +43,7 @@ class Host(t.NamedTuple):
     families: tuple = ("ipv4", "ipv6")  # that the kernel has
     loopback: tuple = ("127.0.0.1", "::1")  # those that can be bound
     key_files: frozenset = frozenset()  # of the files in chain_files, those that hold a private key
+    curves: frozenset = frozenset()  # of these, those with a key on an elliptic curve
 
 
 class Entry(t.NamedTuple):
@@ -260,7 +261,7 @@ def _pairs(setting: t.Callable, host: Host) -> list:
     """(certificate, key) of each certificate that is served, the first one first."""
     files = re.split(r"[, \t\r\n]+", setting("smtpd_tls_chain_files").strip(", \t\r\n"))
     if files != [""]:
-        return _chains(files, host.key_files)
+        return sorted(_chains(files, host.key_files), key=lambda chain: chain[1] not in host.curves)
     pairs = []
     for kind in _CERTIFICATES:
         certificate = setting("smtpd_tls_%s_file" % kind)

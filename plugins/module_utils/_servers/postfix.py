@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import os
 import re
@@ -30,6 +31,8 @@ _SASL_FOLDERS = ("/etc/postfix/sasl", "/etc/sasl2", "/usr/lib/sasl2")
 _HOST_PARAMETERS = (
     "config_directory", "daemon_directory", "queue_directory", "multi_instance_enable", "multi_instance_directories", "smtpd_sasl_type",
     "cyrus_sasl_config_path")
+
+_CURVE = bytes.fromhex("06072a8648ce3d0201")  # id-ecPublicKey (RFC 5480) in DER
 
 #: master(8) acts on a reload, and dies of one, within this time.
 _RELOAD_SECONDS = 3.0
@@ -221,18 +224,21 @@ class Postfix(Server):
         self._daemons = main.get("daemon_directory", self._daemons)
         path = main["config_directory"] + "/master.cf"
         text = _text(path)
+        said = "%s\n%s" % (text, master_cf_changes.without_ours(text))  # what stands behind our marks counts too: it may come back
         for ignored in range(5):  # values refer to values
             missing = {
-                name for value in [*main.values(), *master_cf.values(text)] for name in master_cf.references(value)}.difference(main)
+                name for value in [*main.values(), *master_cf.values(said)] for name in master_cf.references(value)}.difference(main)
             if not missing:
                 break
             main.update(dict.fromkeys(missing, ""), **self._parameters(sorted(missing)))
-        host_names, port_names = master_cf.endpoint_names(text)
+        host_names, port_names = master_cf.endpoint_names(said)
         host = master_cf.Host(main=main, families=_families(), loopback=loopback())
         host = host._replace(
             ports={name: number for name, number in ((name, _port(name)) for name in port_names) if number},
-            names={name: _addresses(name) for name in host_names.union(master_cf.interface_names(host))},
-            key_files=frozenset(filter(_holds_key, master_cf.chain_files(text, host))))
+            names={name: _addresses(name) for name in host_names.union(master_cf.interface_names(host))})
+        kinds = {name: _kind_of_key(name) for name in master_cf.chain_files(said, host)}
+        host = host._replace(
+            key_files=frozenset(name for name, kind in kinds.items() if kind), curves=frozenset(name for name, kind in kinds.items() if kind == "EC"))
         systemd = os.path.isdir(UNITS)
         folders = main.get("cyrus_sasl_config_path", "").split(":")
         return Details(
@@ -463,8 +469,16 @@ def _addresses(name: str) -> tuple:
         return ()
 
 
-def _holds_key(path: str) -> bool:
+def _kind_of_key(path: str) -> str:
+    """EC, other, or '' for a file that holds no private key. What can't be decoded is other."""
     try:
-        return b"PRIVATE KEY-----" in (read_file(path) or b"")
+        content = read_file(path) or b""
     except (OSError, NotAFile, TooLarge):
-        return False
+        return ""
+    kind, begin, rest = content.partition(b"PRIVATE KEY-----")
+    if not begin:
+        return ""
+    with contextlib.suppress(ValueError):
+        if kind.endswith(b"-----BEGIN EC ") or _CURVE in binascii.a2b_base64(rest.partition(b"-----")[0]):
+            return "EC"
+    return "other"
