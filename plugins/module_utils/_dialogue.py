@@ -126,8 +126,10 @@ def _converse(visit: _Visit) -> None:
     except _Greeted:
         conversation, seen = visit.conversation, visit.seen
         line = conversation.line()
-        seen.tongue, seen.greeting = _tongue(line), _readable(line)
         conversation.in_a_line = conversation.said  # as it must have understood us
+        if visit.encryption == "tls" and conversation.awaited == _HANDSHAKE:
+            raise _Ended("tls_failed", "offers %s, and goes on without TLS: %s" % (_DIALOGUES[visit.protocol].starttls, _readable(line))) from None
+        seen.tongue, seen.greeting = _tongue(line), _readable(line)
         if visit.encryption == "ssl" and not conversation.secured:
             seen.encryption = "none"
             raise _Ended("tls_failed", "answers without TLS: " + seen.greeting + _why_421(line), True) from None
@@ -293,7 +295,7 @@ class _Conversation:
                 if first and data[0] not in (0x15, 0x16):  # an alert or a handshake: RFC 8446, 5.1
                     self._received = data
                     raise _Greeted from None
-                first = False
+                first, self.answered = False, True
                 self._incoming.write(data)
             except ssl.SSLError:
                 self._send(self._outgoing.read())  # the alert that says why
@@ -380,9 +382,10 @@ class _Text:
             speaks = "speaks %s" % seen.tongue.upper() if seen.tongue else "greets as none of the five protocols does"
             seen.tongue = seen.tongue or cls.tongue  # to leave in: perhaps it is understood
             raise _Ended("wrong_protocol", "%s: %s" % (speaks, seen.greeting), True)
-        seen.greeting = _readable(cls.whole_greeting(conversation, line))
-        if re.match(cls.turns_away, line, re.IGNORECASE):
-            raise _Ended("refused", "turns us away: " + seen.greeting + _why_421(line))
+        greeting = cls.whole_greeting(conversation, line)
+        seen.greeting = _readable(greeting)
+        if re.match(cls.turns_away, greeting, re.IGNORECASE):
+            raise _Ended("refused", "turns us away: " + seen.greeting + _why_421(greeting))
 
     @staticmethod
     def _try_tls(visit: _Visit) -> None:
@@ -413,13 +416,17 @@ class _Smtp(_Text):
 
     @staticmethod
     def whole_greeting(conversation: _Conversation, line: bytes) -> bytes:
-        # postscreen says "220-" at once, and "220 " six seconds later
+        # postscreen says "220-" at once, and "220 " six seconds later, or that it refuses
         return line if _is_last(line) else conversation.lines(_is_last)[-1]
 
     @staticmethod
     def offers(conversation: _Conversation) -> t.AbstractSet[str]:
         conversation.send(b"EHLO %s\r\n" % conversation.own_name(), "answer to EHLO")
         reply = conversation.lines(_is_last)
+        if reply[-1].startswith((b"500", b"502")):  # perhaps from before there were extensions: RFC 5321, 3.2
+            conversation.send(b"HELO %s\r\n" % conversation.own_name(), "answer to HELO")
+            if conversation.lines(_is_last)[-1].startswith(b"250"):
+                return frozenset()
         if not reply[-1].startswith(b"250"):  # FTP greets with 220 too, and LMTP
             raise _Ended("wrong_protocol", "answers EHLO with " + _readable(reply[-1]))
         return {_words(line[4:])[0] for line in reply[1:]}

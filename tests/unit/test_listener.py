@@ -147,6 +147,16 @@ def test_pop_without_capa_is_pop():
     assert ask(scripted.pop(capa=False), "pop", "tls")[0]["status"] == "no_starttls"
 
 
+@pytest.mark.parametrize("encryption, status", [("none", "ok"), ("tls", "no_starttls")])
+def test_smtp_without_ehlo_is_smtp(encryption, status):
+    def old(session):
+        session.say(b"220 old")
+        for line in until_farewell(session):
+            session.say(b"250 hello" if line.startswith(b"HELO ") else b"502 5.5.2 Error: command not recognized")
+
+    assert ask(old, "smtp", encryption)[0]["status"] == status
+
+
 @pytest.mark.parametrize("encryption", ["none", "tls", "ssl"])
 def test_a_directory_that_tells_strangers_nothing_is_ldap(encryption, tls):
     script = scripted.ldap(None if encryption == "none" else tls, encryption == "ssl", search=b"\x32", shows_starttls=False)
@@ -355,6 +365,7 @@ def answering(greeting, answer):
     ("imap", answering(b"* OK hi", [b"a NO not now"]), "wrong_protocol", "answers CAPABILITY with a NO not now", 2),
     ("smtp", saying(b"554 no SMTP service here"), "refused", "turns us away: 554 no SMTP service here", 2),
     ("smtp", saying(b"421 4.3.0 x Server local error"), "refused", "turns us away: 421 4.3.0 x Server local error; it may expect the PROXY protocol", 2),
+    ("smtp", saying(b"220-wait", b"521 5.3.2 Service unavailable"), "refused", "turns us away: 521 5.3.2 Service unavailable", 2),  # postscreen
     ("imap", saying(b"* BYE too many"), "refused", "turns us away: * BYE too many", 2),
     ("pop", saying(b"-ERR busy"), "refused", "turns us away: -ERR busy", 2),
     ("submission", scripted.smtp(offers_in_tls=[]), "no_auth", "offers no AUTH", 2),
@@ -434,12 +445,20 @@ class Nonsense:
     (b"\x15\x03\x03\x00\x02\x02\x28", "answer to the TLS handshake: sslv3 alert handshake failure"),
     (b"\x16\x03\x03\x00\x05nonsense\x00\x00", "answer to the TLS handshake: "),
     (b"", "closed the connection instead of giving its answer to the TLS handshake"),
+    (b"554 oops\r\n", "offers STARTTLS, and goes on without TLS: 554 oops"),
 ])
 def test_a_handshake_that_fails_after_starttls(data, detail):
     result, server = ask(scripted.imap(Nonsense(data)), "imap", "tls", timeout=1)
     assert result["status"] == "tls_failed"
     assert result["detail"].startswith(detail)
+    assert result["greeting"] == GREETINGS["imap"]
     assert len(server.sessions) == 2
+
+
+def test_who_leaves_in_the_middle_of_a_handshake_had_said_something():
+    tls = Nonsense(b"\x16\x03\x03\x00\x50")
+    result = ask(scripted.imap(tls, True), "imap", "ssl")[0]
+    assert (result["status"], result["detail"]) == ("tls_failed", "closed the connection instead of giving its answer to the TLS handshake")
 
 
 @pytest.mark.once
