@@ -32,6 +32,7 @@ MAX_BYTES = 1024 * 1024  # a chain of ten certificates with their key has 30 kB
 MIN_RSA_BITS = 2048  # CA/Browser Forum baseline requirements 6.1.5; Debian's OpenSSL refuses less at its default security level
 
 _PEM_CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----", re.DOTALL)
+_PEM_OTHER_FORM = re.compile(b"-----BEGIN (TRUSTED|X509) CERTIFICATE-----")  # of OpenSSL
 _PEM_KEY = re.compile(b"-----BEGIN ((?:[A-Z0-9]+ )*)PRIVATE KEY-----(?:[^-]|-(?!----))+-----END (?:[A-Z0-9]+ )*PRIVATE KEY-----", re.DOTALL)
 _SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
 _ANY_PURPOSE = "2.5.29.37.0"
@@ -268,10 +269,10 @@ def _pkcs12(path: str, content: bytes, password: t.Optional[str]) -> tuple:
         raise _Unusable(
             "certificate_password",
             "%s is a PKCS#12 file, and certificate_password is not its password: give the right one (or the file is damaged)" % path) from None
-    if certificate is None:
-        raise _Unusable("certificate_path", "%s is a PKCS#12 file without a certificate%s" % (path, " for its key" if key else ""))
-    if key is None:
+    if key is None:  # the library tells the certificate by its key
         raise _Unusable("private_key_path", "%s is a PKCS#12 file without a private key: export it again with the key" % path)
+    if certificate is None:
+        raise _Unusable("certificate_path", "%s is a PKCS#12 file without a certificate for its key: export it again with the certificate" % path)
     try:
         return _readable(certificate), key
     except Exception:  # pylint: disable=broad-except  # as in _certificate
@@ -293,7 +294,10 @@ def _unreadable(path: str) -> _Unusable:
 
 
 def _certificate(path: str, content: bytes):
-    block = _PEM_CERTIFICATE.search(content)
+    block, other = _PEM_CERTIFICATE.search(content), _PEM_OTHER_FORM.search(content)
+    if other and not (block and block.start() < other.start()):
+        raise _Unusable("certificate_path", "%s begins with a %s CERTIFICATE, a form that only OpenSSL knows: name a copy in plain PEM, made with "
+                        "openssl x509 -in %s (and the rest of the chain behind it)" % (path, other.group(1).decode(), path))
     try:
         if block:
             return _readable(x509.load_pem_x509_certificate(block.group(0)))
@@ -387,7 +391,7 @@ def _names(certificate) -> tuple:
 
 def _covers(names: list, addresses: list, hostname: str) -> bool:
     """RFC 9525, 6.3: the whole left-most label may be a wildcard; case does not matter; certificates have the ASCII form
-    of names in other scripts (RFC 5280, 7.2); an address needs its own entry."""
+    of names in other scripts (RFC 5280, 7.2); an address needs its own entry. OpenSSL wants two labels behind a wildcard."""
     wanted = hostname.rstrip(".").lower()
     with contextlib.suppress(UnicodeError):  # what has no ASCII form is in no certificate
         wanted = wanted.encode("idna").decode()
@@ -396,7 +400,7 @@ def _covers(names: list, addresses: list, hostname: str) -> bool:
     except ValueError:
         pass
     below = wanted.partition(".")[2]
-    return any(name.lower() == wanted or (below and name.lower() == "*." + below) for name in names)
+    return any(name.lower() == wanted or ("." in below and name.lower() == "*." + below) for name in names)
 
 
 def _digest(certificate) -> str:

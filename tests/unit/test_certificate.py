@@ -141,6 +141,23 @@ def test_a_pem_file_may_look_in_many_ways(files, tmp_path, change):
     assert Certificate(Source(path), NOW).findings() == []
 
 
+def test_openssl_s_own_form_is_not_passed_over_for_the_next_certificate(files, tmp_path):
+    trusted = subprocess.run(["openssl", "x509", "-in", str(files / "combined.pem"), "-trustout"], check=True, stdout=subprocess.PIPE).stdout
+    path = written(tmp_path, trusted + (files / "root-first.pem").read_bytes())
+    finding = only(Certificate(Source(path), NOW).findings())
+    assert finding.option == "certificate_path"
+    assert "openssl x509 -in %s" % path in finding.message
+
+
+def test_pkcs12_without_its_key_is_called_so(files, tmp_path):
+    path = tmp_path / "no-key.p12"
+    subprocess.run(
+        ["openssl", "pkcs12", "-export", "-nokeys", "-in", str(files / "combined.pem"), "-passout", "pass:x", "-out", str(path)], check=True)
+    finding = only(Certificate(Source(str(path), "", "x"), NOW).findings())
+    assert finding.option == "private_key_path"
+    assert "without a private key" in finding.message
+
+
 def test_order_of_key_and_certificate_does_not_matter(files, tmp_path):
     path = written(tmp_path, (files / "fullchain.pem").read_bytes(), (files / "key.pem").read_bytes())
     assert Certificate(Source(path), NOW).findings() == []
@@ -446,6 +463,7 @@ COVERED = [
     ("mail.*.com", "mail.example.com", False),
     ("*.*.com", "mail.example.com", False),
     ("*", "localhost", False),
+    ("*.lan", "mail.lan", False),  # OpenSSL wants two labels behind the wildcard
     ("*.0.2.10", "192.0.2.10", False),
     ("192.0.2.10", "192.0.2.10", False),  # as a DNS name
     (["example.net", "*.example.com", "example.org"], "mail.example.com", True),
