@@ -115,7 +115,9 @@ def _cut(conversation: _Conversation, protocol: str, seen: Seen) -> None:
     handshake = conversation.awaited == _HANDSHAKE
     why = "closed the connection instead of giving its %s" % conversation.awaited
     if not (conversation.answered or conversation.secured):
-        why = "closed the connection before it said anything: it may %s%s, or refuse this client" % ("not speak TLS here, " if handshake else "", _BEHIND_PROXY)
+        # who waits for TLS hears nonsense in a search; the others are silent until they hear the handshake, and that is tried
+        tls = "not speak TLS here, " if handshake else "speak TLS from the first byte, " if protocol == "ldap" else ""
+        why = "closed the connection before it said anything: it may %s%s, or refuse this client" % (tls, _BEHIND_PROXY)
     seen.ended("tls_failed" if handshake else "wrong_protocol", why)
 
 

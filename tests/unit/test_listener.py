@@ -350,7 +350,7 @@ def answering(greeting, answer):
     ("ldap", silent, "timeout", "no answer to an LDAP search within 0.3 seconds", 2),
     ("smtp", answering(b"220 hi", []), "timeout", "no answer to EHLO within 0.3 seconds", 2),
     ("imap", closing, "wrong_protocol", "closed the connection before it said anything: it may expect the PROXY protocol", 2),
-    ("ldap", closing, "wrong_protocol", "closed the connection before it said anything", 2),
+    ("ldap", closing, "wrong_protocol", "closed the connection before it said anything: it may speak TLS from the first byte, expect the PROXY protocol", 2),
     ("smtp", lambda session: session.say(b"220 hi"), "wrong_protocol", "closed the connection instead of giving its answer to EHLO", 2),
     ("smtp", endless_line, "wrong_protocol", "its greeting has no end: 2222", 2),
     ("smtp", endless_lines, "wrong_protocol", "its greeting has no end: 220-more", 2),
