@@ -382,8 +382,25 @@ def test_a_second_certificate_is_seen_and_not_declared_beside(driven, other):
     names = ("ssl_alt_cert = <", "ssl_alt_key = <") if driven.release == "2.3" else ("ssl_server_alt_cert_file = ", "ssl_server_alt_key_file = ")
     with driven.configured("".join(name + file + "\n" for name, file in zip(names, c[0]))):
         told = driven("apply", wanted=[listener(host.four, 993, files=b[0])])
-        assert [message for message in told["refusals"] if f"a second certificate for all its services ({c[0][0]})" in message], told
-        assert [one["text"] for one in driven("read")["unmapped"] if "second certificate" in one["reason"]] == [c[0][0]]
+        assert [message for message in told["refusals"] if f"two certificates for all its services ({', '.join(sorted([HOST[0], c[0][0]]))})" in message], told
+        assert [one["text"] for one in driven("read")["unmapped"] if "one of two certificates" in one["reason"]] == [HOST[0]]
+
+
+@pytest.mark.parametrize("main, second", [("rsa-2048", "ecdsa"), ("ecdsa", "rsa-2048"), ("rsa-2048", "rsa-2048"), ("ecdsa", "ecdsa")])
+def test_of_two_certificates_the_one_that_clients_get_is_adopted(driven, authority, clients, main, second):
+    host, prints = driven.host, {}
+    for which, kind in ("main", main), ("second", second):
+        files = f"/etc/ssl/mail/{which}.pem", f"/etc/ssl/mail/{which}.key"
+        prints[put_certificate(host, authority, *files, kind=kind, which=which + kind)] = files
+    text = driven.ssl("/etc/ssl/mail/main.pem", "/etc/ssl/mail/main.key") + (
+        "ssl_alt_cert = </etc/ssl/mail/second.pem\nssl_alt_key = </etc/ssl/mail/second.key\n" if driven.release == "2.3" else
+        "ssl_server_alt_cert_file = /etc/ssl/mail/second.pem\nssl_server_alt_key_file = /etc/ssl/mail/second.key\n")
+    with driven.configured(text):
+        driven("activate", how="restart")
+        certificate, key = prints[clients.served_certificate(host.four, 993)]
+        told = driven("read")
+        assert {(one["certificate_path"], one["private_key_path"]) for one in told["listeners"]} == {(certificate, key)}
+        assert driven.done("what it has")["steps"] == []
 
 
 # -- what is refused, and what goes wrong

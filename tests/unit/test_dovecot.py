@@ -274,16 +274,35 @@ def test_our_file_stays_for_the_sake_of_sessions_until_state_is_absent(release):
     assert config.render(details(base, files=state), None, OPTIONS).steps == ({config.IN_CONF_D: None},)
 
 
+TWO_CERTIFICATES = {
+    (2, 3): "ssl_alt_cert = </etc/tls/alt.pem\nssl_alt_key = </etc/tls/alt.key",
+    (2, 4): "ssl_server {\n  alt_cert_file = /etc/tls/alt.pem\n  alt_key_file = /etc/tls/alt.key\n}",
+}
+
+
+@BOTH
+@pytest.mark.parametrize("curves, served", [
+    ((), "alt"), (("alt",), "alt"), (("main",), "main"), (("main", "alt"), "alt")])  # seen with both: test_the_second_certificate_is_the_one_that_clients_get
+def test_of_two_certificates_the_one_that_clients_get_is_read(release, curves, served):
+    base = view(release, services=[TWO_CERTIFICATES[release], *logins(release)])
+    files = {"main": base.tls, "alt": base.second._replace(ssl=base.tls.ssl)}
+    read = config.as_served(base, [files[one].key for one in curves].__contains__)
+    assert read.tls == files[served]
+    assert {read.tls.certificate, read.second.certificate} == {one.certificate for one in files.values()}
+    assert {found.listener.certificate_path for found in config.listeners(read) if found.listener.encryption != "none"} == {files[served].certificate}
+    wanted = [found.listener for found in config.listeners(read)]
+    assert refusals(details(read), wanted, OPTIONS) == [] and config.render(details(read), wanted, OPTIONS).steps == ()
+
+
 @BOTH
 def test_a_second_certificate_is_listed_and_stands_against_a_declared_one(release):
-    setting = "ssl_alt_cert = </etc/tls/alt.pem" if release < (2, 4) else "ssl_server {\n  alt_cert_file = /etc/tls/alt.pem\n}"
-    base = view(release, services=[setting, *logins(release)])
-    assert [(one.text, "second certificate" in one.reason) for one in config.unmapped(base) if "alt_cert" in one.where] == [("/etc/tls/alt.pem", True)]
+    base = view(release, services=[TWO_CERTIFICATES[release], *logins(release)])
+    assert [(one.text, "one of two certificates" in one.reason) for one in config.unmapped(base) if "alt_cert" in one.where] == [("/etc/tls/alt.pem", True)]
     name = "ssl_alt_cert" if release < (2, 4) else "ssl_server_alt_cert_file"
     message, = refusals(details(base), [listener(FOUR, 993, certificate=OTHER)], OPTIONS)
     assert message == (
-        FOUR + ":993: Dovecot has a second certificate for all its services (/etc/tls/alt.pem), which some clients would get instead of the declared one: "
-        "take %s out" % name)
+        FOUR + ":993: Dovecot has two certificates for all its services (%s, /etc/tls/alt.pem), and some clients would get one of them instead of the declared "
+        "one: take %s out" % (base.tls.certificate, name))
     # where nothing is set, nothing is in the way: it stays as it is
     assert refusals(details(base), [one.listener for one in config.listeners(base)], OPTIONS) == []
 

@@ -12,12 +12,13 @@ Up to C(rehearse), and with it, nothing on the host is touched.
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import os
 import subprocess
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._files import read_regular_file
+from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge, read_regular_file
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import LOOPBACK, Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._local import bind_error
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
@@ -26,6 +27,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._sockets import S
 
 MAX_FILE_BYTES = 10_000_000
 NEW_FILE_ATTRIBUTES = (0, 0, 0o644)
+
+_CURVE = bytes.fromhex("06072a8648ce3d0201")  # id-ecPublicKey (RFC 5480) in DER
 
 UNITS = "/etc/systemd/system/"
 
@@ -194,6 +197,21 @@ def read_file(path: str) -> t.Optional[bytes]:
         return read_regular_file(path, MAX_FILE_BYTES)[0]
     except FileNotFoundError:
         return None
+
+
+def kind_of_key(path: str) -> str:
+    """EC, other, or '' for a file that holds no private key. What can't be decoded is other."""
+    try:
+        content = read_file(path) or b""
+    except (OSError, NotAFile, TooLarge):
+        return ""
+    kind, begin, rest = content.partition(b"PRIVATE KEY-----")
+    if not begin:
+        return ""
+    with contextlib.suppress(ValueError):
+        if kind.endswith(b"-----BEGIN EC ") or _CURVE in binascii.a2b_base64(rest.partition(b"-----")[0]):
+            return "EC"
+    return "other"
 
 
 def write_file(path: str, content: t.Optional[bytes]) -> None:

@@ -21,7 +21,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._listener import 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import dovecot_config as config
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    UNITS, Configured, Failed, Options, Plan, Server, has_systemd, loopback, read_file, rehearse_in_copy, run)
+    UNITS, Configured, Failed, Options, Plan, Server, has_systemd, kind_of_key, loopback, read_file, rehearse_in_copy, run)
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
 
 BASE_DIR = "/run/dovecot"
@@ -58,7 +58,7 @@ class Dovecot(Server):
         ours = [path for path in (config.IN_CONF_D, config.BESIDE) if files[path] is not None]
         with concurrent.futures.ThreadPoolExecutor() as pool:  # each takes its time, with 2.4 a tenth of a second
             printed = list(pool.map(_printed, [(), ours] if ours else [()]))
-        live, base = (config.view(*one, _resolve) for one in (printed[0], printed[-1]))
+        live, base = (config.as_served(config.view(*one, _resolve), lambda path: kind_of_key(path) == "EC") for one in (printed[0], printed[-1]))
         details = config.Details(
             base, files, live.shutdown_clients, _in_conf_d(files[config.MAIN_FILE]), os.path.isdir(UNITS),
             lambda: _troubles(config.parse(printed[0][0])), loopback())
@@ -165,9 +165,9 @@ _ASK = r"""
 set -e
 for hidden; do mount --bind /dev/null "$hidden"; done
 changed=$(doveconf -nP)
-for_all=$(doveconf protocols listen ssl base_dir instance_name shutdown_clients ssl_cert ssl_key ssl_alt_cert ssl_server/cert_file ssl_server/key_file \
-  ssl_server/alt_cert_file service)
-printf '%%s\n' "$for_all" | grep -Ev '(ssl_key|key_file) = [^</"]'
+for_all=$(doveconf protocols listen ssl base_dir instance_name shutdown_clients ssl_cert ssl_key ssl_alt_cert ssl_alt_key \
+  ssl_server/cert_file ssl_server/key_file ssl_server/alt_cert_file ssl_server/alt_key_file service)
+printf '%%s\n' "$for_all" | grep -Ev '(_key|key_file) = [^</"]'
 echo "%(end)s"
 printf '%%s\n' "$changed" | grep -E '^# [0-9]|[{]$|^ *[}]$|^ *(ssl|ssl_cert|cert_file) = |^ *(ssl_key|key_file) = [</"]'
 """ % {"end": _END}

@@ -104,7 +104,7 @@ class View(t.NamedTuple):
     tls: TLS = TLS()  # where no filter says otherwise
     filters: tuple = ()  # of Filter: those that say something of TLS, in the order of doveconf
     shutdown_clients: bool = True  # do sessions end with the main process, and with a reload?
-    second_certificate: str = ""  # which some clients get, by the kind of key that they prefer
+    second: TLS = TLS()  # a certificate and key that stand beside those of C(tls), and that clients get who prefer its kind of key
 
     def tls_of(self, protocol: str, address: str) -> TLS:
         """What clients of this protocol meet at this address."""
@@ -165,12 +165,20 @@ def view(for_all: str, changed: str, resolve: t.Callable[[str], t.Iterable[str]]
     release = version(changed.partition("\n")[0])
     return View(
         release, entries(nodes, resolve), protocols(nodes), tls(nodes, release), filters(parse(changed), release),
-        setting(nodes, "shutdown_clients") != "no", _second_certificate(nodes))
+        setting(nodes, "shutdown_clients") != "no", _second(nodes))
 
 
-def _second_certificate(nodes: t.Iterable[Node]) -> str:
-    in_2_4 = itertools.chain(*(node.children for node in nodes if node.key == "ssl_server" and node.children))
-    return _path(setting(nodes, "ssl_alt_cert") or setting(in_2_4, "alt_cert_file"))
+def _second(nodes: t.Iterable[Node]) -> TLS:
+    in_2_4 = list(itertools.chain(*(node.children for node in nodes if node.key == "ssl_server" and node.children)))
+    return TLS("", *(_path(setting(nodes, "ssl_alt_" + name) or setting(in_2_4, "alt_%s_file" % name)) for name in ("cert", "key")))
+
+
+def as_served(read: View, is_curve: t.Callable[[str], bool]) -> View:
+    """With the certificate that clients get in C(tls). C(is_curve): is the key in this file one on an elliptic curve? Of two kinds it is preferred; of one
+    kind OpenSSL keeps the last that it was given (SSL_CTX_use_certificate(3))."""
+    if read.second.key and (is_curve(read.second.key) or not is_curve(read.tls.key)):
+        return read._replace(tls=read.second._replace(ssl=read.tls.ssl), second=read.tls)
+    return read
 
 
 def setting(nodes: t.Iterable[Node], key: str) -> str:
@@ -340,9 +348,8 @@ def unmapped(view: View) -> tuple:
             if entry.service not in ("imap-login", "pop3-login"):
                 reasons.append("a login service of its own: kept where the listener is taken over")
         found.extend(Unmapped("dovecot", entry.where, entry.text, reason) for reason in reasons)
-    if view.second_certificate:
-        found.append(Unmapped("dovecot", "ssl_alt_cert" if view.version < (2, 4) else "ssl_server_alt_cert_file", view.second_certificate,
-                              "a second certificate, which some clients get instead of the first"))
+    if view.second.certificate:
+        found.append(Unmapped("dovecot", alternative(view), view.second.certificate, "one of two certificates, for clients that can't use the other"))
     for one in view.filters:
         if one.of("local_name"):
             reason = "a certificate or TLS setting by server name (SNI)"
@@ -355,6 +362,11 @@ def unmapped(view: View) -> tuple:
         text = "; ".join("%s = %s" % pair for pair in one.tls.items())
         found.append(Unmapped("dovecot", ", ".join("%s %s" % pair for pair in one.chain), text, reason))
     return tuple(found)
+
+
+def alternative(view: View) -> str:
+    """What Dovecot calls a second certificate."""
+    return "ssl_alt_cert" if view.version < (2, 4) else "ssl_server_alt_cert_file"
 
 
 # -- rendering

@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Options
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot_config import (
-    PROTOCOLS, Details, Layout, View, after, by_name, layout, meet, render)
+    PROTOCOLS, Details, Layout, View, after, alternative, by_name, layout, meet, render)
 
 _PACKAGES = {"imap": "dovecot-imapd", "pop": "dovecot-pop3d"}
 
@@ -113,10 +113,10 @@ def _by_name(asked: Asked) -> t.Iterator[str]:
 
 
 def _second_certificate(asked: Asked) -> t.Iterator[str]:
-    if asked.base.second_certificate and asked.plan.certificates:
-        yield "%s: Dovecot has a second certificate for all its services (%s), which some clients would get instead of the declared one: take %s out" % (
+    if asked.base.second.certificate and asked.plan.certificates:
+        yield "%s: Dovecot has two certificates for all its services (%s), and some clients would get one of them instead of the declared one: take %s out" % (
             _names(one for one in asked.wanted if (PROTOCOLS[one.protocol], one.address) in asked.plan.certificates),
-            asked.base.second_certificate, "ssl_alt_cert" if asked.base.version < (2, 4) else "ssl_server_alt_cert_file")
+            ", ".join(sorted([asked.base.tls.certificate, asked.base.second.certificate])), alternative(asked.base))
 
 
 def _overruled(asked: Asked) -> t.Iterator[str]:

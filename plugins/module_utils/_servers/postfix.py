@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import binascii
 import contextlib
 import os
 import re
@@ -20,7 +19,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._listener import 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import master_cf, master_cf_changes
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    UNITS, Configured, Failed, Options, Plan, Server, boot_file, has_systemd, loopback, read_file, rehearse_in_copy, run)
+    UNITS, Configured, Failed, Options, Plan, Server, boot_file, has_systemd, kind_of_key, loopback, read_file, rehearse_in_copy, run)
 
 #: The unit that really runs Postfix: the second one, unless it only stands for the first (Debian up to 12).
 _UNITS = ("postfix@-.service", "postfix.service")
@@ -31,8 +30,6 @@ _SASL_FOLDERS = ("/etc/postfix/sasl", "/etc/sasl2", "/usr/lib/sasl2")
 _HOST_PARAMETERS = (
     "config_directory", "daemon_directory", "queue_directory", "multi_instance_enable", "multi_instance_directories", "smtpd_sasl_type",
     "cyrus_sasl_config_path")
-
-_CURVE = bytes.fromhex("06072a8648ce3d0201")  # id-ecPublicKey (RFC 5480) in DER
 
 #: master(8) acts on a reload, and dies of one, within this time.
 _RELOAD_SECONDS = 3.0
@@ -236,7 +233,7 @@ class Postfix(Server):
         host = host._replace(
             ports={name: number for name, number in ((name, _port(name)) for name in port_names) if number},
             names={name: _addresses(name) for name in host_names.union(master_cf.interface_names(host))})
-        kinds = {name: _kind_of_key(name) for name in master_cf.chain_files(said, host)}
+        kinds = {name: kind_of_key(name) for name in master_cf.chain_files(said, host)}
         host = host._replace(
             key_files=frozenset(name for name, kind in kinds.items() if kind), curves=frozenset(name for name, kind in kinds.items() if kind == "EC"))
         systemd = os.path.isdir(UNITS)
@@ -467,18 +464,3 @@ def _addresses(name: str) -> tuple:
         return tuple(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)))
     except OSError:
         return ()
-
-
-def _kind_of_key(path: str) -> str:
-    """EC, other, or '' for a file that holds no private key. What can't be decoded is other."""
-    try:
-        content = read_file(path) or b""
-    except (OSError, NotAFile, TooLarge):
-        return ""
-    kind, begin, rest = content.partition(b"PRIVATE KEY-----")
-    if not begin:
-        return ""
-    with contextlib.suppress(ValueError):
-        if kind.endswith(b"-----BEGIN EC ") or _CURVE in binascii.a2b_base64(rest.partition(b"-----")[0]):
-            return "EC"
-    return "other"
