@@ -403,6 +403,29 @@ def test_of_two_certificates_the_one_that_clients_get_is_adopted(driven, authori
         assert driven.done("what it has")["steps"] == []
 
 
+def test_a_certificate_for_an_address_beside_a_wildcard_is_adopted(driven, other, clients):
+    host, (b, _c, _d) = driven.host, other
+    addresses = "address" if driven.release == "2.3" else "listen"
+    with driven.configured(f"""
+service imap-login {{
+  inet_listener office {{
+    {addresses} = {host.four}
+    port = 2993
+    ssl = yes
+  }}
+}}
+local {host.four} {{
+  protocol imap {{
+{driven.ssl(*b[0])}
+  }}
+}}
+"""):
+        driven("activate", how="restart")
+        assert clients.served_certificate(host.four, 2993) == b[1]
+        assert clients.served_certificate(host.four2, 993) == host.facts["fingerprint"]
+        assert driven.done("what it has")["steps"] == []
+
+
 # -- what is refused, and what goes wrong
 
 def test_systemd_that_holds_the_ports(driven):

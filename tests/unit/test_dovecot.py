@@ -632,6 +632,23 @@ def test_two_certificates_of_a_protocol_on_an_address(release):
 
 
 @BOTH
+def test_two_certificates_where_somebody_has_set_it_up_so(release):
+    """The wildcard answers on the address too, on its own port, with the address's certificate: read, declared, and no reason to change anything."""
+    setting = "  ssl_cert = <%s\n  ssl_key = <%s" if release < (2, 4) else "  ssl_server {\n    cert_file = %s\n    key_file = %s\n  }"
+    office = inet("office", 2993, "yes", release, addresses=FOUR)
+    base = view(release, services=logins(release, imap=[inet("imaps", 993, "yes", release), office]),
+                changed="local %s {\n  protocol imap {\n%s\n  }\n}\n" % (FOUR, setting % OTHER))
+    wanted = [found.listener for found in config.listeners(base)]
+    assert {(one.name, one.certificate_path) for one in wanted} >= {("0.0.0.0:993", HOST[0]), (FOUR + ":2993", OTHER[0])}
+    assert refusals(details(base), wanted, OPTIONS) == [] and config.render(details(base), wanted, OPTIONS).steps == ()
+    other_way = [one._replace(certificate_path=HOST[0], private_key_path=HOST[1]) if one.port == 2993 else one for one in wanted]
+    assert refusals(details(base), other_way, OPTIONS) == []  # one certificate, ours to set
+    anew = [one._replace(certificate_path="/new.pem") if one.address == "0.0.0.0" and one.protocol == "imap" else one for one in wanted]
+    message, = refusals(details(base), anew, OPTIONS)
+    assert message.startswith("0.0.0.0:993 and %s:2993 have different certificates" % FOUR)
+
+
+@BOTH
 def test_a_wildcard_beside_an_address(release):
     assert cannot(release, [listener("0.0.0.0", 993), listener(FOUR, 993), listener(SIX, 993)]) == [
         "192.0.2.10:993 stands beside 0.0.0.0:993, and Dovecot can't listen on both: leave 192.0.2.10:993 out, the wildcard answers there too"]

@@ -64,9 +64,11 @@ def _tls_is_off(asked: Asked) -> t.Iterator[str]:
 
 
 def _two_certificates(asked: Asked) -> t.Iterator[str]:
+    # where nothing is to be set, it is so already: by somebody's block for an address, of which a wildcard on another port knows nothing
+    set_anew = {one for one in asked.wanted if (PROTOCOLS[one.protocol], one.address) in asked.plan.certificates}
     for index, one in enumerate(asked.wanted):
         for other in asked.wanted[index + 1:]:
-            if _differ(one, other):
+            if _differ(one, other) and not set_anew.isdisjoint((one, other)):
                 yield (
                     "%s and %s have different certificates or keys (%s, %s), and Dovecot serves one for all ports of a protocol on an address: "
                     "give both the same files, or put them on different addresses" % (one.name, other.name, one.certificate_path, other.certificate_path))
