@@ -23,9 +23,13 @@ def document(assignments: int) -> dict:
     names = ["port-%02d" % number for number in range(PORTS)]
     return {
         "schema_version": 1,
-        "ports": [{"name": name, "protocol": "smtp", "port": 2000 + index} for index, name in enumerate(names)],
+        "ports": [
+            {"name": name, "protocol": "smtp", "port": 2000 + index}
+            for index, name in enumerate(names)
+        ],
         "ip_addresses": [
-            {"address": "10.0.%d.%d" % divmod(number, 250), "ports": names} for number in range(assignments // PORTS)
+            {"address": "10.0.%d.%d" % divmod(number, 250), "ports": names}
+            for number in range(assignments // PORTS)
         ],
     }
 
@@ -43,7 +47,10 @@ def once(content: str, declaration: _plan.Declaration) -> float:
 
 def main() -> None:
     """Print seconds and growth, for a plan that changes nothing and for one that changes every address."""
-    for what, hostname in (("nothing changes", None), ("every address changes", "mail.example.com")):
+    for what, hostname in (
+        ("nothing changes", None),
+        ("every address changes", "mail.example.com"),
+    ):
         seconds = {}
         for assignments in (1_000, 10_000):
             content = json.dumps(document(assignments))
@@ -53,8 +60,10 @@ def main() -> None:
             declaration = _plan.Declaration(declared["ports"], declared["ip_addresses"], True, True)
             seconds[assignments] = min(once(content, declaration) for ignored in range(25))
         growth = seconds[10_000] / seconds[1_000]
-        print("%-22s 1,000 assignments %6.1f ms, 10,000 %6.1f ms: grows %.1f-fold, %.2f × linear" % (
-            what, seconds[1_000] * 1000, seconds[10_000] * 1000, growth, growth / 10))
+        print(
+            "%-22s 1,000 assignments %6.1f ms, 10,000 %6.1f ms: grows %.1f-fold, %.2f × linear"
+            % (what, seconds[1_000] * 1000, seconds[10_000] * 1000, growth, growth / 10)
+        )
 
 
 if __name__ == "__main__":

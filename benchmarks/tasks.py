@@ -24,19 +24,48 @@ def contenders(folder: pathlib.Path) -> dict:
     import pki
 
     pki.write_set(folder / "pki")
-    ports = [{"name": "port-%02d" % number, "protocol": "smtp", "port": 2000 + number} for number in range(40)]
+    ports = [
+        {"name": "port-%02d" % number, "protocol": "smtp", "port": 2000 + number}
+        for number in range(40)
+    ]
     names = [port["name"] for port in ports]
     config = str(folder / "whole.json")
     return {
         "ping": {"ansible.builtin.ping": {}},
-        "mail_port": {"mailops.bindings.mail_port": {"name": "SMTP", "protocol": "smtp", "config_path": str(folder / "port.json")}},
-        "mail_port, with certificate": {"mailops.bindings.mail_port": {
-            "name": "IMAPS", "protocol": "imap", "encryption": "ssl", "config_path": str(folder / "secure.json"),
-            "certificate_path": str(folder / "pki/cert.pem"), "private_key_path": str(folder / "pki/key.pem")}},
-        "mail_bindings, 50 × 40": {"mailops.bindings.mail_bindings": {
-            "config_path": config, "exclusive": True, "ports": ports,
-            "ip_addresses": [{"address": "127.0.1.%d" % (number + 1), "ports": names} for number in range(50)]}},
-        "copy of that file": {"ansible.builtin.copy": {"src": config, "dest": str(folder / "copy.json"), "mode": "0640"}},
+        "mail_port": {
+            "mailops.bindings.mail_port": {
+                "name": "SMTP",
+                "protocol": "smtp",
+                "config_path": str(folder / "port.json"),
+            }
+        },
+        "mail_port, with certificate": {
+            "mailops.bindings.mail_port": {
+                "name": "IMAPS",
+                "protocol": "imap",
+                "encryption": "ssl",
+                "config_path": str(folder / "secure.json"),
+                "certificate_path": str(folder / "pki/cert.pem"),
+                "private_key_path": str(folder / "pki/key.pem"),
+            }
+        },
+        "mail_bindings, 50 × 40": {
+            "mailops.bindings.mail_bindings": {
+                "config_path": config,
+                "exclusive": True,
+                "ports": ports,
+                "ip_addresses": [
+                    {"address": "127.0.1.%d" % (number + 1), "ports": names} for number in range(50)
+                ],
+            }
+        },
+        "copy of that file": {
+            "ansible.builtin.copy": {
+                "src": config,
+                "dest": str(folder / "copy.json"),
+                "mode": "0640",
+            }
+        },
     }
 
 
@@ -67,14 +96,36 @@ def measured(rounds: int) -> dict:
         folder = pathlib.Path(name)
         (folder / "seconds.py").write_text(CALLBACK)
         tasks = [{"name": contender, **task} for contender, task in contenders(folder).items()]
-        (folder / "play.yml").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks * (rounds + 1)}]))
+        (folder / "play.yml").write_text(
+            json.dumps(
+                [{"hosts": "localhost", "gather_facts": False, "tasks": tasks * (rounds + 1)}]
+            )
+        )
         subprocess.run(
-            [os.path.join(sys.prefix, "bin", "ansible-playbook"), "-i", "localhost,", "-c", "local",
-             "-e", "ansible_python_interpreter=" + sys.executable, str(folder / "play.yml")],
-            check=True, stdout=subprocess.DEVNULL,
-            env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": collections_path(), "SECONDS_FILE": str(folder / "seconds"),
-                 "ANSIBLE_CALLBACK_PLUGINS": name, "ANSIBLE_CALLBACKS_ENABLED": "seconds", "ANSIBLE_LOCALHOST_WARNING": "False"})
-        lines = [json.loads(line) for line in (folder / "seconds").read_text().splitlines()][len(tasks):]
+            [
+                os.path.join(sys.prefix, "bin", "ansible-playbook"),
+                "-i",
+                "localhost,",
+                "-c",
+                "local",
+                "-e",
+                "ansible_python_interpreter=" + sys.executable,
+                str(folder / "play.yml"),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env={
+                **os.environ,
+                "ANSIBLE_COLLECTIONS_PATH": collections_path(),
+                "SECONDS_FILE": str(folder / "seconds"),
+                "ANSIBLE_CALLBACK_PLUGINS": name,
+                "ANSIBLE_CALLBACKS_ENABLED": "seconds",
+                "ANSIBLE_LOCALHOST_WARNING": "False",
+            },
+        )
+        lines = [json.loads(line) for line in (folder / "seconds").read_text().splitlines()][
+            len(tasks) :
+        ]
     if any(changed for contender, seconds, changed in lines):
         raise SystemExit("a task that should change nothing did")
     by_contender: dict = {}
@@ -90,7 +141,10 @@ def main() -> None:
     seconds = measured(parser.parse_args().rounds)
     print("%-30s %8s %8s %8s" % ("no-op task", "seconds", "× ping", "× copy"))
     for contender, own in seconds.items():
-        ratios = [statistics.median(a / b for a, b in zip(own, seconds[other])) for other in ("ping", "copy of that file")]
+        ratios = [
+            statistics.median(a / b for a, b in zip(own, seconds[other]))
+            for other in ("ping", "copy of that file")
+        ]
         print("%-30s %8.3f %8.2f %8.2f" % (contender, statistics.median(own), *ratios))
 
 

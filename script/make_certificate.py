@@ -31,19 +31,34 @@ def builder(subject: str, issuer: str, key, issuer_key) -> x509.CertificateBuild
     """What the CA's and the server's certificate have in common."""
     return (
         x509.CertificateBuilder()
-        .subject_name(name(subject)).issuer_name(name(issuer))
-        .public_key(key.public_key()).serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - datetime.timedelta(hours=1)).not_valid_after(NOW + datetime.timedelta(days=DAYS))
+        .subject_name(name(subject))
+        .issuer_name(name(issuer))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - datetime.timedelta(hours=1))
+        .not_valid_after(NOW + datetime.timedelta(days=DAYS))
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         # Python 3.13 and later refuse certificates without it (RFC 5280, 4.2.1.1)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+            critical=False,
+        )
     )
 
 
 def key_usage(**used: bool) -> x509.KeyUsage:
     """A key usage of only these."""
-    every = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
-             "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+    every = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
     return x509.KeyUsage(**{usage: used.get(usage, False) for usage in every})
 
 
@@ -81,8 +96,12 @@ def main(folder: pathlib.Path, hostname: str) -> None:
     pem = serialization.Encoding.PEM
     os.umask(0o077)  # the key is nobody else's from its first byte
     (folder / "key.pem").write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    for file, content in (("ca.pem", ca.public_bytes(pem)), ("fullchain.pem", server.public_bytes(pem) + ca.public_bytes(pem))):
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    for file, content in (
+        ("ca.pem", ca.public_bytes(pem)),
+        ("fullchain.pem", server.public_bytes(pem) + ca.public_bytes(pem)),
+    ):
         (folder / file).write_bytes(content)
         (folder / file).chmod(0o644)
     print("%s/fullchain.pem and key.pem, signed by ca.pem" % folder)

@@ -34,11 +34,22 @@ WIDTH = 100
 
 # What breaks: a port with a certificate of its own, whose key somebody replaces at the worst moment.
 PARTNERS = {
-    "name": "Partners", "protocol": "submission", "port": 2525, "encryption": "tls",
-    "certificate_path": "/etc/ssl/mail/partners.pem", "private_key_path": "/etc/ssl/mail/partners.key",
+    "name": "Partners",
+    "protocol": "submission",
+    "port": 2525,
+    "encryption": "tls",
+    "certificate_path": "/etc/ssl/mail/partners.pem",
+    "private_key_path": "/etc/ssl/mail/partners.key",
 }
 JOURNAL = "var/lib/mail-bindings/journal.json"  # is there while a transaction is under way
-CONFIGURED = "/etc/mail-bindings", "/etc/postfix", "/etc/dovecot", "/etc/ldap", "/etc/default", "/etc/systemd"
+CONFIGURED = (
+    "/etc/mail-bindings",
+    "/etc/postfix",
+    "/etc/dovecot",
+    "/etc/ldap",
+    "/etc/default",
+    "/etc/systemd",
+)
 
 
 class Unexpected(Exception):
@@ -80,9 +91,13 @@ def show(network: Network, suite: str) -> None:
 
 def with_host(host, player: Player, authority: pki.Authority) -> None:
     """What happens on it."""
-    say("%s with %s, in namespaces of its own: this machine's ports and files are not touched, and nothing of it stays."
-        % (host.fqdn, " and ".join(host.addresses)))
-    say("Its servers listen as somebody has set them up, on all addresses. A private CA has issued /etc/ssl/mail/fullchain.pem.")
+    say(
+        "%s with %s, in namespaces of its own: this machine's ports and files are not touched, and nothing of it stays."
+        % (host.fqdn, " and ".join(host.addresses))
+    )
+    say(
+        "Its servers listen as somebody has set them up, on all addresses. A private CA has issued /etc/ssl/mail/fullchain.pem."
+    )
 
     variables = {"all": {"quickstart_addresses": host.addresses, "quickstart_hostname": host.fqdn}}
     group = player.network.folder / "group.ini"
@@ -91,7 +106,9 @@ def with_host(host, player: Player, authority: pki.Authority) -> None:
     def play(*options, **how):
         more = ["-e", "quickstart_more_ports=…"] if how.get("extra_vars") else []
         print("\n$ %s" % " ".join(["ansible-playbook", PLAYBOOK, *options, *more]), flush=True)
-        played = player.play(PLAYBOOK, host, variables=variables, extra_args=[*options, "--inventory", group], **how)
+        played = player.play(
+            PLAYBOOK, host, variables=variables, extra_args=[*options, "--inventory", group], **how
+        )
         print(*re.findall(r"(?m)^%s +: .*?failed=\d+" % host.name, played.output), flush=True)
         return played
 
@@ -104,31 +121,55 @@ def with_host(host, player: Player, authority: pki.Authority) -> None:
     played = play()
     done = result(played, APPLY, changed=True)
     expect(done["changes"] == plan["changes"], "the real run did not do what check mode had said")
-    say("Just that was done, in %.0f seconds, and every listener proved by connecting to it: %s."
-        % (time.monotonic() - began, ", ".join("%s %s" % item for item in sorted(done["activation"].items()))))
+    say(
+        "Just that was done, in %.0f seconds, and every listener proved by connecting to it: %s."
+        % (
+            time.monotonic() - began,
+            ", ".join("%s %s" % item for item in sorted(done["activation"].items())),
+        )
+    )
 
     heading("The same again: nothing changes")
     result(play(), APPLY, changed=False)
 
     heading("What answers")
     seen = played[LOOK]["listeners"]
-    expect(all(listener["status"] == "ok" for listener in seen), "not all listeners answer: %s" % seen)
+    expect(
+        all(listener["status"] == "ok" for listener in seen), "not all listeners answer: %s" % seen
+    )
     show_listeners(seen)
 
-    heading("Something goes wrong: one more port, and its key is replaced while it is being applied")
-    put_certificate(host, authority, PARTNERS["certificate_path"], PARTNERS["private_key_path"], which="partners")
-    say("Port 2525, with a certificate that is fine when it is checked. Before the servers read its key, somebody puts another one there.")
+    heading(
+        "Something goes wrong: one more port, and its key is replaced while it is being applied"
+    )
+    put_certificate(
+        host,
+        authority,
+        PARTNERS["certificate_path"],
+        PARTNERS["private_key_path"],
+        which="partners",
+    )
+    say(
+        "Port 2525, with a certificate that is fine when it is checked. Before the servers read its key, somebody puts another one there."
+    )
     before = contents(host)
 
     def replace_key(process):
         journal = pathlib.Path("/proc", str(host.pid), "root", JOURNAL)
         while process.poll() is None and not journal.exists():
             time.sleep(0.005)
-        host.write(PARTNERS["private_key_path"], pki.key_bytes(pki.key("ecdsa", "another")), 0o640, "root:ssl-cert")
+        host.write(
+            PARTNERS["private_key_path"],
+            pki.key_bytes(pki.key("ecdsa", "another")),
+            0o640,
+            "root:ssl-cert",
+        )
 
     played = play(extra_vars={"quickstart_more_ports": [PARTNERS]}, watcher=replace_key)
     failed = played[APPLY]
-    expect(failed.failed and failed.get("rolled_back"), "it was not rolled back:\n%s" % played.output)
+    expect(
+        failed.failed and failed.get("rolled_back"), "it was not rolled back:\n%s" % played.output
+    )
     print()
     for line in failed["msg"].splitlines():
         print(textwrap.fill(line, WIDTH, initial_indent="  ! ", subsequent_indent="      "))
@@ -136,12 +177,19 @@ def with_host(host, player: Player, authority: pki.Authority) -> None:
 
     heading("And all that listened before still does")
     after = result(play(), LOOK)["listeners"]
-    expect([(listener["name"], listener["status"]) for listener in after] == [(listener["name"], "ok") for listener in seen],
-           "the listeners are not as before: %s" % after)
-    say("%d of %d listeners answer as before, and no byte of the servers' files differs." % (len(after), len(seen)))
+    expect(
+        [(listener["name"], listener["status"]) for listener in after]
+        == [(listener["name"], "ok") for listener in seen],
+        "the listeners are not as before: %s" % after,
+    )
+    say(
+        "%d of %d listeners answer as before, and no byte of the servers' files differs."
+        % (len(after), len(seen))
+    )
 
 
 # -- what is shown
+
 
 def heading(text: str) -> None:
     """As script/_lib.sh has it."""
@@ -161,11 +209,20 @@ def show_changes(changes: list) -> None:
         mark = {"add": "+", "change": "~", "remove": "-"}[change["action"]]
         if change["kind"] == "listener":
             address, number = change["name"].rsplit(":", 1)
-            addresses.setdefault((mark, address), []).append((int(number), (change["after"] or change["before"])["protocol"]))
+            addresses.setdefault((mark, address), []).append(
+                (int(number), (change["after"] or change["before"])["protocol"])
+            )
         elif change["kind"] == "file":
             files.append("  %s %s" % (mark, change["name"]))
     for (mark, address), ports in addresses.items():
-        print("  %s %-18s %s" % (mark, address, ", ".join("%s %d" % (protocol, number) for number, protocol in sorted(ports))))
+        print(
+            "  %s %-18s %s"
+            % (
+                mark,
+                address,
+                ", ".join("%s %d" % (protocol, number) for number, protocol in sorted(ports)),
+            )
+        )
     print(*files, sep="\n")
 
 
@@ -174,15 +231,23 @@ def show_listeners(listeners: list) -> None:
     rows = [("LISTENER", "PROTOCOL", "ENCRYPTION", "STATUS", "TLS", "CERTIFICATE")]
     for listener in listeners:
         certificate = listener["certificate"]
-        rows.append((
-            listener["name"], listener["protocol"], {"ssl": "ssl", "tls": "tls (STARTTLS)"}.get(listener["encryption"], "none"),
-            listener["status"], listener["tls_version"], "%s days left" % certificate["days_left"] if certificate else ""))
+        rows.append(
+            (
+                listener["name"],
+                listener["protocol"],
+                {"ssl": "ssl", "tls": "tls (STARTTLS)"}.get(listener["encryption"], "none"),
+                listener["status"],
+                listener["tls_version"],
+                "%s days left" % certificate["days_left"] if certificate else "",
+            )
+        )
     widths = [max(map(len, column)) for column in zip(*rows)]
     for row in rows:
         print("  " + "   ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
 
 
 # -- small things
+
 
 def own_suite() -> str:
     """This machine's Debian release, or else the newest."""
@@ -196,7 +261,10 @@ def own_suite() -> str:
 def result(played, task, changed=None):
     """What a task returned, if it went well and as foreseen."""
     expect(not played.failed, played.output)
-    expect(changed is None or played[task].changed is changed, "expected changed: %s\n%s" % (changed, played.output))
+    expect(
+        changed is None or played[task].changed is changed,
+        "expected changed: %s\n%s" % (changed, played.output),
+    )
     return played[task]
 
 

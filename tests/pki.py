@@ -70,7 +70,12 @@ import sys
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 HOSTNAME = "mail.example.com"
@@ -82,11 +87,15 @@ DAYS = 90  # that certificates are valid for from now on
 SERVER_AUTH, CLIENT_AUTH = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 
 # DER of 1.2.840.113549.1.1.*: the signatures with RSA and one of these
-_SIGNED_WITH = {name: bytes.fromhex("06092a864886f70d0101") + bytes([number]) for name, number in (("md5", 4), ("sha1", 5), ("sha256", 11))}
+_SIGNED_WITH = {
+    name: bytes.fromhex("06092a864886f70d0101") + bytes([number])
+    for name, number in (("md5", 4), ("sha1", 5), ("sha256", 11))
+}
 _NULL = b"\x05\x00"
 
 
 # -- keys
+
 
 @functools.lru_cache(maxsize=None)
 def key(kind: str = "rsa-2048", which: str = "server"):
@@ -103,10 +112,12 @@ def key_bytes(private_key, password: str = "", pkcs1: bool = False, der: bool = 
     return private_key.private_bytes(
         Encoding.DER if der else Encoding.PEM,
         PrivateFormat.TraditionalOpenSSL if pkcs1 else PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(password.encode()) if password else NoEncryption())
+        serialization.BestAvailableEncryption(password.encode()) if password else NoEncryption(),
+    )
 
 
 # -- certificates
+
 
 class Authority:
     """A root, an intermediate, and what they issue: certificates valid from a month before C(now) until C(DAYS) after it."""
@@ -117,30 +128,54 @@ class Authority:
         self.intermediate = self._certified("Test Intermediate CA", key("ecdsa", "intermediate"))
 
     def issue(
-        self, private_key=None, names=(HOSTNAME,), addresses=(), common_name=HOSTNAME, begins=-30.0, ends=float(DAYS),
-        purposes=(SERVER_AUTH,), digest="sha256",
+        self,
+        private_key=None,
+        names=(HOSTNAME,),
+        addresses=(),
+        common_name=HOSTNAME,
+        begins=-30.0,
+        ends=float(DAYS),
+        purposes=(SERVER_AUTH,),
+        digest="sha256",
     ) -> x509.Certificate:
         """A server's certificate. C(begins) and C(ends) are days from now; C(purposes) empty: none are named."""
         public_key = (private_key or key()).public_key()
         builder = self._builder(common_name, public_key, begins, ends)
-        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        builder = builder.add_extension(_key_usage(digital_signature=True, key_encipherment=isinstance(public_key, rsa.RSAPublicKey)), critical=True)
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=False, path_length=None), critical=True
+        )
+        builder = builder.add_extension(
+            _key_usage(
+                digital_signature=True, key_encipherment=isinstance(public_key, rsa.RSAPublicKey)
+            ),
+            critical=True,
+        )
         if purposes:
             builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         if names or addresses:
-            alternatives = [x509.DNSName(name) for name in names] + [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
-            builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+            alternatives = [x509.DNSName(name) for name in names] + [
+                x509.IPAddress(ipaddress.ip_address(address)) for address in addresses
+            ]
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName(alternatives), critical=False
+            )
         if digest != "sha256":
             return _signed_weakly(builder, digest)
         return self._signed(builder, "Test Intermediate CA", key("ecdsa", "intermediate"))
 
     def _certified(self, common_name: str, private_key) -> x509.Certificate:
         builder = self._builder(common_name, private_key.public_key(), -365, 3650)
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        builder = builder.add_extension(_key_usage(key_cert_sign=True, crl_sign=True), critical=True)
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=True, path_length=None), critical=True
+        )
+        builder = builder.add_extension(
+            _key_usage(key_cert_sign=True, crl_sign=True), critical=True
+        )
         return self._signed(builder, "Test Root CA", key("ecdsa", "root"))
 
-    def _builder(self, common_name: str, public_key, begins: float, ends: float) -> x509.CertificateBuilder:
+    def _builder(
+        self, common_name: str, public_key, begins: float, ends: float
+    ) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(_name(common_name))
@@ -154,38 +189,65 @@ class Authority:
     @staticmethod
     def _signed(builder: x509.CertificateBuilder, issuer: str, issuer_key) -> x509.Certificate:
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
-        return builder.add_extension(identifier, critical=False).issuer_name(_name(issuer)).sign(issuer_key, hashes.SHA256())
+        return (
+            builder.add_extension(identifier, critical=False)
+            .issuer_name(_name(issuer))
+            .sign(issuer_key, hashes.SHA256())
+        )
 
 
 def certificate_bytes(*certificates: x509.Certificate, der: bool = False) -> bytes:
     """Certificates as their file has them."""
-    return b"".join(certificate.public_bytes(Encoding.DER if der else Encoding.PEM) for certificate in certificates)
+    return b"".join(
+        certificate.public_bytes(Encoding.DER if der else Encoding.PEM)
+        for certificate in certificates
+    )
 
 
-def pkcs12_bytes(private_key, certificate: x509.Certificate, others=(), password: str = None) -> bytes:
+def pkcs12_bytes(
+    private_key, certificate: x509.Certificate, others=(), password: str = None
+) -> bytes:
     """A PKCS#12 file. An empty password and none are two things: RFC 7292, appendix B.1, and what OpenSSL makes of it."""
-    encryption = serialization.BestAvailableEncryption(password.encode()) if password else NoEncryption()
-    pfx = pkcs12.serialize_key_and_certificates(b"mail", private_key, certificate, list(others) or None, encryption)
+    encryption = (
+        serialization.BestAvailableEncryption(password.encode()) if password else NoEncryption()
+    )
+    pfx = pkcs12.serialize_key_and_certificates(
+        b"mail", private_key, certificate, list(others) or None, encryption
+    )
     if password:
         return pfx
     version, safe = _elements(_elements(pfx)[0][1])[:2]
     content = _elements(_elements(safe[1])[1][1])[0][1]
-    return _element(0x30, version[0], safe[0], _pkcs12_mac(content, b"" if password is None else b"\0\0"))
+    return _element(
+        0x30, version[0], safe[0], _pkcs12_mac(content, b"" if password is None else b"\0\0")
+    )
 
 
 def _key_usage(**usages: bool) -> x509.KeyUsage:
     known = (
-        "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign",
-        "encipher_only", "decipher_only")
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
     return x509.KeyUsage(**{usage: usages.get(usage, False) for usage in known})
 
 
 def _name(common_name: str) -> x509.Name:
-    return x509.Name([
-        x509.NameAttribute(NameOID.COUNTRY_NAME, "DE"),
-        x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Example, Mail & Söhne"),  # to be escaped, and not ASCII
-        x509.NameAttribute(NameOID.COMMON_NAME, common_name),
-    ])
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "DE"),
+            x509.NameAttribute(
+                NameOID.ORGANIZATION_NAME, "Example, Mail & Söhne"
+            ),  # to be escaped, and not ASCII
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
 
 
 def _signed_weakly(builder: x509.CertificateBuilder, digest: str) -> x509.Certificate:
@@ -193,9 +255,13 @@ def _signed_weakly(builder: x509.CertificateBuilder, digest: str) -> x509.Certif
     issuer_key = key("rsa-1024", "old root")
     signed = Authority._signed(builder, "Old Root CA", issuer_key)
     content = signed.tbs_certificate_bytes.replace(_SIGNED_WITH["sha256"], _SIGNED_WITH[digest])
-    signature = issuer_key.sign(content, padding.PKCS1v15(), {"md5": hashes.MD5, "sha1": hashes.SHA1}[digest]())
+    signature = issuer_key.sign(
+        content, padding.PKCS1v15(), {"md5": hashes.MD5, "sha1": hashes.SHA1}[digest]()
+    )
     algorithm = _element(0x30, _SIGNED_WITH[digest], _NULL)
-    return x509.load_der_x509_certificate(_element(0x30, content, algorithm, _element(0x03, b"\0", signature)))
+    return x509.load_der_x509_certificate(
+        _element(0x30, content, algorithm, _element(0x03, b"\0", signature))
+    )
 
 
 def _pkcs12_mac(content: bytes, password: bytes) -> bytes:
@@ -208,6 +274,7 @@ def _pkcs12_mac(content: bytes, password: bytes) -> bytes:
 
 
 # -- DER, as much of it as is needed above
+
 
 def _element(tag: int, *contents: bytes) -> bytes:
     content = b"".join(contents)
@@ -225,12 +292,13 @@ def _elements(content: bytes) -> list:
         if length & 0x80:
             begin += length & 0x7F
             length = int.from_bytes(content[2:begin], "big")
-        found.append((content[:begin + length], content[begin:begin + length]))
-        content = content[begin + length:]
+        found.append((content[: begin + length], content[begin : begin + length]))
+        content = content[begin + length :]
     return found
 
 
 # -- the set of files
+
 
 def write_set(folder, now: datetime.datetime = None) -> pathlib.Path:
     """Write all the files above into a folder, which is made if missing."""
@@ -239,7 +307,11 @@ def write_set(folder, now: datetime.datetime = None) -> pathlib.Path:
     authority = Authority(now)
     certificate = authority.issue()
     chain = certificate, authority.intermediate, authority.root
-    good, good_key, other_key = certificate_bytes(certificate), key_bytes(key()), key_bytes(key(which="other"))
+    good, good_key, other_key = (
+        certificate_bytes(certificate),
+        key_bytes(key()),
+        key_bytes(key(which="other")),
+    )
 
     def public(name: str, content: bytes) -> None:
         write(folder / name, content, 0o644)
@@ -249,7 +321,9 @@ def write_set(folder, now: datetime.datetime = None) -> pathlib.Path:
 
     def issued(name: str, private_key=None, **how) -> None:
         private_key = private_key or key()
-        private(name, key_bytes(private_key), certificate_bytes(authority.issue(private_key, **how)))
+        private(
+            name, key_bytes(private_key), certificate_bytes(authority.issue(private_key, **how))
+        )
 
     public("ca.pem", certificate_bytes(authority.root))
     public("intermediate.pem", certificate_bytes(authority.intermediate))
@@ -276,7 +350,9 @@ def write_set(folder, now: datetime.datetime = None) -> pathlib.Path:
 
     issued("expired.pem", ends=-1)
     issued("not-yet-valid.pem", begins=1)
-    issued("five-days.pem", ends=5 + 1 / 24)  # an hour to spare: still five when a playbook gets there
+    issued(
+        "five-days.pem", ends=5 + 1 / 24
+    )  # an hour to spare: still five when a playbook gets there
     issued("other-names.pem", names=OTHER_NAMES, common_name=OTHER_NAMES[0])
     issued("common-name-only.pem", names=())
     issued("address-as-dns-name.pem", names=ADDRESSES[:1], common_name=ADDRESSES[0])
@@ -295,7 +371,9 @@ def write_set(folder, now: datetime.datetime = None) -> pathlib.Path:
     private("key-only.pem", good_key)
     public("empty.pem", b"")
     public("big.pem", certificate_bytes(*chain))
-    os.truncate(folder / "big.pem", 10 * 1024 * 1024)  # a file with a hole: it is 10 MB long, and takes no space
+    os.truncate(
+        folder / "big.pem", 10 * 1024 * 1024
+    )  # a file with a hole: it is 10 MB long, and takes no space
     public("garbage.pem", b"This is not the certificate that you are looking for.\n")
     (folder / "directory.pem").mkdir(mode=0o755, exist_ok=True)
     return folder

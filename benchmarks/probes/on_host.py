@@ -17,7 +17,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._listener import 
 def seconds(these: list, workers: int) -> float:
     """How long it takes to visit these."""
     began = time.perf_counter()
-    seen = probe(these, workers=workers, min_days=0, now=datetime.datetime.now(datetime.timezone.utc))
+    seen = probe(
+        these, workers=workers, min_days=0, now=datetime.datetime.now(datetime.timezone.utc)
+    )
     took = time.perf_counter() - began
     if any(one["status"] != "ok" for one in seen):
         raise SystemExit([one for one in seen if one["status"] != "ok"])
@@ -27,14 +29,27 @@ def seconds(these: list, workers: int) -> float:
 def main() -> None:
     """Each round: one of each kind of listener, alone, then all of them, with each number of workers in turn."""
     order = json.load(sys.stdin)
-    every = [Listener(**{**port, "address": address}) for address in order["addresses"] for port in order["ports"]]
-    kinds = every[:len(order["ports"])]
+    every = [
+        Listener(**{**port, "address": address})
+        for address in order["addresses"]
+        for port in order["ports"]
+    ]
+    kinds = every[: len(order["ports"])]
     seconds(kinds, 1)  # what is loaded only once
     found: dict = {workers: [] for workers in order["workers"]}
     for ignored in range(order["rounds"]):
         for workers, pairs in found.items():
-            pairs.append((statistics.mean(seconds([one], 1) for one in kinds), seconds(every, workers)))
-    print(json.dumps({workers: [statistics.median(column) for column in zip(*pairs)] for workers, pairs in found.items()}))
+            pairs.append(
+                (statistics.mean(seconds([one], 1) for one in kinds), seconds(every, workers))
+            )
+    print(
+        json.dumps(
+            {
+                workers: [statistics.median(column) for column in zip(*pairs)]
+                for workers, pairs in found.items()
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

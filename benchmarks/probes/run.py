@@ -27,23 +27,46 @@ from fleet.playing import Player, network_to_play_on  # noqa: E402
 
 ADDRESSES = ["198.51.100.%d" % last for last in range(10, 30)]
 PORTS = [
-    {"name": "%s %d" % (protocol, number), "protocol": protocol, "encryption": encryption, "port": number,
-     "certificate_path": CERTIFICATE, "private_key_path": PRIVATE_KEY}
+    {
+        "name": "%s %d" % (protocol, number),
+        "protocol": protocol,
+        "encryption": encryption,
+        "port": number,
+        "certificate_path": CERTIFICATE,
+        "private_key_path": PRIVATE_KEY,
+    }
     for protocol, encryption, number in (
-        ("smtp", "tls", 25), ("smtp", "tls", 2525), ("submission", "tls", 587), ("submission", "tls", 2587), ("submission", "ssl", 465),
-        ("imap", "tls", 143), ("imap", "ssl", 993), ("pop", "tls", 110), ("pop", "ssl", 995), ("ldap", "tls", 389))]
+        ("smtp", "tls", 25),
+        ("smtp", "tls", 2525),
+        ("submission", "tls", 587),
+        ("submission", "tls", 2587),
+        ("submission", "ssl", 465),
+        ("imap", "tls", 143),
+        ("imap", "ssl", 993),
+        ("pop", "tls", 110),
+        ("pop", "ssl", 995),
+        ("ldap", "tls", 389),
+    )
+]
 COLLECTION = "root/collections/ansible_collections/mailops/bindings/plugins"
 
 
 def listener(address: str, port: dict) -> dict:
     """It as mail_listeners_info takes it."""
-    return {"address": address, **{key: port[key] for key in ("protocol", "encryption", "port", "certificate_path")}}
+    return {
+        "address": address,
+        **{key: port[key] for key in ("protocol", "encryption", "port", "certificate_path")},
+    }
 
 
 def apply(player: Player, host) -> None:
     """Let the servers listen."""
     names = [port["name"] for port in PORTS]
-    declaration = {"exclusive": True, "ports": PORTS, "ip_addresses": [{"address": address, "ports": names} for address in ADDRESSES]}
+    declaration = {
+        "exclusive": True,
+        "ports": PORTS,
+        "ip_addresses": [{"address": address, "ports": names} for address in ADDRESSES],
+    }
     played = player.play([{"mailops.bindings.mail_listeners": declaration}], host)
     if played.failed:
         raise SystemExit(played.output)
@@ -52,15 +75,26 @@ def apply(player: Player, host) -> None:
 def tasks(player: Player, host, workers: list) -> dict:
     """{number of workers: (seconds of a whole mail_listeners_info with one listener, with all of them)}, each the median of three."""
     every = [listener(address, port) for address in ADDRESSES for port in PORTS]
-    ones = [[one] for one in every[:len(PORTS)]]
+    ones = [[one] for one in every[: len(PORTS)]]
     found = {}
     for number in workers:
         options = {"workers": number, "certificate_min_days": 0}
-        played = player.play([{"mailops.bindings.mail_listeners_info": {**options, "listeners": these}} for these in [*ones, every, every, every]], host)
-        if played.failed or any(answer["status"] != "ok" for result in played for answer in result["listeners"]):
+        played = player.play(
+            [
+                {"mailops.bindings.mail_listeners_info": {**options, "listeners": these}}
+                for these in [*ones, every, every, every]
+            ],
+            host,
+        )
+        if played.failed or any(
+            answer["status"] != "ok" for result in played for answer in result["listeners"]
+        ):
             raise SystemExit(played.output)
         seconds = [result.seconds for result in played]
-        found[number] = statistics.median(seconds[:len(ones)]), statistics.median(seconds[len(ones):])
+        found[number] = (
+            statistics.median(seconds[: len(ones)]),
+            statistics.median(seconds[len(ones) :]),
+        )
     return found
 
 
@@ -68,8 +102,17 @@ def visits(host, workers: list, rounds: int) -> dict:
     """The same of the visits alone, without Ansible and a new Python: medians of the rounds."""
     shutil.copytree(ROOT / "plugins" / "module_utils", host.root / COLLECTION / "module_utils")
     host.write("/root/on_host.py", (HERE / "on_host.py").read_text(encoding="utf-8"))
-    order = {"addresses": ADDRESSES, "ports": [listener("", port) for port in PORTS], "workers": workers, "rounds": rounds}
-    answer = host.run(["env", "PYTHONPATH=/root/collections", "python3", "/root/on_host.py"], input=json.dumps(order), timeout=600).stdout
+    order = {
+        "addresses": ADDRESSES,
+        "ports": [listener("", port) for port in PORTS],
+        "workers": workers,
+        "rounds": rounds,
+    }
+    answer = host.run(
+        ["env", "PYTHONPATH=/root/collections", "python3", "/root/on_host.py"],
+        input=json.dumps(order),
+        timeout=600,
+    ).stdout
     return {int(number): pair for number, pair in json.loads(answer).items()}
 
 
@@ -83,12 +126,21 @@ def main() -> None:
     with network_to_play_on() as (network, player):
         host = mail_host(network, "mx", pki.Authority(), arguments.suite, ADDRESSES)
         apply(player, host)
-        measured = {"visits alone": visits(host, arguments.workers, arguments.rounds), "the whole task": tasks(player, host, arguments.workers)}
+        measured = {
+            "visits alone": visits(host, arguments.workers, arguments.rounds),
+            "the whole task": tasks(player, host, arguments.workers),
+        }
     every = len(ADDRESSES) * len(PORTS)
-    print("%-16s %8s %10s %10s %26s" % ("seconds of", "workers", "one", "all %d" % every, "× (%d / workers) × one" % every))
+    print(
+        "%-16s %8s %10s %10s %26s"
+        % ("seconds of", "workers", "one", "all %d" % every, "× (%d / workers) × one" % every)
+    )
     for what, found in measured.items():
         for number, (one, everything) in found.items():
-            print("%-16s %8d %10.4f %10.3f %26.2f" % (what, number, one, everything, everything / (every / number * one)))
+            print(
+                "%-16s %8d %10.4f %10.3f %26.2f"
+                % (what, number, one, everything, everything / (every / number * one))
+            )
 
 
 if __name__ == "__main__":

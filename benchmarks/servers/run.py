@@ -25,12 +25,20 @@ from fleet.mail import mail_host, put_certificate  # noqa: E402
 from fleet.playing import Player, network_to_play_on  # noqa: E402
 
 CERTIFICATES = [
-    {"certificate_path": "/etc/ssl/mail/%s.pem" % name, "private_key_path": "/etc/ssl/mail/%s.key" % name} for name in ("one", "two")]
+    {
+        "certificate_path": "/etc/ssl/mail/%s.pem" % name,
+        "private_key_path": "/etc/ssl/mail/%s.key" % name,
+    }
+    for name in ("one", "two")
+]
 LOOPBACK = ["127.0.0.1", "::1"]
 # name, protocol, encryption, number: what the addresses of both certificates answer on; LDAP has one certificate for all in slapd
 MAIL = [
-    ("SMTP", "smtp", "tls", 25), ("Submission", "submission", "tls", 587), ("Submissions", "submission", "ssl", 465),
-    ("IMAPS", "imap", "ssl", 993), ("POP3S", "pop", "ssl", 995),
+    ("SMTP", "smtp", "tls", 25),
+    ("Submission", "submission", "tls", 587),
+    ("Submissions", "submission", "ssl", 465),
+    ("IMAPS", "imap", "ssl", 993),
+    ("POP3S", "pop", "ssl", 995),
 ]
 LDAP = ("LDAP", "ldap", "tls", 389)
 EXPECTED_ON_LOOPBACK = {25, 587, 110, 143, 993, 995, 389}  # as it was: local programs may need it
@@ -45,12 +53,23 @@ def pairs(host) -> list:
 def by_hand(host) -> dict:
     """The role, with its variables."""
     numbers = [number for name, protocol, encryption, number in MAIL]
-    listeners = [{"address": address, "port": number} for address in host.addresses for number in numbers]
+    listeners = [
+        {"address": address, "port": number} for address in host.addresses for number in numbers
+    ]
     listeners += [{"address": address, "port": LDAP[3]} for address in pairs(host)[0]]
-    return {"roles": [{"role": str(HERE / "roles" / "by_hand")}], "vars": {
-        "by_hand_hosts": [{"addresses": addresses, **certificate} for addresses, certificate in zip(pairs(host), CERTIFICATES)],
-        "by_hand_loopback": LOOPBACK, "by_hand_ldap_addresses": pairs(host)[0], "by_hand_listeners": listeners,
-        "by_hand_dovecot_2_4": host.suite != "bookworm"}}
+    return {
+        "roles": [{"role": str(HERE / "roles" / "by_hand")}],
+        "vars": {
+            "by_hand_hosts": [
+                {"addresses": addresses, **certificate}
+                for addresses, certificate in zip(pairs(host), CERTIFICATES)
+            ],
+            "by_hand_loopback": LOOPBACK,
+            "by_hand_ldap_addresses": pairs(host)[0],
+            "by_hand_listeners": listeners,
+            "by_hand_dovecot_2_4": host.suite != "bookworm",
+        },
+    }
 
 
 def by_module(host) -> dict:
@@ -58,10 +77,32 @@ def by_module(host) -> dict:
     ports, entries = [], []
     for number, (addresses, certificate) in enumerate(zip(pairs(host), CERTIFICATES), 1):
         kinds = [*MAIL, LDAP] if number == 1 else MAIL
-        ports += [{"name": "%s %d" % (name, number), "protocol": protocol, "port": port, "encryption": encryption, **certificate}
-                  for name, protocol, encryption, port in kinds]
-        entries += [{"address": address, "ports": ["%s %d" % (kind[0], number) for kind in kinds]} for address in addresses]
-    return {"tasks": [{"name": "mail_listeners", "mailops.bindings.mail_listeners": {"exclusive": True, "ports": ports, "ip_addresses": entries}}]}
+        ports += [
+            {
+                "name": "%s %d" % (name, number),
+                "protocol": protocol,
+                "port": port,
+                "encryption": encryption,
+                **certificate,
+            }
+            for name, protocol, encryption, port in kinds
+        ]
+        entries += [
+            {"address": address, "ports": ["%s %d" % (kind[0], number) for kind in kinds]}
+            for address in addresses
+        ]
+    return {
+        "tasks": [
+            {
+                "name": "mail_listeners",
+                "mailops.bindings.mail_listeners": {
+                    "exclusive": True,
+                    "ports": ports,
+                    "ip_addresses": entries,
+                },
+            }
+        ]
+    }
 
 
 CONTENDERS = {"role by hand": by_hand, "mail_listeners": by_module}
@@ -75,45 +116,83 @@ def measured(network: Network, player: Player, rounds: int, suite: str) -> list:
         seconds = {}
         # the one that begins is the other one each time
         for position, contender in enumerate(sorted(CONTENDERS, reverse=number % 2 == 1)):
-            host = mail_host(network, "mx%d-%d" % (number, position), authority, suite, addresses(2 * number + position), ldap_tls=False)
+            host = mail_host(
+                network,
+                "mx%d-%d" % (number, position),
+                authority,
+                suite,
+                addresses(2 * number + position),
+                ldap_tls=False,
+            )
             for pair, certificate in zip(pairs(host), CERTIFICATES):
-                put_certificate(host, authority, certificate["certificate_path"], certificate["private_key_path"],
-                                addresses=pair, which=certificate["certificate_path"])
+                put_certificate(
+                    host,
+                    authority,
+                    certificate["certificate_path"],
+                    certificate["private_key_path"],
+                    addresses=pair,
+                    which=certificate["certificate_path"],
+                )
             for run in RUNS:
-                seconds[contender, run] = one_run(player, host, contender, changed=run == "first apply")
+                seconds[contender, run] = one_run(
+                    player, host, contender, changed=run == "first apply"
+                )
             check(host)
             host.down()
         found.append(seconds)
-        print("round %d: %s" % (number + 1, ", ".join("%s %s %.1f s" % (*key, value[0]) for key, value in sorted(seconds.items()))), file=sys.stderr)
+        print(
+            "round %d: %s"
+            % (
+                number + 1,
+                ", ".join(
+                    "%s %s %.1f s" % (*key, value[0]) for key, value in sorted(seconds.items())
+                ),
+            ),
+            file=sys.stderr,
+        )
     return found
 
 
 def addresses(number: int) -> list:
     """Others for each host: SSH's connection to one that is gone must not be taken for one to this."""
     first = 10 + 2 * number % 200
-    return [address for last in (first, first + 1) for address in ("198.51.100.%d" % last, "2001:db8:51::%x" % last)]
+    return [
+        address
+        for last in (first, first + 1)
+        for address in ("198.51.100.%d" % last, "2001:db8:51::%x" % last)
+    ]
 
 
 def one_run(player: Player, host, contender: str, changed: bool) -> tuple:
     """Play it, and see that it did what it should."""
     playbook = CONTENDERS[contender](host)
     began = time.perf_counter()
-    played = player.play(playbook.pop("tasks", []), host, play_keywords={**playbook, "ignore_errors": False})
+    played = player.play(
+        playbook.pop("tasks", []), host, play_keywords={**playbook, "ignore_errors": False}
+    )
     whole = time.perf_counter() - began
     if played.failed or bool(played.changed) is not changed:
         raise SystemExit("%s: expected changed: %s\n%s" % (contender, changed, played.output))
     tasks = [(result.task, result.seconds) for result in played]
-    return whole, sum(seconds for task, seconds in tasks), sum(seconds for task, seconds in tasks if "wait_for" not in task)
+    return (
+        whole,
+        sum(seconds for task, seconds in tasks),
+        sum(seconds for task, seconds in tasks if "wait_for" not in task),
+    )
 
 
 def check(host) -> None:
     """Both are to lead to the same listeners."""
     numbers = {kind[3] for kind in MAIL}
     wanted = {(address, number) for address in host.addresses for number in numbers}
-    wanted |= {(address, LDAP[3]) for address in pairs(host)[0]} | {(address, number) for address in LOOPBACK for number in EXPECTED_ON_LOOPBACK}
+    wanted |= {(address, LDAP[3]) for address in pairs(host)[0]} | {
+        (address, number) for address in LOOPBACK for number in EXPECTED_ON_LOOPBACK
+    }
     listening = {(address, port) for address, port, program in host.listening() if port != 22}
     if listening != wanted:
-        raise SystemExit("%s listens on other than it should: %s" % (host, sorted(listening ^ wanted)))
+        raise SystemExit(
+            "%s listens on other than it should: %s" % (host, sorted(listening ^ wanted))
+        )
 
 
 def main() -> None:
@@ -124,12 +203,25 @@ def main() -> None:
     arguments = parser.parse_args()
     with network_to_play_on() as (network, player):
         rounds = measured(network, player, arguments.rounds, arguments.suite)
-    print("%-26s %12s %18s %28s" % ("median seconds of", "whole run", "tasks", "tasks but for wait_for"))
+    print(
+        "%-26s %12s %18s %28s"
+        % ("median seconds of", "whole run", "tasks", "tasks but for wait_for")
+    )
     for run in RUNS:
         for contender in CONTENDERS:
             print_line("%s, %s" % (run, contender), [seconds[contender, run] for seconds in rounds])
-        print_line("%s, × the role" % run, [
-            [own / other for own, other in zip(seconds["mail_listeners", run], seconds["role by hand", run])] for seconds in rounds])
+        print_line(
+            "%s, × the role" % run,
+            [
+                [
+                    own / other
+                    for own, other in zip(
+                        seconds["mail_listeners", run], seconds["role by hand", run]
+                    )
+                ]
+                for seconds in rounds
+            ],
+        )
 
 
 def print_line(name: str, rows: list) -> None:

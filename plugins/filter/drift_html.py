@@ -62,7 +62,14 @@ import pathlib
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.filter.drift_report import (
-    AS_DECLARED, DRIFT_WORDS, EXPIRING, LEVELS, NOT_CHECKED, SCHEMA_VERSION, WORDS)
+    AS_DECLARED,
+    DRIFT_WORDS,
+    EXPIRING,
+    LEVELS,
+    NOT_CHECKED,
+    SCHEMA_VERSION,
+    WORDS,
+)
 
 MAX_BYTES = 5_000_000
 OPENED = 3  # hosts that are unfolded from the start, if no more have drifted; else the list is what is to be seen first
@@ -93,16 +100,24 @@ _escaped = html.escape
 def drift_html(report: dict, max_bytes: int = MAX_BYTES) -> str:
     """The page; see DOCUMENTATION."""
     if not isinstance(report, dict) or report.get("schema_version") != SCHEMA_VERSION:
-        raise ValueError("drift_html takes what the filter mailops.bindings.drift_report returned, of schema_version %d" % SCHEMA_VERSION)
+        raise ValueError(
+            "drift_html takes what the filter mailops.bindings.drift_report returned, of schema_version %d"
+            % SCHEMA_VERSION
+        )
     hosts = report["hosts"]
     head, tail = _head(report), _tail()
     left = max_bytes - len((head + tail).encode())
     few = report["counts"]["hosts"]["drift"] <= OPENED
-    parts = [_Host(index, host, opened=few and host["verdict"] == "drift" and not host["maintenance"]) for index, host in enumerate(hosts)]
+    parts = [
+        _Host(index, host, opened=few and host["verdict"] == "drift" and not host["maintenance"])
+        for index, host in enumerate(hosts)
+    ]
     bodies: dict = {}
     for part in parts:
         left -= len(part.folded().encode())
-    for part in parts:  # the worst first: if something has to be left out, then of those that are well
+    for (
+        part
+    ) in parts:  # the worst first: if something has to be left out, then of those that are well
         for body in (part.whole, part.matrix):
             text = body()
             size = len(text.encode())
@@ -115,41 +130,66 @@ def drift_html(report: dict, max_bytes: int = MAX_BYTES) -> str:
 
 # -- around the hosts
 
+
 def _head(report: dict) -> str:
     css = _packaged("page.css")
     headline, more = _summary(report)
     counts = report["counts"]
-    policy = "default-src 'none'; style-src %s; script-src %s; img-src data:; base-uri 'none'; form-action 'none'" % (
-        _source(css), _source(_packaged("page.js")))
-    return "".join([
-        "<!DOCTYPE html>\n<html lang=en>\n<meta charset=utf-8>\n",
-        '<meta http-equiv=Content-Security-Policy content="%s">\n' % policy,
-        "<meta name=viewport content='width=device-width, initial-scale=1'>\n<meta name=color-scheme content='light dark'>\n",
-        "<meta name=referrer content=no-referrer>\n<link rel=icon href='data:,'>\n",
-        "<title>%s</title>\n<style>%s</style>\n" % (_escaped(headline), css),
-        "<a class=skip href=#hosts>Skip to the hosts</a>\n<header>\n",
-        "<p class=kind>Mail bindings: drift report, <time>%s</time></p>\n" % _escaped(report["generated"]),
-        "<h1>%s</h1>\n<p>%s</p>\n<div class=counts>\n" % (_escaped(headline), _escaped(more)),
-        "<section><h2>Hosts</h2><ul>",
-        *(_chip(_VERDICT[verdict], counts["hosts"][verdict], _CLASS_OF_VERDICT[verdict], "v", verdict) for verdict in _VERDICT),
-        _chip("in maintenance", counts["hosts"]["maintenance"], "", "v", "maintenance"),
-        "</ul></section>\n<section><h2>Hosts by where they drifted</h2><ul>",
-        *(_chip(_escaped(_LEVEL[level]), counts["levels"][level], "d", "l", level) for level in LEVELS),
-        "</ul></section>\n<section><h2>Listeners</h2><ul>",
-        *(_chip(word, counts["words"][word], _CLASS[word], "w", _CLASS[word]) for word in WORDS),
-        "</ul></section>\n</div>\n</header>\n",
-        "<div class=tools role=search hidden><div><label for=filter>Find hosts</label>"
-        "<input id=filter type=search placeholder='name, address or reason' autocomplete=off spellcheck=false>"
-        "<output id=shown for=filter aria-live=polite></output>"
-        "<button class=plain type=button id=unfold>Unfold all</button><button class=plain type=button id=fold>Fold all</button></div></div>\n",
-        "<main id=hosts tabindex=-1>\n<h2 class=away>Hosts, the worst first</h2>\n",
-    ])
+    policy = (
+        "default-src 'none'; style-src %s; script-src %s; img-src data:; base-uri 'none'; form-action 'none'"
+        % (_source(css), _source(_packaged("page.js")))
+    )
+    return "".join(
+        [
+            "<!DOCTYPE html>\n<html lang=en>\n<meta charset=utf-8>\n",
+            '<meta http-equiv=Content-Security-Policy content="%s">\n' % policy,
+            "<meta name=viewport content='width=device-width, initial-scale=1'>\n<meta name=color-scheme content='light dark'>\n",
+            "<meta name=referrer content=no-referrer>\n<link rel=icon href='data:,'>\n",
+            "<title>%s</title>\n<style>%s</style>\n" % (_escaped(headline), css),
+            "<a class=skip href=#hosts>Skip to the hosts</a>\n<header>\n",
+            "<p class=kind>Mail bindings: drift report, <time>%s</time></p>\n"
+            % _escaped(report["generated"]),
+            "<h1>%s</h1>\n<p>%s</p>\n<div class=counts>\n" % (_escaped(headline), _escaped(more)),
+            "<section><h2>Hosts</h2><ul>",
+            *(
+                _chip(
+                    _VERDICT[verdict],
+                    counts["hosts"][verdict],
+                    _CLASS_OF_VERDICT[verdict],
+                    "v",
+                    verdict,
+                )
+                for verdict in _VERDICT
+            ),
+            _chip("in maintenance", counts["hosts"]["maintenance"], "", "v", "maintenance"),
+            "</ul></section>\n<section><h2>Hosts by where they drifted</h2><ul>",
+            *(
+                _chip(_escaped(_LEVEL[level]), counts["levels"][level], "d", "l", level)
+                for level in LEVELS
+            ),
+            "</ul></section>\n<section><h2>Listeners</h2><ul>",
+            *(
+                _chip(word, counts["words"][word], _CLASS[word], "w", _CLASS[word])
+                for word in WORDS
+            ),
+            "</ul></section>\n</div>\n</header>\n",
+            "<div class=tools role=search hidden><div><label for=filter>Find hosts</label>"
+            "<input id=filter type=search placeholder='name, address or reason' autocomplete=off spellcheck=false>"
+            "<output id=shown for=filter aria-live=polite></output>"
+            "<button class=plain type=button id=unfold>Unfold all</button><button class=plain type=button id=fold>Fold all</button></div></div>\n",
+            "<main id=hosts tabindex=-1>\n<h2 class=away>Hosts, the worst first</h2>\n",
+        ]
+    )
 
 
 def _tail() -> str:
-    words = "".join("<dt class=%s>%s<dd>%s" % (_CLASS[word], word, _escaped(_MEANING[word])) for word in WORDS)
-    return "</main>\n<footer><details><summary>What the words mean</summary><dl>%s</dl></details></footer>\n<script>%s</script>\n</html>\n" % (
-        words, _packaged("page.js"))
+    words = "".join(
+        "<dt class=%s>%s<dd>%s" % (_CLASS[word], word, _escaped(_MEANING[word])) for word in WORDS
+    )
+    return (
+        "</main>\n<footer><details><summary>What the words mean</summary><dl>%s</dl></details></footer>\n<script>%s</script>\n</html>\n"
+        % (words, _packaged("page.js"))
+    )
 
 
 def _summary(report: dict) -> t.Tuple[str, str]:
@@ -172,9 +212,14 @@ def _summary(report: dict) -> t.Tuple[str, str]:
         more.append("%s checked." % _many(counted, "host") if counted else "")
     expiring = report["counts"]["words"][EXPIRING]
     if expiring:
-        more.append("%s a certificate that is about to expire or has expired." % (_many(expiring, "listener") + (" has" if expiring == 1 else " have")))
+        more.append(
+            "%s a certificate that is about to expire or has expired."
+            % (_many(expiring, "listener") + (" has" if expiring == 1 else " have"))
+        )
     if hosts["maintenance"]:
-        more.append("%s in maintenance, shown but not counted." % _many(hosts["maintenance"], "host"))
+        more.append(
+            "%s in maintenance, shown but not counted." % _many(hosts["maintenance"], "host")
+        )
     return headline, " ".join(filter(None, more))
 
 
@@ -185,11 +230,19 @@ def _many(number: int, noun: str) -> str:
 def _chip(label: str, number: int, letter: str, by: str, value: str) -> str:
     if not number:
         return "<li><span class='chip none'>%s <b>0</b></span>" % label
-    return "<li><span class='chip %s' data-by=%s data-is=%s>%s <b>%s</b></span>" % (letter, by, value, label, "{:,}".format(number))
+    return "<li><span class='chip %s' data-by=%s data-is=%s>%s <b>%s</b></span>" % (
+        letter,
+        by,
+        value,
+        label,
+        "{:,}".format(number),
+    )
 
 
 def _packaged(name: str) -> str:
-    return (pathlib.Path(__file__).parents[1] / "plugin_utils" / "drift_page" / name).read_text(encoding="utf-8")
+    return (pathlib.Path(__file__).parents[1] / "plugin_utils" / "drift_page" / name).read_text(
+        encoding="utf-8"
+    )
 
 
 def _source(text: str) -> str:
@@ -198,6 +251,7 @@ def _source(text: str) -> str:
 
 
 # -- a host
+
 
 class _Host:
     """A host's part of the page, in three sizes."""
@@ -213,18 +267,36 @@ class _Host:
         if body is None:
             body = "<p>Left out to keep this page small: report.json has it.</p>"
         levels = " ".join(level for level in LEVELS if host["levels"][level]["drift"])
-        return "<details class=host data-v=%s data-w='%s' data-l='%s'%s><summary><h3>%s</h3>" \
-            "<span class='verdict %s'>%s</span><span class=say>%s</span></summary><div class=body>%s</div></details>\n" % (
-                "maintenance" if maintenance else verdict, letters, levels, " open" if self.opened else "", _escaped(host["host"]),
-                "" if maintenance else _CLASS_OF_VERDICT[verdict], "maintenance" if maintenance else _VERDICT[verdict], self._in_short(), body)
+        return (
+            "<details class=host data-v=%s data-w='%s' data-l='%s'%s><summary><h3>%s</h3>"
+            "<span class='verdict %s'>%s</span><span class=say>%s</span></summary><div class=body>%s</div></details>\n"
+            % (
+                "maintenance" if maintenance else verdict,
+                letters,
+                levels,
+                " open" if self.opened else "",
+                _escaped(host["host"]),
+                "" if maintenance else _CLASS_OF_VERDICT[verdict],
+                "maintenance" if maintenance else _VERDICT[verdict],
+                self._in_short(),
+                body,
+            )
+        )
 
     def _in_short(self) -> str:
         host = self.host
         counts = host["counts"]
-        said = ["<span class=%s>%d %s</span>" % (_CLASS[word], counts[word], word) for word in WORDS if counts[word] and word != AS_DECLARED]
+        said = [
+            "<span class=%s>%d %s</span>" % (_CLASS[word], counts[word], word)
+            for word in WORDS
+            if counts[word] and word != AS_DECLARED
+        ]
         for level in ("config", "files"):
             if host["levels"][level]["drift"] and not host["levels"][level]["listeners"]:
-                said.append("<span class=d>%s</span>" % ("config differs" if level == "config" else "servers' files differ"))
+                said.append(
+                    "<span class=d>%s</span>"
+                    % ("config differs" if level == "config" else "servers' files differ")
+                )
         if counts[AS_DECLARED]:
             said.append("<span>%d as declared</span>" % counts[AS_DECLARED])
         if host["error"]:
@@ -235,13 +307,29 @@ class _Host:
 
     def matrix(self) -> str:
         """Its matrix, without what differs."""
-        return self._cause() + self._table({}) + ("<p>What differs is left out to keep this page small: report.json has it.</p>" if self._noteworthy() else "")
+        return (
+            self._cause()
+            + self._table({})
+            + (
+                "<p>What differs is left out to keep this page small: report.json has it.</p>"
+                if self._noteworthy()
+                else ""
+            )
+        )
 
     def whole(self) -> str:
         """All that there is to say of it."""
         notes = self._notes()
         where = {cell["name"]: number for number, cells in enumerate(notes) for cell in cells}
-        return "".join([self._cause(), self._table(where), self._what_differs(notes), self._levels(), self._remarks()])
+        return "".join(
+            [
+                self._cause(),
+                self._table(where),
+                self._what_differs(notes),
+                self._levels(),
+                self._remarks(),
+            ]
+        )
 
     def _cause(self) -> str:
         error = self.host["error"]
@@ -257,32 +345,61 @@ class _Host:
             return ""
         cells = {(cell["address"], cell["port"]): cell for cell in host["cells"]}
         name = _escaped(host["host"])
-        text = ["<div class=scroll role=region tabindex=0 aria-label='Listeners of %s'><table>" % name,
-                "<caption class=away>Listeners of %s</caption><thead><tr><td>" % name]
+        text = [
+            "<div class=scroll role=region tabindex=0 aria-label='Listeners of %s'><table>" % name,
+            "<caption class=away>Listeners of %s</caption><thead><tr><td>" % name,
+        ]
         for column in host["ports"]:
-            text.append("<th scope=col>%d<span>%s</span><span>%s</span>" % (
-                column["port"], _escaped(", ".join(column["names"]) or "not declared"), _escaped(_speaks(column))))
+            text.append(
+                "<th scope=col>%d<span>%s</span><span>%s</span>"
+                % (
+                    column["port"],
+                    _escaped(", ".join(column["names"]) or "not declared"),
+                    _escaped(_speaks(column)),
+                )
+            )
         text.append("<tbody>")
         for address in host["addresses"]:
             text.append("<tr><th scope=row>" + _escaped(address["address"]))
-            remarks = ", ".join(filter(None, [address["hostname"], "floating" if address["floating"] else "", "" if address["declared"] else "not declared"]))
+            remarks = ", ".join(
+                filter(
+                    None,
+                    [
+                        address["hostname"],
+                        "floating" if address["floating"] else "",
+                        "" if address["declared"] else "not declared",
+                    ],
+                )
+            )
             if remarks:
                 text.append("<span>%s</span>" % _escaped(remarks))
             for column in host["ports"]:
                 cell = cells.get((address["address"], column["port"]))
-                text.append(self._cell(cell, notes.get(cell["name"])) if cell else "<td><span aria-hidden=true>–</span><span class=away>not declared</span>")
+                text.append(
+                    self._cell(cell, notes.get(cell["name"]))
+                    if cell
+                    else "<td><span aria-hidden=true>–</span><span class=away>not declared</span>"
+                )
         text.append("</table></div>")
         return "".join(text)
 
     def _cell(self, cell: dict, note: t.Optional[int]) -> str:
         words = _shown(cell)
-        return "<td class=%s>%s" % (_CLASS[cell["word"]], words if note is None else "<a href=#h%dn%d>%s</a>" % (self.index, note, words))
+        return "<td class=%s>%s" % (
+            _CLASS[cell["word"]],
+            words if note is None else "<a href=#h%dn%d>%s</a>" % (self.index, note, words),
+        )
 
     # -- what differs
 
     def _noteworthy(self) -> list:
-        return [cell for cell in self.host["cells"] if cell["word"] in DRIFT_WORDS or cell["word"] in (EXPIRING, NOT_CHECKED)
-                or (cell["detail"] and cell["word"] != AS_DECLARED)]
+        return [
+            cell
+            for cell in self.host["cells"]
+            if cell["word"] in DRIFT_WORDS
+            or cell["word"] in (EXPIRING, NOT_CHECKED)
+            or (cell["detail"] and cell["word"] != AS_DECLARED)
+        ]
 
     def _notes(self) -> list:
         """Cells by what is to be said of them: what is the same on ten addresses is said once."""
@@ -291,7 +408,16 @@ class _Host:
             if self.host["error"] and cell["word"] == NOT_CHECKED:
                 continue  # the error says why
             certificate = cell["certificate"]
-            key = repr((_shown(cell), cell["detail"], self._sides(cell), cell["levels"], cell["greeting"], certificate.get("fingerprint_sha256")))
+            key = repr(
+                (
+                    _shown(cell),
+                    cell["detail"],
+                    self._sides(cell),
+                    cell["levels"],
+                    cell["greeting"],
+                    certificate.get("fingerprint_sha256"),
+                )
+            )
             found.setdefault(key, []).append(cell)
         order = {word: number for number, word in enumerate(WORDS)}
         return sorted(found.values(), key=lambda cells: order[cells[0]["word"]])
@@ -307,14 +433,30 @@ class _Host:
         text = ["<h4>What differs</h4><ul class=notes>"]
         for number, cells in enumerate(notes):
             cell = cells[0]
-            about = ", ".join(filter(None, [cell["port_name"], _spoken(cell)])) if len({other["port"] for other in cells}) == 1 else ""
-            text.append("<li id=h%dn%d class=%s tabindex=-1><b>%s</b>%s%s" % (
-                self.index, number, _CLASS[cell["word"]], _shown(cell), self._where(cells), _escaped(" (%s)" % about) if about else ""))
+            about = (
+                ", ".join(filter(None, [cell["port_name"], _spoken(cell)]))
+                if len({other["port"] for other in cells}) == 1
+                else ""
+            )
+            text.append(
+                "<li id=h%dn%d class=%s tabindex=-1><b>%s</b>%s%s"
+                % (
+                    self.index,
+                    number,
+                    _CLASS[cell["word"]],
+                    _shown(cell),
+                    self._where(cells),
+                    _escaped(" (%s)" % about) if about else "",
+                )
+            )
             if cell["detail"]:
                 text.append("<p>%s" % _escaped(cell["detail"]))
             evidence = self._evidence(cell)
             if evidence:
-                text.append("<details><summary>%s</summary>%s</details>" % ("Before and after" if any(self._sides(cell)) else "What was seen", evidence))
+                text.append(
+                    "<details><summary>%s</summary>%s</details>"
+                    % ("Before and after" if any(self._sides(cell)) else "What was seen", evidence)
+                )
         text.append("</ul>")
         return "".join(text)
 
@@ -324,13 +466,21 @@ class _Host:
         if len(cells) == len(everywhere) > 2:
             return "all %d listeners" % len(cells)
         left, said = cells, []
-        for same, other, one, more, beside in (("port", "address", "port", "ports", "addresses"), ("address", "port", "", "", "ports")):
+        for same, other, one, more, beside in (
+            ("port", "address", "port", "ports", "addresses"),
+            ("address", "port", "", "", "ports"),
+        ):
             found = collections.Counter(cell[same] for cell in left)
             there = collections.Counter(cell[same] for cell in everywhere)
-            for size in sorted({there[value] for value in found if found[value] == there[value] > 2}):
+            for size in sorted(
+                {there[value] for value in found if found[value] == there[value] > 2}
+            ):
                 whole = [value for value in found if found[value] == there[value] == size]
                 values = ", ".join("<code>%s</code>" % _escaped(str(value)) for value in whole)
-                said.append("%s on all %d %s" % (((one if len(whole) == 1 else more) + " " + values).strip(), size, beside))
+                said.append(
+                    "%s on all %d %s"
+                    % (((one if len(whole) == 1 else more) + " " + values).strip(), size, beside)
+                )
                 left = [cell for cell in left if cell[same] not in whole]
         said += ["<code>%s</code>" % _escaped(cell["name"]) for cell in left[:NAMED]]
         return ", ".join(said) + (" and %d more" % (len(left) - NAMED) if len(left) > NAMED else "")
@@ -338,9 +488,22 @@ class _Host:
     def _evidence(self, cell: dict) -> str:
         text = _diff(*self._sides(cell))
         seen = [("greeting", cell["greeting"])]
-        seen += [(key.replace("_", " "), cell["certificate"].get(key)) for key in (
-            "subject", "issuer", "names", "not_before", "not_after", "fingerprint_sha256")]
-        lines = ["%s: %s" % (label, ", ".join(value) if isinstance(value, list) else value) for label, value in seen if value]
+        seen += [
+            (key.replace("_", " "), cell["certificate"].get(key))
+            for key in (
+                "subject",
+                "issuer",
+                "names",
+                "not_before",
+                "not_after",
+                "fingerprint_sha256",
+            )
+        ]
+        lines = [
+            "%s: %s" % (label, ", ".join(value) if isinstance(value, list) else value)
+            for label, value in seen
+            if value
+        ]
         return text + ("<pre>%s</pre>" % _escaped("\n".join(lines)) if lines else "")
 
     # -- where it drifted
@@ -361,18 +524,30 @@ class _Host:
                 text.append("<li>%s: <b class=d>%s</b>" % (_LEVEL[name], listeners))
                 continue
             changes = "".join(map(_change, level["changes"]))
-            text.append("<li><details><summary>%s: <b class=d>%s</b></summary><ul>%s</ul></details>" % (
-                _LEVEL[name], ", ".join(filter(None, [_many(len(level["changes"]), "change"), listeners])), changes))
+            text.append(
+                "<li><details><summary>%s: <b class=d>%s</b></summary><ul>%s</ul></details>"
+                % (
+                    _LEVEL[name],
+                    ", ".join(filter(None, [_many(len(level["changes"]), "change"), listeners])),
+                    changes,
+                )
+            )
         text.append("</ul>")
         return "".join(text)
 
     def _remarks(self) -> str:
         host = self.host
-        lines = ["%s: %s" % (certificate["path"], "; ".join(certificate["problems"])) for certificate in host["certificates"] if certificate["problems"]]
+        lines = [
+            "%s: %s" % (certificate["path"], "; ".join(certificate["problems"]))
+            for certificate in host["certificates"]
+            if certificate["problems"]
+        ]
         lines += host["warnings"]
         if host["ignored"]:
             lines.append("Not declared, and to be ignored: " + ", ".join(host["ignored"]))
-        return "<h4>Remarks</h4>" + "".join("<p>" + _escaped(line) for line in lines) if lines else ""
+        return (
+            "<h4>Remarks</h4>" + "".join("<p>" + _escaped(line) for line in lines) if lines else ""
+        )
 
 
 def _first_line(text: str) -> str:
@@ -382,34 +557,67 @@ def _first_line(text: str) -> str:
 
 def _shown(cell: dict) -> str:
     """The cell's word; an expired certificate is shown as what it is."""
-    return "certificate expired" if cell["status"] == "expired" and cell["word"] == EXPIRING else cell["word"]
+    return (
+        "certificate expired"
+        if cell["status"] == "expired" and cell["word"] == EXPIRING
+        else cell["word"]
+    )
 
 
 def _spoken(cell: dict) -> str:
-    return " ".join(filter(None, [cell["protocol"], {"ssl": "SSL", "tls": "STARTTLS"}.get(cell["encryption"], "")]))
+    return " ".join(
+        filter(
+            None, [cell["protocol"], {"ssl": "SSL", "tls": "STARTTLS"}.get(cell["encryption"], "")]
+        )
+    )
 
 
 def _speaks(column: dict) -> str:
     """imap SSL"""
-    return " ".join(filter(None, ["/".join(column["protocols"]), "/".join(
-        {"ssl": "SSL", "tls": "STARTTLS", "none": "plain"}.get(encryption, encryption) for encryption in column["encryptions"])]))
+    return " ".join(
+        filter(
+            None,
+            [
+                "/".join(column["protocols"]),
+                "/".join(
+                    {"ssl": "SSL", "tls": "STARTTLS", "none": "plain"}.get(encryption, encryption)
+                    for encryption in column["encryptions"]
+                ),
+            ],
+        )
+    )
 
 
 def _change(change: dict) -> str:
     """A change, before and after, without the name that it starts with."""
-    before, after = ({key: value for key, value in change[side].items() if value != change["name"]} for side in ("before", "after"))
-    return "<li>%s <code>%s</code>%s" % (_action(change), _escaped(change["name"]), _diff(before, after))
+    before, after = (
+        {key: value for key, value in change[side].items() if value != change["name"]}
+        for side in ("before", "after")
+    )
+    return "<li>%s <code>%s</code>%s" % (
+        _action(change),
+        _escaped(change["name"]),
+        _diff(before, after),
+    )
 
 
 def _action(change: dict) -> str:
-    kind = {"ip_binding": "address", "file": "file", "port": "port"}.get(change["kind"], change["kind"])
-    return {"add": "add the %s", "change": "change the %s", "remove": "remove the %s"}[change["action"]] % kind
+    kind = {"ip_binding": "address", "file": "file", "port": "port"}.get(
+        change["kind"], change["kind"]
+    )
+    return {"add": "add the %s", "change": "change the %s", "remove": "remove the %s"}[
+        change["action"]
+    ] % kind
 
 
 def _diff(before: dict, after: dict) -> str:
     """Two entries, or two files, line by line."""
     sides = [_lines(side) for side in (before, after)]
-    lines = [line for line in list(difflib.unified_diff(*sides, n=2, lineterm=""))[2:] if not line.startswith("@@")]
+    lines = [
+        line
+        for line in list(difflib.unified_diff(*sides, n=2, lineterm=""))[2:]
+        if not line.startswith("@@")
+    ]
     text = []
     for sign, together in itertools.groupby(lines, key=lambda line: line[0]):
         words = _escaped("\n".join("%s %s" % (sign, line[1:]) for line in together))
@@ -424,7 +632,17 @@ def _lines(entry: dict) -> t.List[str]:
     for key in sorted(entry):
         value = entry[key]
         if value not in ("", False):
-            found += ("%s: %s" % (key, ", ".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else value)).split("\n")
+            found += (
+                "%s: %s"
+                % (
+                    key,
+                    ", ".join(value)
+                    if isinstance(value, list)
+                    else str(value).lower()
+                    if isinstance(value, bool)
+                    else value,
+                )
+            ).split("\n")
     return found
 
 

@@ -189,23 +189,60 @@ WORDS = (MISSING, DIFFERS, WRONG_CERTIFICATE, UNEXPECTED, NOT_CHECKED, EXPIRING,
 DRIFT_WORDS = (MISSING, DIFFERS, WRONG_CERTIFICATE, UNEXPECTED)
 
 _WORD_OF_STATUS = {
-    "refused": MISSING, "timeout": MISSING, "not_local": MISSING,
-    "wrong_protocol": DIFFERS, "no_starttls": DIFFERS, "tls_failed": DIFFERS, "no_auth": DIFFERS, "unexpected": DIFFERS,
-    "wrong_certificate": WRONG_CERTIFICATE, "expiring": EXPIRING, "expired": EXPIRING, "ok": AS_DECLARED,
+    "refused": MISSING,
+    "timeout": MISSING,
+    "not_local": MISSING,
+    "wrong_protocol": DIFFERS,
+    "no_starttls": DIFFERS,
+    "tls_failed": DIFFERS,
+    "no_auth": DIFFERS,
+    "unexpected": DIFFERS,
+    "wrong_certificate": WRONG_CERTIFICATE,
+    "expiring": EXPIRING,
+    "expired": EXPIRING,
+    "ok": AS_DECLARED,
 }
 #: What is said of a status where the module said no more.
 _DETAIL_OF_STATUS = {
-    "refused": "connections are refused", "timeout": "does not answer in time", "not_local": "the address is not on this host",
-    "wrong_protocol": "something else answers", "no_starttls": "does not offer STARTTLS", "tls_failed": "the TLS handshake failed",
-    "no_auth": "offers no AUTH", "unexpected": "nobody declared it", "wrong_certificate": "serves another certificate than the one in its file",
-    "expiring": "the certificate is about to expire", "expired": "the certificate has expired",
+    "refused": "connections are refused",
+    "timeout": "does not answer in time",
+    "not_local": "the address is not on this host",
+    "wrong_protocol": "something else answers",
+    "no_starttls": "does not offer STARTTLS",
+    "tls_failed": "the TLS handshake failed",
+    "no_auth": "offers no AUTH",
+    "unexpected": "nobody declared it",
+    "wrong_certificate": "serves another certificate than the one in its file",
+    "expiring": "the certificate is about to expire",
+    "expired": "the certificate has expired",
 }
 
-_STANDARD_NUMBERS = {"smtp": (25, 465), "submission": (587, 465), "imap": (143, 993), "pop": (110, 995), "ldap": (389, 636)}
+_STANDARD_NUMBERS = {
+    "smtp": (25, 465),
+    "submission": (587, 465),
+    "imap": (143, 993),
+    "pop": (110, 995),
+    "ldap": (389, 636),
+}
 #: What of a port its clients can tell, as changes of a listener have it.
 _FACTS = ("protocol", "encryption", "certificate_path", "private_key_path")
-_SERVERS = {"smtp": "postfix", "submission": "postfix", "imap": "dovecot", "pop": "dovecot", "ldap": "slapd"}
-_CERTIFICATE = ("subject", "issuer", "names", "not_before", "not_after", "days_left", "fingerprint_sha256", "matches_file")
+_SERVERS = {
+    "smtp": "postfix",
+    "submission": "postfix",
+    "imap": "dovecot",
+    "pop": "dovecot",
+    "ldap": "slapd",
+}
+_CERTIFICATE = (
+    "subject",
+    "issuer",
+    "names",
+    "not_before",
+    "not_after",
+    "days_left",
+    "fingerprint_sha256",
+    "matches_file",
+)
 
 TEXT_CHARACTERS = 600
 ERROR_CHARACTERS = 4000
@@ -213,7 +250,9 @@ LINES = 60
 ENTRIES = 200  # of a host's warnings, of a change's keys: far more than there ever are
 
 #: What would garble a page or a terminal: controls, surrogates (no UTF-8 has them), and those that turn the direction of text.
-_GARBLING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
+_GARBLING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
 
 Key = t.Tuple[str, int]
 
@@ -222,16 +261,24 @@ def drift_report(findings: t.Any, generated: t.Any, hosts: t.Any = None) -> dict
     """The report on these findings; see DOCUMENTATION."""
     if findings is None:
         findings = []
-    elif isinstance(findings, (str, bytes, dict)) or not isinstance(findings, collections.abc.Iterable):
+    elif isinstance(findings, (str, bytes, dict)) or not isinstance(
+        findings, collections.abc.Iterable
+    ):
         findings = [findings]
     rows = [_host(_dict(finding)) for finding in findings]
     found = {row["host"] for row in rows}
-    rows += [_host({"host": name}) for name in dict.fromkeys(_list(hosts)) if _name(name) not in found]
+    rows += [
+        _host({"host": name}) for name in dict.fromkeys(_list(hosts)) if _name(name) not in found
+    ]
     rows.sort(key=_worst_first)
     counted = [row for row in rows if not row["maintenance"]]
-    by_verdict = {verdict: sum(row["verdict"] == verdict for row in counted) for verdict in VERDICTS}
+    by_verdict = {
+        verdict: sum(row["verdict"] == verdict for row in counted) for verdict in VERDICTS
+    }
     # a run that met nobody has seen nothing
-    verdict = next((verdict for verdict in VERDICTS if by_verdict[verdict]), "clean" if rows else "incomplete")
+    verdict = next(
+        (verdict for verdict in VERDICTS if by_verdict[verdict]), "clean" if rows else "incomplete"
+    )
     return {
         "schema_version": SCHEMA_VERSION,
         "generated": _text(generated),
@@ -239,7 +286,9 @@ def drift_report(findings: t.Any, generated: t.Any, hosts: t.Any = None) -> dict
         "counts": {
             "hosts": {"total": len(rows), **by_verdict, "maintenance": len(rows) - len(counted)},
             "words": {word: sum(row["counts"][word] for row in counted) for word in WORDS},
-            "levels": {level: sum(row["levels"][level]["drift"] for row in counted) for level in LEVELS},
+            "levels": {
+                level: sum(row["levels"][level]["drift"] for row in counted) for level in LEVELS
+            },
         },
         "hosts": rows,
     }
@@ -256,10 +305,14 @@ def _worst_first(row: dict) -> tuple:
 
 def _natural(text: str) -> list:
     """Sort key: mx2 before mx10."""
-    return [(0, int(part), "") if part.isdecimal() and part.isascii() else (1, 0, part) for part in re.split("([0-9]+)", text.lower())]
+    return [
+        (0, int(part), "") if part.isdecimal() and part.isascii() else (1, 0, part)
+        for part in re.split("([0-9]+)", text.lower())
+    ]
 
 
 # -- one host
+
 
 class _Change(t.NamedTuple):
     """A change that the module would make, cut to size."""
@@ -279,7 +332,10 @@ class _Change(t.NamedTuple):
     def certificate_alone(self) -> bool:
         """Of a listener: the server still serves what was in the file before."""
         return bool(self.before and self.after) and {
-            key for key in {*self.before, *self.after} if self.before.get(key) != self.after.get(key)} == {"fingerprint_sha256"}
+            key
+            for key in {*self.before, *self.after}
+            if self.before.get(key) != self.after.get(key)
+        } == {"fingerprint_sha256"}
 
 
 class _Declared(t.NamedTuple):
@@ -304,10 +360,21 @@ def _host(finding: dict) -> dict:
     result = _dict(finding.get("result"))
     changes = [_change(change) for change in _list(result.get("changes"))]
     declared = _Declared(
-        {_name(port.get("name")): port for port in map(_dict, _either(result, finding, "ports")) if "name" in port},
-        {_address(_given_address(ip)): ip for ip in map(_dict, _either(result, finding, "ip_addresses")) if _given_address(ip) is not None})
+        {
+            _name(port.get("name")): port
+            for port in map(_dict, _either(result, finding, "ports"))
+            if "name" in port
+        },
+        {
+            _address(_given_address(ip)): ip
+            for ip in map(_dict, _either(result, finding, "ip_addresses"))
+            if _given_address(ip) is not None
+        },
+    )
     ignored = {key for key in map(_listener_key, _list(finding.get("ignore_listeners"))) if key}
-    cells = _Cells(declared, changes, [_dict(seen) for seen in _list(result.get("listeners_before"))], ignored)
+    cells = _Cells(
+        declared, changes, [_dict(seen) for seen in _list(result.get("listeners_before"))], ignored
+    )
     rows = cells.rows()
     levels = _levels(changes, rows)
     counts = {word: sum(row["word"] == word for row in rows) for word in WORDS}
@@ -321,13 +388,23 @@ def _host(finding: dict) -> dict:
         "counts": counts,
         "levels": levels,
         "addresses": [
-            {"address": address, "hostname": _text(_dict(declared.ip_addresses.get(address)).get("hostname")),
-             "floating": _truth(_dict(declared.ip_addresses.get(address)).get("floating")), "declared": address in declared.ip_addresses}
-            for address in sorted({*declared.ip_addresses, *(row["address"] for row in rows)}, key=_address_order)],
+            {
+                "address": address,
+                "hostname": _text(_dict(declared.ip_addresses.get(address)).get("hostname")),
+                "floating": _truth(_dict(declared.ip_addresses.get(address)).get("floating")),
+                "declared": address in declared.ip_addresses,
+            }
+            for address in sorted(
+                {*declared.ip_addresses, *(row["address"] for row in rows)}, key=_address_order
+            )
+        ],
         "ports": _columns(rows),
         "cells": rows,
         "ignored": [_listener_name(*key) for key in sorted(cells.ignored, key=_in_order)],
-        "certificates": [_certificate_file(facts) for facts in map(_dict, _list(result.get("certificates"))[:ENTRIES])],
+        "certificates": [
+            _certificate_file(facts)
+            for facts in map(_dict, _list(result.get("certificates"))[:ENTRIES])
+        ],
         "warnings": _warnings(result, rows),
     }
 
@@ -350,25 +427,47 @@ def _error(result: dict) -> str:
 
 def _levels(changes: list, rows: list) -> dict:
     own = {
-        "config": [change for change in changes if change.kind in ("port", "ip_binding") or (change.kind == "file" and not change.of_a_server)],
+        "config": [
+            change
+            for change in changes
+            if change.kind in ("port", "ip_binding")
+            or (change.kind == "file" and not change.of_a_server)
+        ],
         "files": [change for change in changes if change.of_a_server],
-        "listening": [change for change in changes if change.kind == "listener" and not _listener_key(change.name)],
+        "listening": [
+            change
+            for change in changes
+            if change.kind == "listener" and not _listener_key(change.name)
+        ],
     }
     found = {}
     for level in LEVELS:
         listeners = [row["name"] for row in rows if level in row["levels"]]
-        found[level] = {"drift": bool(own[level] or listeners), "changes": [change._asdict() for change in own[level]], "listeners": listeners}
+        found[level] = {
+            "drift": bool(own[level] or listeners),
+            "changes": [change._asdict() for change in own[level]],
+            "listeners": listeners,
+        }
     return found
 
 
 def _columns(rows: list) -> list:
     found: dict = {}
     for row in rows:
-        column = found.setdefault(row["port"], {"port": row["port"], "names": set(), "protocols": set(), "encryptions": set()})
+        column = found.setdefault(
+            row["port"],
+            {"port": row["port"], "names": set(), "protocols": set(), "encryptions": set()},
+        )
         column["names"].add(row["port_name"])
         column["protocols"].add(row["protocol"])
         column["encryptions"].add(row["encryption"])
-    return [{key: value if key == "port" else sorted(value - {""}) for key, value in found[number].items()} for number in sorted(found)]
+    return [
+        {
+            key: value if key == "port" else sorted(value - {""})
+            for key, value in found[number].items()
+        }
+        for number in sorted(found)
+    ]
 
 
 def _warnings(result: dict, rows: list) -> list:
@@ -380,24 +479,42 @@ def _warnings(result: dict, rows: list) -> list:
 
 def _certificate_file(facts: dict) -> dict:
     return {
-        "path": _text(facts.get("path")), "names": _texts(facts.get("names")), "not_after": _text(facts.get("not_after")),
-        "days_left": _integer(facts.get("days_left")), "problems": _texts(facts.get("problems")),
+        "path": _text(facts.get("path")),
+        "names": _texts(facts.get("names")),
+        "not_after": _text(facts.get("not_after")),
+        "days_left": _integer(facts.get("days_left")),
+        "problems": _texts(facts.get("problems")),
     }
 
 
 # -- its listeners
+
 
 class _Cells:
     """The listeners of a host: declared × found × to be changed, each of them once. Keys are (address, number)."""
 
     def __init__(self, declared: _Declared, changes: list, seen: list, ignored: set):
         self.declared = declared.listeners()
-        self.seen = {key: listener for key, listener in ((_key(listener), listener) for listener in seen) if key}
-        self.changes = {key: change for key, change in ((_listener_key(change.name), change) for change in changes if change.kind == "listener") if key}
+        self.seen = {
+            key: listener
+            for key, listener in ((_key(listener), listener) for listener in seen)
+            if key
+        }
+        self.changes = {
+            key: change
+            for key, change in (
+                (_listener_key(change.name), change)
+                for change in changes
+                if change.kind == "listener"
+            )
+            if key
+        }
         self._config_changes = any(change.kind in ("port", "ip_binding") for change in changes)
         self.in_config = _as_before(declared, changes).listeners() if self._config_changes else {}
         self._files = {_server_of(change.name) for change in changes if change.of_a_server}
-        undeclared = {key for key, listener in self.seen.items() if listener.get("status") == "unexpected"}
+        undeclared = {
+            key for key, listener in self.seen.items() if listener.get("status") == "unexpected"
+        }
         undeclared = {*undeclared, *self.changes, *self.in_config}.difference(self.declared)
         self.ignored = undeclared & ignored
         self.keys = sorted({*self.declared, *undeclared} - self.ignored, key=_in_order)
@@ -411,24 +528,40 @@ class _Cells:
         port, binding = self.declared.get(key, ({}, {}))
         seen, change = self.seen.get(key, {}), self.changes.get(key)
         config = self._config(key)
-        status = seen["status"] if isinstance(seen.get("status"), str) and seen["status"] in _WORD_OF_STATUS else ""
+        status = (
+            seen["status"]
+            if isinstance(seen.get("status"), str) and seen["status"] in _WORD_OF_STATUS
+            else ""
+        )
         word = self._word(key, status, change, config)
-        before, after = (change.before, change.after) if change else config[1:] if config else ({}, {})
+        before, after = (
+            (change.before, change.after) if change else config[1:] if config else ({}, {})
+        )
         facts = port or before or seen
-        detail = _text(seen.get("detail")) or (_DETAIL_OF_STATUS.get(status, "") if word != AS_DECLARED else "")
+        detail = _text(seen.get("detail")) or (
+            _DETAIL_OF_STATUS.get(status, "") if word != AS_DECLARED else ""
+        )
         if not detail and change and word != AS_DECLARED:
-            detail = {"add": "it is not there", "remove": "nobody declared it"}.get(change.action, "the server has it otherwise")
+            detail = {"add": "it is not there", "remove": "nobody declared it"}.get(
+                change.action, "the server has it otherwise"
+            )
         elif not detail and word == NOT_CHECKED:
             detail = "nobody connected to it"
         return {
-            "address": address, "port": number, "name": _listener_name(address, number),
+            "address": address,
+            "port": number,
+            "name": _listener_name(address, number),
             "port_name": _text(port.get("name")),
             "protocol": _text(facts.get("protocol") or seen.get("protocol")),
-            "encryption": _text(facts.get("encryption") or seen.get("encryption") or ("none" if port else "")),
-            "word": word, "status": status,
+            "encryption": _text(
+                facts.get("encryption") or seen.get("encryption") or ("none" if port else "")
+            ),
+            "word": word,
+            "status": status,
             "detail": _text("; ".join(filter(None, [detail, config[0] if config else ""]))),
             "levels": self._levels(word, status, facts, change, config),
-            "before": before, "after": after,
+            "before": before,
+            "after": after,
             "greeting": "" if word == AS_DECLARED else _text(seen.get("greeting")),
             "certificate": {} if word == AS_DECLARED else _certificate(seen.get("certificate")),
         }
@@ -437,14 +570,23 @@ class _Cells:
         """How the host's config differs here from what is declared: (in words, before, after); None where it does not."""
         if not self._config_changes:
             return None
-        before, after = (_facts(side[key][0]) if key in side else {} for side in (self.in_config, self.declared))
+        before, after = (
+            _facts(side[key][0]) if key in side else {} for side in (self.in_config, self.declared)
+        )
         if before == after:
             return None
-        words = "in the config of the host, but not declared" if not after else "not in the config of the host" if not before else (
-            "otherwise in the config of the host")
+        words = (
+            "in the config of the host, but not declared"
+            if not after
+            else "not in the config of the host"
+            if not before
+            else ("otherwise in the config of the host")
+        )
         return words, before, after
 
-    def _word(self, key: Key, status: str, change: t.Optional[_Change], config: t.Optional[tuple]) -> str:
+    def _word(
+        self, key: Key, status: str, change: t.Optional[_Change], config: t.Optional[tuple]
+    ) -> str:
         if key not in self.declared:
             return UNEXPECTED
         if status == "not_local" and _truth(self.declared[key][1].get("floating")):
@@ -458,15 +600,28 @@ class _Cells:
             return WRONG_CERTIFICATE
         return DIFFERS if config else word
 
-    def _levels(self, word: str, status: str, port: dict, change: t.Optional[_Change], config: t.Optional[tuple]) -> list:
+    def _levels(
+        self,
+        word: str,
+        status: str,
+        port: dict,
+        change: t.Optional[_Change],
+        config: t.Optional[tuple],
+    ) -> list:
         """In which ways it has drifted."""
         if word not in DRIFT_WORDS:
             return []
         server = _SERVERS.get(_text(port.get("protocol")), "")
-        by_file = bool(change) and not change.certificate_alone and bool(self._files & {server, ""} if server else self._files)
+        by_file = (
+            bool(change)
+            and not change.certificate_alone
+            and bool(self._files & {server, ""} if server else self._files)
+        )
         found = {"config": bool(config), "files": by_file}
         # what follows from the files is theirs; what follows from neither, or can be seen from outside, is the server's own
-        found["listening"] = not by_file and (bool(change) or not config or _WORD_OF_STATUS.get(status) in DRIFT_WORDS)
+        found["listening"] = not by_file and (
+            bool(change) or not config or _WORD_OF_STATUS.get(status) in DRIFT_WORDS
+        )
         return [level for level in LEVELS if found[level]]
 
 
@@ -475,7 +630,11 @@ def _as_before(declared: _Declared, changes: list) -> _Declared:
     ports, ip_addresses = dict(declared.ports), dict(declared.ip_addresses)
     for change in changes:
         if change.kind in ("port", "ip_binding"):
-            entries, identity = (ports, change.name) if change.kind == "port" else (ip_addresses, _address(change.name))
+            entries, identity = (
+                (ports, change.name)
+                if change.kind == "port"
+                else (ip_addresses, _address(change.name))
+            )
             if change.before:
                 entries[identity] = change.before
             else:
@@ -503,11 +662,24 @@ def _port_number(port: t.Any) -> t.Optional[int]:
 def _server_of(path: str) -> str:
     """Whose file it is; '' if that can't be told."""
     path = path.lower()
-    return next((server for sign, server in (
-        ("postfix", "postfix"), ("dovecot", "dovecot"), ("ldap", "slapd"), ("slapd", "slapd"), ("cn=config", "slapd")) if sign in path), "")
+    return next(
+        (
+            server
+            for sign, server in (
+                ("postfix", "postfix"),
+                ("dovecot", "dovecot"),
+                ("ldap", "slapd"),
+                ("slapd", "slapd"),
+                ("cn=config", "slapd"),
+            )
+            if sign in path
+        ),
+        "",
+    )
 
 
 # -- addresses
+
 
 def _given_address(ip: dict) -> t.Any:
     return ip.get("address", ip.get("ip"))
@@ -554,7 +726,9 @@ def _listener_key(name: t.Any) -> t.Optional[Key]:
         return None
     if int(number) > 65535:
         return None
-    return _address(address[1:-1] if address[0] == "[" and address[-1] == "]" else address), int(number)
+    return _address(address[1:-1] if address[0] == "[" and address[-1] == "]" else address), int(
+        number
+    )
 
 
 def _listener_name(address: str, number: int) -> str:
@@ -562,6 +736,7 @@ def _listener_name(address: str, number: int) -> str:
 
 
 # -- values from elsewhere, in a shape that can be relied on
+
 
 def _dict(value: t.Any) -> dict:
     return value if isinstance(value, dict) else {}
@@ -573,7 +748,11 @@ def _list(value: t.Any) -> list:
 
 def _truth(value: t.Any) -> bool:
     """As people write it in an inventory: there, "false" is often text."""
-    return value.strip().lower() in ("true", "yes", "on", "1", "y", "t") if isinstance(value, str) else bool(value)
+    return (
+        value.strip().lower() in ("true", "yes", "on", "1", "y", "t")
+        if isinstance(value, str)
+        else bool(value)
+    )
 
 
 def _integer(value: t.Any) -> t.Optional[int]:
@@ -581,7 +760,11 @@ def _integer(value: t.Any) -> t.Optional[int]:
         return None
     if isinstance(value, str):
         return int(value) if re.fullmatch("-?[0-9]{1,9}", value) else None
-    return int(value) if isinstance(value, (int, float)) and abs(value) < 10 ** 9 and value == int(value) else None
+    return (
+        int(value)
+        if isinstance(value, (int, float)) and abs(value) < 10**9 and value == int(value)
+        else None
+    )
 
 
 def _name(value: t.Any) -> str:
@@ -598,21 +781,34 @@ def _text(value: t.Any, limit: int = TEXT_CHARACTERS) -> str:
         text = ("true" if value else "false") if isinstance(value, bool) else "%s" % (value,)
     except ValueError:  # a number of thousands of digits
         return "…"
-    text = text[:limit - 1] + "…" if len(text) > limit else text
+    text = text[: limit - 1] + "…" if len(text) > limit else text
     return _GARBLING.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
 def _texts(value: t.Any) -> list:
     items = _list(value)
-    return [_text(item) for item in items[:LINES]] + (["… and %d more" % (len(items) - LINES)] if len(items) > LINES else [])
+    return [_text(item) for item in items[:LINES]] + (
+        ["… and %d more" % (len(items) - LINES)] if len(items) > LINES else []
+    )
 
 
 def _change(value: t.Any) -> _Change:
     value = _dict(value)
     action, kind = value.get("action"), value.get("kind")
-    if action not in ("add", "change", "remove") or kind not in ("port", "ip_binding", "file", "listener"):
+    if action not in ("add", "change", "remove") or kind not in (
+        "port",
+        "ip_binding",
+        "file",
+        "listener",
+    ):
         action, kind = "change", "file"  # something would change, whatever it is
-    return _Change(action, kind, _name(value.get("name")), _entry(value.get("before")), _entry(value.get("after")))
+    return _Change(
+        action,
+        kind,
+        _name(value.get("name")),
+        _entry(value.get("before")),
+        _entry(value.get("after")),
+    )
 
 
 def _entry(value: t.Any) -> dict:
@@ -620,8 +816,14 @@ def _entry(value: t.Any) -> dict:
     found: dict = {}
     for key, item in list(_dict(value).items())[:ENTRIES]:
         found[_name(key)] = (
-            _texts(item) if isinstance(item, (list, tuple)) else item if isinstance(item, bool) else
-            _integer(item) if isinstance(item, int) and _integer(item) is not None else _text(item))
+            _texts(item)
+            if isinstance(item, (list, tuple))
+            else item
+            if isinstance(item, bool)
+            else _integer(item)
+            if isinstance(item, int) and _integer(item) is not None
+            else _text(item)
+        )
     return found
 
 
@@ -631,8 +833,14 @@ def _certificate(value: t.Any) -> dict:
     for key in _CERTIFICATE:
         if facts.get(key) is not None:
             found[key] = (
-                _texts(facts[key]) if key == "names" else _truth(facts[key]) if key == "matches_file" else
-                _integer(facts[key]) if key == "days_left" else _text(facts[key]))
+                _texts(facts[key])
+                if key == "names"
+                else _truth(facts[key])
+                if key == "matches_file"
+                else _integer(facts[key])
+                if key == "days_left"
+                else _text(facts[key])
+            )
     return found
 
 

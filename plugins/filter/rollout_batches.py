@@ -61,7 +61,9 @@ def rollout_batches(hosts, sizes, apart=None):
         sizes = [sizes]
     numbers = [_number(size, len(waiting)) for size in sizes]
     if not numbers:
-        raise AnsibleFilterError("%s: there are no sizes: give at least one, as [1, '10%%', '100%%']" % _SIZES)
+        raise AnsibleFilterError(
+            "%s: there are no sizes: give at least one, as [1, '10%%', '100%%']" % _SIZES
+        )
     while waiting:
         size = numbers[min(len(batches), len(numbers) - 1)]
         batch, keys = [], set()
@@ -82,7 +84,10 @@ def _number(size, total):
     except (ValueError, OverflowError):
         number = -1
     if number < 0 or text in ("0", "0%"):
-        raise AnsibleFilterError("%s: %r is no size of a batch: give a number of hosts, or a part as '10%%'" % (_SIZES, size))
+        raise AnsibleFilterError(
+            "%s: %r is no size of a batch: give a number of hosts, or a part as '10%%'"
+            % (_SIZES, size)
+        )
     return max(number, 1)
 
 

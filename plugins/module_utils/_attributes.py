@@ -14,7 +14,9 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused, shown
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.file_changed import NEW_FILE_MODE
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.file_changed import (
+    NEW_FILE_MODE,
+)
 
 
 def attributes(params: dict, current: int) -> tuple:
@@ -25,7 +27,11 @@ def attributes(params: dict, current: int) -> tuple:
 def unknown(params: dict) -> list:
     """What is wrong with owner, group and mode, each."""
     problems = []
-    for check in (lambda: _uid(params["owner"]), lambda: _gid(params["group"]), lambda: _mode(params["mode"], NEW_FILE_MODE)):
+    for check in (
+        lambda: _uid(params["owner"]),
+        lambda: _gid(params["group"]),
+        lambda: _mode(params["mode"], NEW_FILE_MODE),
+    ):
         try:
             check()
         except Refused as refused:
@@ -50,7 +56,10 @@ def _number_of(value, option, what, look_up) -> t.Optional[int]:
         # the highest number is -1 to the kernel, which means: as it is
         if value.isascii() and value.isdecimal() and len(value) <= 10 and int(value) < 2**32 - 1:
             return int(value)
-        raise Refused("%s: there is no %s %s on this host: name one, or give its number" % (option, what, shown(value))) from None
+        raise Refused(
+            "%s: there is no %s %s on this host: name one, or give its number"
+            % (option, what, shown(value))
+        ) from None
 
 
 def _mode(mode, current: int) -> t.Optional[int]:
@@ -63,12 +72,17 @@ def _mode(mode, current: int) -> t.Optional[int]:
     elif isinstance(mode, str) and mode:
         try:
             # ansible-core's own reading of symbolic modes; st_mode is all that it looks at
-            wanted = AnsibleModule._symbolic_mode_to_octal(types.SimpleNamespace(st_mode=0o100000 | current), mode)
+            wanted = AnsibleModule._symbolic_mode_to_octal(
+                types.SimpleNamespace(st_mode=0o100000 | current), mode
+            )
         except Exception:  # pylint: disable=broad-except  # whatever it finds wrong, we refuse below in our words
             pass
     elif isinstance(mode, int) and not isinstance(mode, bool):
         wanted = mode
     # 640 without quotes is 01200: what its owner can't read was never meant
     if not 0o400 <= wanted <= 0o777:
-        raise Refused("mode: %s is none for a config: give it in quotes as octal, '0640', or symbolic, u=rw,g=r" % shown(mode))
+        raise Refused(
+            "mode: %s is none for a config: give it in quotes as octal, '0640', or symbolic, u=rw,g=r"
+            % shown(mode)
+        )
     return wanted

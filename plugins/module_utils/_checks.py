@@ -23,17 +23,29 @@ def unreachable(store, declaration: Declaration, stored: Stored) -> list:
         except ValueError:
             continue
         known = stored.bindings.ip_addresses.get(address)
-        reason = store.cannot_listen(stored, address, entry.get("floating", bool(known and known.floating)))
+        reason = store.cannot_listen(
+            stored, address, entry.get("floating", bool(known and known.floating))
+        )
         if reason:
             problems.append("%saddress: %s" % (declaration.label("ip_addresses", index), reason))
     return problems
 
 
-def certificates(params: dict, task: t.Any, names: t.Iterable, current: Bindings, desired: Bindings) -> tuple:
+def certificates(
+    params: dict, task: t.Any, names: t.Iterable, current: Bindings, desired: Bindings
+) -> tuple:
     """(as results have them, what stops the task, what it warns of): the certificates of these ports, which all have one."""
     from ansible_collections.mailops.bindings.plugins.module_utils._certificate import judge
 
-    labels = {entry["name"]: task.declaration.label("ports", index) for index, entry in enumerate(task.declaration.ports or ())}
+    labels = {
+        entry["name"]: task.declaration.label("ports", index)
+        for index, entry in enumerate(task.declaration.ports or ())
+    }
     return judge(
-        current, desired, {name: labels.get(name, "") for name in names}, task.beside,
-        params.get("certificate_min_days", 0), datetime.datetime.now(datetime.timezone.utc))
+        current,
+        desired,
+        {name: labels.get(name, "") for name in names},
+        task.beside,
+        params.get("certificate_min_days", 0),
+        datetime.datetime.now(datetime.timezone.utc),
+    )

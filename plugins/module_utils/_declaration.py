@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, canonical_address, unassigned_ports
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    Bindings,
+    canonical_address,
+    unassigned_ports,
+)
 
 #: What a task says of a port's certificate beside the document's own keys: used to check it, never stored.
 BESIDE_DOCUMENT = ("certificate_password", "certificate_hostnames")
@@ -25,9 +29,13 @@ class Declaration(t.NamedTuple):
     ports: t.Optional[list] = None
     ip_addresses: t.Optional[list] = None
     only_these: bool = False  # entries that are not declared go
-    exact_assignments: bool = False  # an IP's ports are exactly the declared ones, else at least these
+    exact_assignments: bool = (
+        False  # an IP's ports are exactly the declared ones, else at least these
+    )
     require_assigned: bool = False
-    single: bool = False  # one entry, whose keys are the task's own options: messages need no path to it
+    single: bool = (
+        False  # one entry, whose keys are the task's own options: messages need no path to it
+    )
     on_server: bool = False  # it is for a server that keeps its bindings itself: paths are that server's, and what is there may break rules
 
     def label(self, kind: str, index: int) -> str:
@@ -48,23 +56,44 @@ def says(current: Bindings, declaration: Declaration) -> bool:
         return False
     try:
         return _holds(current.ports, declaration.ports, "name", str, declaration) and _holds(
-            current.ip_addresses, declaration.ip_addresses, "address", canonical_address, declaration)
+            current.ip_addresses,
+            declaration.ip_addresses,
+            "address",
+            canonical_address,
+            declaration,
+        )
     except ValueError:  # what is no address
         return False
 
 
-def _holds(stored: dict, entries: t.Optional[list], key: str, identity: t.Callable, declaration: Declaration) -> bool:
+def _holds(
+    stored: dict,
+    entries: t.Optional[list],
+    key: str,
+    identity: t.Callable,
+    declaration: Declaration,
+) -> bool:
     if entries is None:
         return True
     given = {identity(entry[key]): entry for entry in entries}
     if len(given) < len(entries) or (declaration.only_these and len(given) < len(stored)):
         return False
     return all(
-        name in stored and all(
-            option == key or (_assigned(stored[name].ports, value, declaration) if option == "ports" else getattr(stored[name], option, None) == value)
-            for option, value in entry.items())
-        for name, entry in given.items())
+        name in stored
+        and all(
+            option == key
+            or (
+                _assigned(stored[name].ports, value, declaration)
+                if option == "ports"
+                else getattr(stored[name], option, None) == value
+            )
+            for option, value in entry.items()
+        )
+        for name, entry in given.items()
+    )
 
 
 def _assigned(stored: tuple, names: list, declaration: Declaration) -> bool:
-    return len(set(names)) == len(names) and (set(names) == set(stored) if declaration.exact_assignments else set(names) <= set(stored))
+    return len(set(names)) == len(names) and (
+        set(names) == set(stored) if declaration.exact_assignments else set(names) <= set(stored)
+    )

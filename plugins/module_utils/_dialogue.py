@@ -38,7 +38,9 @@ class Seen:
         self.status = status
         self.notes = [note] if note else []  # in words
         self.sure = False  # a second visit would show the same
-        self.tongue = ""  # the protocol that it speaks, smtp also for submission; '' if it has not said
+        self.tongue = (
+            ""  # the protocol that it speaks, smtp also for submission; '' if it has not said
+        )
         self.encryption = ""  # ssl, tls if it offers STARTTLS, none; '' if that was not seen
         self.offered: t.AbstractSet[str] = frozenset()  # the keywords of what it offers, in the end
         self.greeting = self.tls_version = self.cipher = ""
@@ -77,7 +79,14 @@ class _Greeted(Exception):
     """The server has greeted where it was to wait for TLS, or for LDAP."""
 
 
-def visit(connection: socket.socket, protocol: str, encryption: str, hostname: str, timeout: float, context: ssl.SSLContext) -> Seen:
+def visit(
+    connection: socket.socket,
+    protocol: str,
+    encryption: str,
+    hostname: str,
+    timeout: float,
+    context: ssl.SSLContext,
+) -> Seen:
     """Find out what answers on this connection, where C(protocol) and C(encryption) are expected, and leave politely.
 
     C(hostname) is asked for in the TLS handshake (SNI), '' for none. C(timeout): seconds for each answer. Raises nothing.
@@ -93,14 +102,21 @@ def visit(connection: socket.socket, protocol: str, encryption: str, hostname: s
         _cut(conversation, protocol, seen)
     except ssl.SSLError as error:
         reason = (error.reason or "").replace("_", " ")
-        if "CERTIFICATE REQUIRED" in reason:  # TLS 1.3: the handshake is over for the client before the server has judged it
-            seen.notes.append("it demands a client certificate, which a probe has not: nothing more could be seen")
+        if (
+            "CERTIFICATE REQUIRED" in reason
+        ):  # TLS 1.3: the handshake is over for the client before the server has judged it
+            seen.notes.append(
+                "it demands a client certificate, which a probe has not: nothing more could be seen"
+            )
         else:
             seen.ended("tls_failed", "%s: %s" % (conversation.awaited, reason.lower() or error))
     except OSError as error:
         seen.ended("timeout", "no %s: %s" % (conversation.awaited, error.strerror or error))
     except Exception as error:  # pylint: disable=broad-except  # one odd server must not hide what the others say
-        seen.ended("wrong_protocol", "its %s can't be understood (%s)" % (conversation.awaited, type(error).__name__))
+        seen.ended(
+            "wrong_protocol",
+            "its %s can't be understood (%s)" % (conversation.awaited, type(error).__name__),
+        )
     conversation.leave(_FAREWELLS.get(seen.tongue, b""))
     return seen
 
@@ -110,14 +126,24 @@ def _cut(conversation: _Conversation, protocol: str, seen: Seen) -> None:
     if conversation.secured and protocol == "ldap" and not conversation.answered:
         # slapd finishes the handshake first, and then looks at what it demanded
         seen.notes.append(
-            "it closed the connection right after the TLS handshake: it seems to demand a client certificate (olcTLSVerifyClient), which a probe has not")
+            "it closed the connection right after the TLS handshake: it seems to demand a client certificate (olcTLSVerifyClient), which a probe has not"
+        )
         return
     handshake = conversation.awaited == _HANDSHAKE
     why = "closed the connection instead of giving its %s" % conversation.awaited
     if not (conversation.answered or conversation.secured):
         # who waits for TLS hears nonsense in a search; the others are silent until they hear the handshake, and that is tried
-        tls = "not speak TLS here, " if handshake else "speak TLS from the first byte, " if protocol == "ldap" else ""
-        why = "closed the connection before it said anything: it may %s%s, or refuse this client" % (tls, _BEHIND_PROXY)
+        tls = (
+            "not speak TLS here, "
+            if handshake
+            else "speak TLS from the first byte, "
+            if protocol == "ldap"
+            else ""
+        )
+        why = (
+            "closed the connection before it said anything: it may %s%s, or refuse this client"
+            % (tls, _BEHIND_PROXY)
+        )
     seen.ended("tls_failed" if handshake else "wrong_protocol", why)
 
 
@@ -130,12 +156,22 @@ def _converse(visit: _Visit) -> None:
         line = conversation.line()
         conversation.in_a_line = conversation.said  # as it must have understood us
         if visit.encryption == "tls" and conversation.awaited == _HANDSHAKE:
-            raise _Ended("tls_failed", "offers %s, and goes on without TLS: %s" % (_DIALOGUES[visit.protocol].starttls, _readable(line))) from None
+            raise _Ended(
+                "tls_failed",
+                "offers %s, and goes on without TLS: %s"
+                % (_DIALOGUES[visit.protocol].starttls, _readable(line)),
+            ) from None
         seen.tongue, seen.greeting = _tongue(line), _readable(line)
         if visit.encryption == "ssl" and not conversation.secured:
             seen.encryption = "none"
-            raise _Ended("tls_failed", "answers without TLS: " + seen.greeting + _why_421(line), True) from None
-        raise _Ended("wrong_protocol", "speaks %s, not LDAP: %s" % (seen.tongue.upper() or "something else", seen.greeting), True) from None
+            raise _Ended(
+                "tls_failed", "answers without TLS: " + seen.greeting + _why_421(line), True
+            ) from None
+        raise _Ended(
+            "wrong_protocol",
+            "speaks %s, not LDAP: %s" % (seen.tongue.upper() or "something else", seen.greeting),
+            True,
+        ) from None
 
 
 def _converse_as_expected(visit: _Visit) -> None:
@@ -144,7 +180,9 @@ def _converse_as_expected(visit: _Visit) -> None:
     if visit.encryption == "ssl" or dialogue is _Ldap:
         # Who speaks before a server has greeted is taken for a spammer, and counted. On a number that is not the usual one a
         # greeting is well possible, and worth a moment
-        if conversation.port() != standard_number(visit.protocol, visit.encryption) and conversation.greeted_within(UNUSUAL_SECONDS):
+        if conversation.port() != standard_number(
+            visit.protocol, visit.encryption
+        ) and conversation.greeted_within(UNUSUAL_SECONDS):
             raise _Greeted
     if visit.encryption == "ssl":
         _secure(visit)
@@ -184,7 +222,7 @@ def _readable(line: bytes) -> str:
     if not text.isprintable():
         text = "".join(character if character.isprintable() else " " for character in text)
     text = text.strip()
-    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS - 3] + "..."
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
 
 
 def _words(line: bytes) -> list:
@@ -200,7 +238,11 @@ def _tongue(line: bytes) -> str:
     return ""
 
 
-_GREETINGS = (("smtp", rb"[2-5]\d\d(?:[ -]|$)"), ("imap", rb"\* (?:OK|PREAUTH|BYE)\b"), ("pop", rb"(?:\+OK|-ERR)\b"))
+_GREETINGS = (
+    ("smtp", rb"[2-5]\d\d(?:[ -]|$)"),
+    ("imap", rb"\* (?:OK|PREAUTH|BYE)\b"),
+    ("pop", rb"(?:\+OK|-ERR)\b"),
+)
 
 
 class _Conversation:
@@ -243,7 +285,10 @@ class _Conversation:
         """The next line, without its end."""
         while b"\n" not in self._received:
             if len(self._received) > MAX_REPLY_BYTES:
-                raise _Ended("wrong_protocol", "its %s has no end: %s" % (self.awaited, _readable(self._received[:1000])))
+                raise _Ended(
+                    "wrong_protocol",
+                    "its %s has no end: %s" % (self.awaited, _readable(self._received[:1000])),
+                )
             self._receive()
         line, ignored, self._received = self._received.partition(b"\n")
         return line.rstrip(b"\r")
@@ -255,7 +300,9 @@ class _Conversation:
             found.append(self.line())
             size += len(found[-1]) + 1
             if size > MAX_REPLY_BYTES:
-                raise _Ended("wrong_protocol", "its %s has no end: %s" % (self.awaited, _readable(found[0])))
+                raise _Ended(
+                    "wrong_protocol", "its %s has no end: %s" % (self.awaited, _readable(found[0]))
+                )
         return found
 
     def first(self) -> bytes:
@@ -281,7 +328,11 @@ class _Conversation:
 
     def start_tls(self, context: ssl.SSLContext, hostname: str) -> ssl.SSLObject:
         """The handshake. What came in plain after the last line is dropped: who sent it may have been anybody (CVE-2011-0411)."""
-        self.awaited, self._deadline, self._received = _HANDSHAKE, time.monotonic() + self.timeout, b""
+        self.awaited, self._deadline, self._received = (
+            _HANDSHAKE,
+            time.monotonic() + self.timeout,
+            b"",
+        )
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         try:
             tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname or None)
@@ -364,6 +415,7 @@ class _Conversation:
 
 # -- the five protocols: greet; what is offered; start_tls
 
+
 class _Text:
     """What the protocols that greet with a line have in common."""
 
@@ -381,7 +433,11 @@ class _Text:
             raise
         seen.tongue, seen.greeting = _tongue(line), _readable(line)
         if seen.tongue != cls.tongue:
-            speaks = "speaks %s" % seen.tongue.upper() if seen.tongue else "greets as none of the five protocols does"
+            speaks = (
+                "speaks %s" % seen.tongue.upper()
+                if seen.tongue
+                else "greets as none of the five protocols does"
+            )
             seen.tongue = seen.tongue or cls.tongue  # to leave in: perhaps it is understood
             raise _Ended("wrong_protocol", "%s: %s" % (speaks, seen.greeting), True)
         greeting = cls.whole_greeting(conversation, line)
@@ -393,7 +449,10 @@ class _Text:
     def _try_tls(visit: _Visit) -> None:
         """Silence: perhaps it waits for a TLS handshake. To find out costs nothing more, since this connection is lost anyway."""
         conversation, seen = visit.conversation, visit.seen
-        timeout, conversation.timeout = conversation.timeout, min(conversation.timeout, FAREWELL_SECONDS)
+        timeout, conversation.timeout = (
+            conversation.timeout,
+            min(conversation.timeout, FAREWELL_SECONDS),
+        )
         try:
             _secure(visit)
             line = conversation.line()
@@ -403,7 +462,9 @@ class _Text:
         conversation.timeout, conversation.awaited = timeout, "greeting"
         if conversation.secured:
             seen.encryption = "ssl"
-            raise _Ended("wrong_protocol", "speaks TLS from the first byte, as with encryption ssl", True)
+            raise _Ended(
+                "wrong_protocol", "speaks TLS from the first byte, as with encryption ssl", True
+            )
 
     @staticmethod
     def whole_greeting(conversation: _Conversation, line: bytes) -> bytes:
@@ -425,7 +486,9 @@ class _Smtp(_Text):
     def offers(conversation: _Conversation) -> t.AbstractSet[str]:
         conversation.send(b"EHLO %s\r\n" % conversation.own_name(), "answer to EHLO")
         reply = conversation.lines(_is_last)
-        if reply[-1].startswith((b"500", b"502")):  # perhaps from before there were extensions: RFC 5321, 3.2
+        if reply[-1].startswith(
+            (b"500", b"502")
+        ):  # perhaps from before there were extensions: RFC 5321, 3.2
             conversation.send(b"HELO %s\r\n" % conversation.own_name(), "answer to HELO")
             if conversation.lines(_is_last)[-1].startswith(b"250"):
                 return frozenset()
@@ -504,12 +567,15 @@ class _Ldap:
 
     starttls = "StartTLS"
     _START_TLS_OID = b"1.3.6.1.4.1.1466.20037"  # 4.14.1
-    _START_TLS = b"\x30\x1d\x02\x01\x01" b"\x77\x18\x80\x16" + _START_TLS_OID
+    _START_TLS = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x16" + _START_TLS_OID
     # of the root DSE (RFC 4512, 5.1): base "", scope baseObject, filter (objectClass=*), the attribute supportedExtension
     _SEARCH = (
-        b"\x30\x39\x02\x01\x02" b"\x63\x34\x04\x00\x0a\x01\x00\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00"
-        b"\x87\x0bobjectClass" b"\x30\x14\x04\x12supportedExtension")
-    UNBIND = b"\x30\x05\x02\x01\x03" b"\x42\x00"
+        b"\x30\x39\x02\x01\x02"
+        b"\x63\x34\x04\x00\x0a\x01\x00\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00"
+        b"\x87\x0bobjectClass"
+        b"\x30\x14\x04\x12supportedExtension"
+    )
+    UNBIND = b"\x30\x05\x02\x01\x03\x42\x00"
     _SEARCH_DONE, _EXTENDED_RESPONSE = 0x65, 0x78
 
     @staticmethod
@@ -535,7 +601,9 @@ class _Ldap:
         """Not by what is C(offered): the root DSE may not be for everybody."""
         conversation.send(cls._START_TLS, "answer to StartTLS")
         kind, content = cls._message(conversation)
-        if kind != cls._EXTENDED_RESPONSE or content[:3] != b"\x0a\x01\x00":  # resultCode, ENUMERATED: success
+        if (
+            kind != cls._EXTENDED_RESPONSE or content[:3] != b"\x0a\x01\x00"
+        ):  # resultCode, ENUMERATED: success
             raise _Ended("no_starttls", "refuses StartTLS (result %d)" % content[2])
 
     @classmethod
@@ -546,8 +614,8 @@ class _Ldap:
         conversation.bytes(1)
         message = conversation.bytes(_length(conversation.bytes))
         at = 2 + message[1]  # behind the message's number
-        kind, rest = message[at], message[at + 1:]
-        return kind, rest[(rest[0] & 0x7F if rest[0] & 0x80 else 0) + 1:]
+        kind, rest = message[at], message[at + 1 :]
+        return kind, rest[(rest[0] & 0x7F if rest[0] & 0x80 else 0) + 1 :]
 
 
 def _length(read: t.Callable[[int], bytes]) -> int:
@@ -561,7 +629,12 @@ def _length(read: t.Callable[[int], bytes]) -> int:
 
 
 _DIALOGUES = {"smtp": _Smtp, "submission": _Smtp, "imap": _Imap, "pop": _Pop, "ldap": _Ldap}
-_FAREWELLS = {"smtp": b"QUIT\r\n", "imap": b"z LOGOUT\r\n", "pop": b"QUIT\r\n", "ldap": _Ldap.UNBIND}
+_FAREWELLS = {
+    "smtp": b"QUIT\r\n",
+    "imap": b"z LOGOUT\r\n",
+    "pop": b"QUIT\r\n",
+    "ldap": _Ldap.UNBIND,
+}
 
 
 def tls_context() -> ssl.SSLContext:

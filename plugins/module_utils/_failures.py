@@ -16,7 +16,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._model import Mis
 def explained(error: Exception) -> dict:
     """The result of a task that ended with this error: no traceback reaches a user."""
     if isinstance(error, MissingLibrary):
-        message = missing_required_lib("%s (%s)" % (error.library, error.package), reason="since " + error.reason)
+        message = missing_required_lib(
+            "%s (%s)" % (error.library, error.package), reason="since " + error.reason
+        )
         if error.library == "cryptography":
             message += " Or set check_certificate to false."
         return {"msg": message, "changed": False}
@@ -25,8 +27,15 @@ def explained(error: Exception) -> dict:
     trace = error.__traceback__
     while trace.tb_next:
         trace = trace.tb_next
-    return {"msg": "a fault of mailops.bindings, please report it: %s in %s, line %d" % (
-        type(error).__name__, os.path.basename(trace.tb_frame.f_code.co_filename), trace.tb_lineno), "changed": False}
+    return {
+        "msg": "a fault of mailops.bindings, please report it: %s in %s, line %d"
+        % (
+            type(error).__name__,
+            os.path.basename(trace.tb_frame.f_code.co_filename),
+            trace.tb_lineno,
+        ),
+        "changed": False,
+    }
 
 
 def as_one(problems: t.Iterable[str]) -> str:
@@ -34,4 +43,7 @@ def as_one(problems: t.Iterable[str]) -> str:
     problems = [line for problem in problems for line in problem.splitlines()]
     if len(problems) < 2:
         return "".join(problems)
-    return "%d things are wrong, and nothing was changed:\n%s" % (len(problems), "\n".join("  " + line for line in problems))
+    return "%d things are wrong, and nothing was changed:\n%s" % (
+        len(problems),
+        "\n".join("  " + line for line in problems),
+    )

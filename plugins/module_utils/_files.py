@@ -28,7 +28,9 @@ def read_regular_file(path: str, max_bytes: int) -> tuple:
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise NotAFile("a directory" if stat.S_ISDIR(status.st_mode) else "a device, pipe or socket")
+            raise NotAFile(
+                "a directory" if stat.S_ISDIR(status.st_mode) else "a device, pipe or socket"
+            )
         if status.st_size > max_bytes:
             raise TooLarge(status.st_size)
         with open(handle, "rb", closefd=False) as file:

@@ -28,7 +28,8 @@ def cannot_listen(address: str, floating: bool) -> str:
         if not _may_bind_nonlocal(family):
             return (
                 "%s is floating, and this host refuses to listen on an address while it is away: "
-                "set the sysctl net.%s.ip_nonlocal_bind to 1 first, or require_local_address to false" % (address, family)
+                "set the sysctl net.%s.ip_nonlocal_bind to 1 first, or require_local_address to false"
+                % (address, family)
             )
         return ""
     error = bind_error(address)
@@ -36,7 +37,10 @@ def cannot_listen(address: str, floating: bool) -> str:
         error = bind_error(address)
     if error:
         if error.errno == errno.EINVAL and address.startswith("fe80:"):
-            return "%s is a link-local address, which depends on an interface's name: it can't be declared" % address
+            return (
+                "%s is a link-local address, which depends on an interface's name: it can't be declared"
+                % address
+            )
         if _flags(address) & _DUPLICATE:
             return (
                 "%s can't be used, because another host in the network has it too (duplicate address detection failed): "
@@ -70,7 +74,14 @@ def _flags(address: str) -> int:
     if ":" not in address:
         return 0
     wanted = socket.inet_pton(socket.AF_INET6, address).hex()
-    return next((int(line.split()[4], 16) for line in _lines("/proc/net/if_inet6") if line.startswith(wanted)), 0)
+    return next(
+        (
+            int(line.split()[4], 16)
+            for line in _lines("/proc/net/if_inet6")
+            if line.startswith(wanted)
+        ),
+        0,
+    )
 
 
 def is_here(address: str) -> bool:
@@ -78,7 +89,9 @@ def is_here(address: str) -> bool:
     if cannot_listen(address, floating=False):
         return False
     if ":" in address:
-        return socket.inet_pton(socket.AF_INET6, address).hex() in (line.split()[0] for line in _lines("/proc/net/if_inet6"))
+        return socket.inet_pton(socket.AF_INET6, address).hex() in (
+            line.split()[0] for line in _lines("/proc/net/if_inet6")
+        )
     if address.startswith("127."):
         return True
     # proc(5): each of the host's own addresses is a leaf of the routing trie, and below it stands its kind

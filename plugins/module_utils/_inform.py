@@ -9,7 +9,13 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings
-from ansible_collections.mailops.bindings.plugins.module_utils._module import CONFIG_OPTIONS, ReportingModule, finish, report, store_of
+from ansible_collections.mailops.bindings.plugins.module_utils._module import (
+    CONFIG_OPTIONS,
+    ReportingModule,
+    finish,
+    report,
+    store_of,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Stored
 
 

@@ -14,7 +14,11 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused, address_order
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    Bindings,
+    Refused,
+    address_order,
+)
 
 if t.TYPE_CHECKING:  # it takes ssl with it: loaded to probe
     from ansible_collections.mailops.bindings.plugins.module_utils._dialogue import Seen
@@ -55,15 +59,33 @@ def listeners(bindings: Bindings) -> list[Listener]:
     found = []
     for address in sorted(bindings.ip_addresses, key=address_order):
         binding = bindings.ip_addresses[address]
-        for port in sorted((bindings.ports[name] for name in binding.ports), key=lambda port: port.port):
-            found.append(Listener(
-                address, port.port, port.protocol, port.encryption, port.certificate_path, port.private_key_path,
-                binding.hostname, binding.floating, port.name))
+        for port in sorted(
+            (bindings.ports[name] for name in binding.ports), key=lambda port: port.port
+        ):
+            found.append(
+                Listener(
+                    address,
+                    port.port,
+                    port.protocol,
+                    port.encryption,
+                    port.certificate_path,
+                    port.private_key_path,
+                    binding.hostname,
+                    binding.floating,
+                    port.name,
+                )
+            )
     return found
 
 
 def probe(
-    wanted: t.Iterable[Listener], *, timeout: float = 30.0, workers: int = 8, min_days: int = 14, now: datetime.datetime, local: bool = True,
+    wanted: t.Iterable[Listener],
+    *,
+    timeout: float = 30.0,
+    workers: int = 8,
+    min_days: int = 14,
+    now: datetime.datetime,
+    local: bool = True,
 ) -> list[dict]:
     """What really answers at these listeners, in their order. Nothing is raised: what went wrong is in the result.
 
@@ -83,7 +105,11 @@ def probe(
     if jobs:
         visits = Visits(timeout, workers)
         found.update(visits.paid(jobs))
-        again = {index: listener for index, listener in jobs.items() if found[index].status != "ok" and not found[index].sure}
+        again = {
+            index: listener
+            for index, listener in jobs.items()
+            if found[index].status != "ok" and not found[index].sure
+        }
         if again:
             time.sleep(PAUSE_SECONDS)
             found.update(visits.paid(again))
@@ -95,7 +121,11 @@ def _away(wanted: t.Iterable[Listener]) -> set:
     """The addresses that this host has not now; a wildcard is reached through its loopback, which is away where IPv6 is switched off."""
     from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here
 
-    return {address for address in {listener.address for listener in wanted} if not is_here(LOOPBACK.get(address, address))}
+    return {
+        address
+        for address in {listener.address for listener in wanted}
+        if not is_here(LOOPBACK.get(address, address))
+    }
 
 
 def _not_probed(listener: Listener, local: bool, away: t.Container[str]) -> t.Optional[Seen]:
@@ -110,11 +140,20 @@ def _not_probed(listener: Listener, local: bool, away: t.Container[str]) -> t.Op
         return None
     if listener.floating:
         return Seen("ok", "not probed: the address is floating, and away")
-    return Seen("not_local", "%s is not an address of this host%s" % (
-        LOOPBACK.get(listener.address, listener.address), ", nor can others connect: is IPv6 switched off?" if listener.address in LOOPBACK else ""))
+    return Seen(
+        "not_local",
+        "%s is not an address of this host%s"
+        % (
+            LOOPBACK.get(listener.address, listener.address),
+            ", nor can others connect: is IPv6 switched off?"
+            if listener.address in LOOPBACK
+            else "",
+        ),
+    )
 
 
 # -- many visits at a time
+
 
 class Visits:
     """Visits to many listeners, so many at a time. A dead address costs its timeout once, not once for each of its ports.
@@ -127,7 +166,11 @@ class Visits:
     def __init__(self, timeout: float, workers: int):
         from ansible_collections.mailops.bindings.plugins.module_utils import _dialogue
 
-        self._visit, self._nothing_seen, self._context = _dialogue.visit, _dialogue.Seen, _dialogue.tls_context()
+        self._visit, self._nothing_seen, self._context = (
+            _dialogue.visit,
+            _dialogue.Seen,
+            _dialogue.tls_context(),
+        )
         self._timeout, self._workers = timeout, workers
         self._changed = threading.Condition()
         self._waiting: list = []  # (key, listener)
@@ -144,7 +187,10 @@ class Visits:
                 found[key] = self._paid(listener)
 
         # daemons: who interrupts the task need not wait for a slow greeting
-        threads = [threading.Thread(target=work, daemon=True) for ignored in range(min(self._workers, len(jobs)))]
+        threads = [
+            threading.Thread(target=work, daemon=True)
+            for ignored in range(min(self._workers, len(jobs)))
+        ]
         try:
             for thread in threads:
                 thread.start()
@@ -152,7 +198,10 @@ class Visits:
                 thread.join()
         finally:
             self._waiting.clear()
-        return {key: found.get(key) or self._nothing_seen("timeout", "the probe was cut short") for key in jobs}
+        return {
+            key: found.get(key) or self._nothing_seen("timeout", "the probe was cut short")
+            for key in jobs
+        }
 
     def _next(self) -> t.Optional[tuple]:
         """The next (key, listener), as soon as there is one that may be visited; None when all are taken."""
@@ -182,19 +231,32 @@ class Visits:
         if connection is None:
             return seen
         with connection:
-            return self._visit(connection, listener.protocol, listener.encryption, listener.hostname, self._timeout, self._context)
+            return self._visit(
+                connection,
+                listener.protocol,
+                listener.encryption,
+                listener.hostname,
+                self._timeout,
+                self._context,
+            )
 
     def _connected(self, listener: Listener, seen: Seen) -> tuple:
         """(connection, True); or None and what that says of the address: alive, dead, or None for nothing."""
         begin, seconds = time.monotonic(), min(self._timeout, CONNECT_SECONDS)
-        connection = socket.socket(socket.AF_INET6 if ":" in listener.address else socket.AF_INET, socket.SOCK_STREAM)
+        connection = socket.socket(
+            socket.AF_INET6 if ":" in listener.address else socket.AF_INET, socket.SOCK_STREAM
+        )
         try:
             connection.settimeout(seconds)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what follows a TLS handshake would wait 40 ms for its ACK
+            connection.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+            )  # what follows a TLS handshake would wait 40 ms for its ACK
             connection.connect((LOOPBACK.get(listener.address, listener.address), listener.port))
             return connection, True
         except ConnectionRefusedError:
-            seen.ended("refused", "connection refused: nothing listens here, or a firewall rejects it")
+            seen.ended(
+                "refused", "connection refused: nothing listens here, or a firewall rejects it"
+            )
             alive = True
         except socket.timeout:
             seen.ended("timeout", "no connection within %g seconds" % seconds, sure=True)
@@ -202,7 +264,11 @@ class Visits:
         except OSError as error:
             # "No route to host": at once it may be a firewall's word on this port; after three seconds it is ARP's on the address
             slow = time.monotonic() - begin > 1
-            seen.ended("timeout" if slow else "refused", "no connection: %s" % (error.strerror or error), sure=slow)
+            seen.ended(
+                "timeout" if slow else "refused",
+                "no connection: %s" % (error.strerror or error),
+                sure=slow,
+            )
             alive = False if slow else None
         connection.close()
         return None, alive
@@ -219,6 +285,7 @@ def _most_various_first(jobs: t.Mapping) -> list:
 
 
 # -- the certificates that were served
+
 
 class Judge:
     """Judges the certificates that were served, each of them and each file once."""
@@ -237,7 +304,11 @@ class Judge:
                 self._facts[seen.der] = _served_facts(seen.der, self._now)
             certificate = dict(self._facts[seen.der], matches_file=None)
             faults = list(self._faults(listener, certificate))
-        status = seen.status if seen.status != "ok" else next((status for status, ignored in faults if status), "ok")
+        status = (
+            seen.status
+            if seen.status != "ok"
+            else next((status for status, ignored in faults if status), "ok")
+        )
         return {
             "address": listener.address,
             "port": listener.port,
@@ -261,12 +332,17 @@ class Judge:
             else:
                 certificate["matches_file"] = fingerprint == certificate["fingerprint_sha256"]
                 if not certificate["matches_file"]:
-                    yield "wrong_certificate", "serves another certificate than the one in %s: was the file renewed, and the server not reloaded?" % (
-                        listener.certificate_path)
+                    yield (
+                        "wrong_certificate",
+                        "serves another certificate than the one in %s: was the file renewed, and the server not reloaded?"
+                        % (listener.certificate_path),
+                    )
         if certificate["days_left"] is None:
             yield "", "the certificate's dates were not judged: " + _UNREAD
             return
-        now = self._now.strftime("%Y-%m-%dT%H:%M:%SZ")  # as facts have it, and text in this form is in the order of time
+        now = self._now.strftime(
+            "%Y-%m-%dT%H:%M:%SZ"
+        )  # as facts have it, and text in this form is in the order of time
         if now > certificate["not_after"]:
             yield "expired", "the certificate expired on %s" % certificate["not_after"][:10]
         elif now < certificate["not_before"]:
@@ -279,7 +355,12 @@ class Judge:
             from ansible_collections.mailops.bindings.plugins.module_utils import _certificate
 
             try:
-                self._files[path] = _certificate.leaf_facts(_certificate.leaf_in(path), self._now)["fingerprint_sha256"], ""
+                self._files[path] = (
+                    _certificate.leaf_facts(_certificate.leaf_in(path), self._now)[
+                        "fingerprint_sha256"
+                    ],
+                    "",
+                )
             except Refused as refused:
                 self._files[path] = "", str(refused)
         return self._files[path]
@@ -297,4 +378,7 @@ def _served_facts(der: bytes, now: datetime.datetime) -> dict:
     except Exception:  # pylint: disable=broad-except  # ValueError, DuplicateExtension, …, by version; without the library MissingLibrary
         import hashlib
 
-        return dict(_certificate.NO_FACTS, fingerprint_sha256=":".join("%02X" % byte for byte in hashlib.sha256(der).digest()))
+        return dict(
+            _certificate.NO_FACTS,
+            fingerprint_sha256=":".join("%02X" % byte for byte in hashlib.sha256(der).digest()),
+        )

@@ -12,7 +12,9 @@ import typing as t
 def bind_error(address: str) -> t.Optional[OSError]:
     """Why no socket can be bound to the address; None if one can."""
     try:
-        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        with socket.socket(
+            socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM
+        ) as probe:
             probe.bind((address, 0))
     except OSError as error:
         return error

@@ -100,7 +100,9 @@ def canonical_address(text: str) -> str:
     if "/" in text:
         raise ValueError("is a network, not an address: leave the prefix length out")
     if "%" in text:
-        raise ValueError("has a scope (%): an address that depends on an interface's name can't be declared")
+        raise ValueError(
+            "has a scope (%): an address that depends on an interface's name can't be declared"
+        )
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -121,8 +123,15 @@ def _leading_zeros(text: str) -> str:
     """A hint where an IPv4 address was padded: some programs read 010 as eight, some as ten."""
     parts = text.split(".")
     plain = ".".join(part.lstrip("0") or "0" for part in parts)
-    if len(parts) == 4 and plain != text and all(part.isdigit() and part.isascii() and len(part) <= 4 for part in parts):
-        return ": leading zeros are ambiguous (octal or decimal?); if decimal is meant, write %s" % plain
+    if (
+        len(parts) == 4
+        and plain != text
+        and all(part.isdigit() and part.isascii() and len(part) <= 4 for part in parts)
+    ):
+        return (
+            ": leading zeros are ambiguous (octal or decimal?); if decimal is meant, write %s"
+            % plain
+        )
     return ""
 
 
@@ -142,6 +151,7 @@ def shown(value) -> str:
 
 
 # -- and back to the document
+
 
 def port_entry(port: Port) -> dict:
     """The port as the document has it: paths only where there are any."""
@@ -166,12 +176,19 @@ def port_entries(bindings: Bindings) -> list:
 
 def ip_entries(bindings: Bindings) -> list:
     """All IP bindings as the document has them, in address order."""
-    return [ip_entry(bindings.ip_addresses[address]) for address in sorted(bindings.ip_addresses, key=address_order)]
+    return [
+        ip_entry(bindings.ip_addresses[address])
+        for address in sorted(bindings.ip_addresses, key=address_order)
+    ]
 
 
 def canonical_text(bindings: Bindings) -> str:
     """The one text of a config: what is written to the file."""
-    document = {"schema_version": SCHEMA_VERSION, "ports": port_entries(bindings), "ip_addresses": ip_entries(bindings)}
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "ports": port_entries(bindings),
+        "ip_addresses": ip_entries(bindings),
+    }
     if bindings.schema is not None:
         document["$schema"] = bindings.schema
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
@@ -179,4 +196,8 @@ def canonical_text(bindings: Bindings) -> str:
 
 def unassigned_ports(bindings: Bindings) -> list:
     """Names of the ports that no IP listens on, sorted."""
-    return sorted(set(bindings.ports).difference(*(binding.ports for binding in bindings.ip_addresses.values())))
+    return sorted(
+        set(bindings.ports).difference(
+            *(binding.ports for binding in bindings.ip_addresses.values())
+        )
+    )

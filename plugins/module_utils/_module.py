@@ -14,9 +14,16 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model
-from ansible_collections.mailops.bindings.plugins.module_utils._declaration import Declaration, Outcome, says
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import (
+    Declaration,
+    Outcome,
+    says,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig, Stored
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
+    InvalidConfig,
+    Stored,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
 
 #: Options of all modules; plugins/doc_fragments/config.py documents them.
@@ -25,7 +32,11 @@ CONFIG_OPTIONS = {
     "store": {"type": "str", "choices": ["file", "smartermail"], "default": "file"},
     "smartermail_url": {"type": "str", "fallback": (env_fallback, ["SMARTERMAIL_URL"])},
     "smartermail_username": {"type": "str", "fallback": (env_fallback, ["SMARTERMAIL_USERNAME"])},
-    "smartermail_password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["SMARTERMAIL_PASSWORD"])},
+    "smartermail_password": {
+        "type": "str",
+        "no_log": True,
+        "fallback": (env_fallback, ["SMARTERMAIL_PASSWORD"]),
+    },
     "smartermail_api": {"type": "str", "choices": ["auto", "rest", "soap"], "default": "auto"},
     "smartermail_validate_certs": {"type": "bool", "default": True},
     "smartermail_ca_path": {"type": "path"},
@@ -44,7 +55,14 @@ CERTIFICATE_OPTIONS = {
     "certificate_min_days": {"type": "int", "default": 0},
 }
 #: Option of those that take a certificate_password; plugins/doc_fragments/certificate.py.
-PASSWORD_OPTIONS = {"update_password": {"type": "str", "choices": ["always", "on_create"], "default": "on_create", "no_log": False}}
+PASSWORD_OPTIONS = {
+    "update_password": {
+        "type": "str",
+        "choices": ["always", "on_create"],
+        "default": "on_create",
+        "no_log": False,
+    }
+}
 LOCAL_ADDRESS_OPTIONS = {"require_local_address": {"type": "bool", "default": True}}
 
 
@@ -85,14 +103,23 @@ class ReportingModule(AnsibleModule):
             if entries is not None and self.argument_spec.get(option, {}).get("elements") == "dict":
                 # null means left out. What is no entry ansible-core would print, whatever is in it, and stop there
                 entries = entries if isinstance(entries, list) else [entries]
-                self.params[option] = [_without_nulls(entry) if isinstance(entry, dict) else {} for entry in entries]
+                self.params[option] = [
+                    _without_nulls(entry) if isinstance(entry, dict) else {} for entry in entries
+                ]
 
     def fail_json(self, msg, **kwargs):
         if self._task and hasattr(self, "validation_result"):
             try:
-                from ansible_collections.mailops.bindings.plugins.module_utils._options import explained
+                from ansible_collections.mailops.bindings.plugins.module_utils._options import (
+                    explained,
+                )
 
-                msg = explained(self._as_given, self._task, self.argument_spec, self.validation_result) or msg
+                msg = (
+                    explained(
+                        self._as_given, self._task, self.argument_spec, self.validation_result
+                    )
+                    or msg
+                )
             except Exception:  # pylint: disable=broad-except  # options too strange for us: its message stands
                 pass
         super().fail_json(msg=msg, **kwargs)
@@ -102,7 +129,9 @@ def _secrets(value, secret: bool = False) -> t.Iterator[str]:
     """Every text and number under a key that speaks of a password, or tries to, at any depth."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _secrets(inner, secret or ("pas" in str(key).lower() and key not in PASSWORD_OPTIONS))
+            yield from _secrets(
+                inner, secret or ("pas" in str(key).lower() and key not in PASSWORD_OPTIONS)
+            )
     elif isinstance(value, list):
         for inner in value:
             if secret or isinstance(inner, (dict, list)):
@@ -115,7 +144,9 @@ def _without_nulls(entry: dict) -> dict:
     return {key: value for key, value in entry.items() if value is not None}
 
 
-def declare(task: t.Callable[[dict], Task], options: dict, apply: t.Optional[t.Callable] = None) -> None:
+def declare(
+    task: t.Callable[[dict], Task], options: dict, apply: t.Optional[t.Callable] = None
+) -> None:
     """Run a module that writes: C(task) of its options, which are C(options) beside the common ones.
 
     C(apply(module, task)): how it is carried out, where more than the config is to change.
@@ -140,6 +171,7 @@ def finish(module: AnsibleModule, work: t.Callable[[], dict]) -> None:
 
 # -- the way of a task that writes
 
+
 def store_of(module: AnsibleModule, beside: t.Mapping = types.MappingProxyType({})):
     """The task's store. C(beside): name of a port -> what the task says of its certificate beside the document."""
     return STORES[module.params["store"]](module, beside)
@@ -160,9 +192,15 @@ def _asks_for_attributes(params: dict) -> bool:
 
 
 def _smartermail_store(module: AnsibleModule, beside: t.Mapping):
-    from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.store import SmarterMailStore
+    from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.store import (
+        SmarterMailStore,
+    )
 
-    passwords = {name: of_port["certificate_password"] for name, of_port in beside.items() if "certificate_password" in of_port}
+    passwords = {
+        name: of_port["certificate_password"]
+        for name, of_port in beside.items()
+        if "certificate_password" in of_port
+    }
     return SmarterMailStore(module.params, passwords, module.no_log_values.add)
 
 
@@ -211,10 +249,20 @@ def load(store, task: Task, whole: bool = True) -> Stored:
         return store.load(whole)
     except InvalidConfig as invalid:
         if not task.replace_invalid:
-            from ansible_collections.mailops.bindings.plugins.module_utils._plan import faults as faults_of
+            from ansible_collections.mailops.bindings.plugins.module_utils._plan import (
+                faults as faults_of,
+            )
 
             faults = [*task.problems, *faults_of(task.declaration)]
-            raise Refused("\n".join([str(invalid), *(["The task itself is not right either:"] if faults else []), *faults])) from None
+            raise Refused(
+                "\n".join(
+                    [
+                        str(invalid),
+                        *(["The task itself is not right either:"] if faults else []),
+                        *faults,
+                    ]
+                )
+            ) from None
         return invalid.stored
 
 
@@ -233,9 +281,15 @@ def prepare(module: AnsibleModule, store, task: Task, stored: Stored) -> Prepare
 
         problems += unknown(params)
     certificates, warnings = [], []
-    names = _with_certificate(task, desired) if store.local and params.get("check_certificate", True) else []
+    names = (
+        _with_certificate(task, desired)
+        if store.local and params.get("check_certificate", True)
+        else []
+    )
     if names:
-        from ansible_collections.mailops.bindings.plugins.module_utils._checks import certificates as judged
+        from ansible_collections.mailops.bindings.plugins.module_utils._checks import (
+            certificates as judged,
+        )
 
         certificates, stopping, warnings = judged(params, task, names, stored.bindings, desired)
         problems += stopping
@@ -245,7 +299,9 @@ def prepare(module: AnsibleModule, store, task: Task, stored: Stored) -> Prepare
         raise Refused(as_one(problems))
     changes = store.extra_changes(stored, desired)
     if desired != stored.bindings:
-        from ansible_collections.mailops.bindings.plugins.module_utils._plan import changes as changes_between
+        from ansible_collections.mailops.bindings.plugins.module_utils._plan import (
+            changes as changes_between,
+        )
 
         changes = changes_between(stored.bindings, desired) + changes
     return Prepared(stored, desired, changes, certificates, warnings)
@@ -253,8 +309,18 @@ def prepare(module: AnsibleModule, store, task: Task, stored: Stored) -> Prepare
 
 def _with_certificate(task: Task, desired: Bindings) -> list:
     """Those of the ports that the task names or assigns that have a certificate."""
-    named = set(task.ports).union(*(desired.ip_addresses[address].ports for address in task.addresses if address in desired.ip_addresses))
-    return [name for name in sorted(named) if name in desired.ports and desired.ports[name].certificate_path]
+    named = set(task.ports).union(
+        *(
+            desired.ip_addresses[address].ports
+            for address in task.addresses
+            if address in desired.ip_addresses
+        )
+    )
+    return [
+        name
+        for name in sorted(named)
+        if name in desired.ports and desired.ports[name].certificate_path
+    ]
 
 
 def report(module: AnsibleModule, stored: Stored, bindings: Bindings, changes: list) -> dict:
@@ -263,7 +329,10 @@ def report(module: AnsibleModule, stored: Stored, bindings: Bindings, changes: l
         module.warn(warning)
     unassigned = _model.unassigned_ports(bindings) if stored.whole else None
     if unassigned:
-        module.warn("no IP address listens on %s: assign with mail_ip_binding or mail_bindings" % ", ".join(unassigned))
+        module.warn(
+            "no IP address listens on %s: assign with mail_ip_binding or mail_bindings"
+            % ", ".join(unassigned)
+        )
     diff: dict = {"before": {}, "after": {}}
     if changes:
         from ansible_collections.mailops.bindings.plugins.module_utils._plan import diff as diff_of
@@ -282,6 +351,7 @@ def report(module: AnsibleModule, stored: Stored, bindings: Bindings, changes: l
 
 # -- what the tasks make of options
 
+
 def canonical(entries: t.Iterable) -> list:
     """The addresses of these entries; what is none is left to the rules."""
     addresses = []
@@ -295,12 +365,17 @@ def canonical(entries: t.Iterable) -> list:
 
 def declaring(declaration: Declaration, options: t.Mapping) -> t.Callable[[Bindings], Outcome]:
     """What makes of the current bindings the config that says what they say and what is declared: see C(_plan.declared)."""
+
     def outcome(current: Bindings) -> Outcome:
         if says(current, declaration):
             return Outcome(current, [])
         from ansible_collections.mailops.bindings.plugins.module_utils._plan import declared
 
-        return declared(current, declaration, options["smartermail_url"] if on_server(options) else options["config_path"])
+        return declared(
+            current,
+            declaration,
+            options["smartermail_url"] if on_server(options) else options["config_path"],
+        )
 
     return outcome
 

@@ -8,7 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _rules
-from ansible_collections.mailops.bindings.plugins.module_utils._declaration import BESIDE_DOCUMENT, Declaration, Outcome
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import (
+    BESIDE_DOCUMENT,
+    Declaration,
+    Outcome,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._model import (
     Bindings,
     IPBinding,
@@ -35,8 +39,18 @@ class _Sifted(t.NamedTuple):
 def _sift(declaration: Declaration) -> _Sifted:
     problems = []
     (all_ports, ports), (all_ip_addresses, ip_addresses) = (
-        _rules.sift(kind, entries or (), lambda index, kind=kind: declaration.label(kind, index), False, problems, known_beside)
-        for kind, entries, known_beside in (("ports", declaration.ports, BESIDE_DOCUMENT), ("ip_addresses", declaration.ip_addresses, ()))
+        _rules.sift(
+            kind,
+            entries or (),
+            lambda index, kind=kind: declaration.label(kind, index),
+            False,
+            problems,
+            known_beside,
+        )
+        for kind, entries, known_beside in (
+            ("ports", declaration.ports, BESIDE_DOCUMENT),
+            ("ip_addresses", declaration.ip_addresses, ()),
+        )
     )
     rules = _rules.SERVER_ENTRY_RULES if declaration.on_server else _rules.ENTRY_RULES
     problems += _rules.broken(rules, all_ports, all_ip_addresses)
@@ -48,7 +62,9 @@ def faults(declaration: Declaration) -> list:
     return _sift(declaration).problems
 
 
-def declared(current: Bindings, declaration: Declaration, config_path: str = "the config") -> Outcome:
+def declared(
+    current: Bindings, declaration: Declaration, config_path: str = "the config"
+) -> Outcome:
     """The config that says what C(current) said and what is declared.
 
     C(config_path) names the file where an entry is at fault that the task did not name.
@@ -63,9 +79,14 @@ def declared(current: Bindings, declaration: Declaration, config_path: str = "th
             continue
         ports[name] = (label, merged_port(current.ports.get(name), given))
 
-    ip_addresses = _stored("ip_addresses", current.ip_addresses, declaration.ip_addresses, declaration, config_path)
+    ip_addresses = _stored(
+        "ip_addresses", current.ip_addresses, declaration.ip_addresses, declaration, config_path
+    )
     for address, (label, given) in _rules.distinct("ip_addresses", sifted.ip_addresses).items():
-        ip_addresses[address] = (label, merged_ip(current.ip_addresses.get(address), given, declaration.exact_assignments))
+        ip_addresses[address] = (
+            label,
+            merged_ip(current.ip_addresses.get(address), given, declaration.exact_assignments),
+        )
 
     desired = Bindings(
         {name: port for name, (label, port) in ports.items()},
@@ -77,7 +98,8 @@ def declared(current: Bindings, declaration: Declaration, config_path: str = "th
         problems += broken and _new(broken, current, config_path)
     if declaration.require_assigned:
         problems += [
-            "%sname: no IP address listens on %s, and require_assigned is set: assign it, or take it out" % (ports[name][0], shown(name))
+            "%sname: no IP address listens on %s, and require_assigned is set: assign it, or take it out"
+            % (ports[name][0], shown(name))
             for name in unassigned_ports(desired)
         ]
     return Outcome(desired, problems)
@@ -85,28 +107,42 @@ def declared(current: Bindings, declaration: Declaration, config_path: str = "th
 
 def _new(broken: list, current: Bindings, config_path: str) -> list:
     """These messages without those that are of the current config and not of what the task says: a file never has any, a server may."""
-    labelled = (list(_labelled(kind, getattr(current, kind), config_path).values()) for kind in ("ports", "ip_addresses"))
+    labelled = (
+        list(_labelled(kind, getattr(current, kind), config_path).values())
+        for kind in ("ports", "ip_addresses")
+    )
     before = _rules.judge(*labelled, [])
     return [message for message in broken if message not in before]
 
 
 def _stored(kind, stored, spoken_of, declaration, config_path):
     """The stored values that stay, labelled as what they are."""
-    return {} if declaration.only_these and spoken_of is not None else _labelled(kind, stored, config_path)
+    return (
+        {}
+        if declaration.only_these and spoken_of is not None
+        else _labelled(kind, stored, config_path)
+    )
 
 
 def _labelled(kind, stored, config_path):
-    return {identity: ("%s: %s[%d]." % (config_path, kind, index), value) for index, (identity, value) in enumerate(stored.items())}
+    return {
+        identity: ("%s: %s[%d]." % (config_path, kind, index), value)
+        for index, (identity, value) in enumerate(stored.items())
+    }
 
 
 def merged_port(stored: t.Optional[Port], given: dict) -> Port:
     """The stored port with the given values, and with what follows from them."""
     port = (stored or Port(given["name"], given["protocol"], 0))._replace(**given)
     # a number that was only the standard one of the old protocol and encryption follows them
-    if "port" not in given and (stored is None or stored.port == standard_number(stored.protocol, stored.encryption)):
+    if "port" not in given and (
+        stored is None or stored.port == standard_number(stored.protocol, stored.encryption)
+    ):
         port = port._replace(port=standard_number(port.protocol, port.encryption))
     if port.encryption == "none":
-        port = port._replace(**{key: given.get(key, "") for key in ("certificate_path", "private_key_path")})
+        port = port._replace(
+            **{key: given.get(key, "") for key in ("certificate_path", "private_key_path")}
+        )
     return port
 
 
@@ -125,7 +161,10 @@ def without_port(current: Bindings, name: str, unassign: bool) -> Outcome:
         return Outcome(current, problems)
     using = [address for address, binding in current.ip_addresses.items() if name in binding.ports]
     if using and not unassign:
-        problems.append("name: the port %s is assigned to %s: unassign it there first, or set unassign to true" % (shown(name), ", ".join(using)))
+        problems.append(
+            "name: the port %s is assigned to %s: unassign it there first, or set unassign to true"
+            % (shown(name), ", ".join(using))
+        )
     ports = {other: port for other, port in current.ports.items() if other != name}
     ip_addresses = dict(current.ip_addresses)
     for address in using:
@@ -153,13 +192,16 @@ def _without(binding: IPBinding, names: set) -> IPBinding:
 
 # -- the changes between two configs
 
+
 def changes(current: Bindings, desired: Bindings) -> list:
     """What has to be done to C(current) to make it C(desired): ports by name, then IP bindings in address order.
 
     A change is C({action, kind, name, before, after}); before and after are entries of the document, empty where there is none.
     """
     found = _differing("port", current.ports, desired.ports, port_entry, None)
-    found += _differing("ip_binding", current.ip_addresses, desired.ip_addresses, ip_entry, address_order)
+    found += _differing(
+        "ip_binding", current.ip_addresses, desired.ip_addresses, ip_entry, address_order
+    )
     return found
 
 
@@ -170,13 +212,15 @@ def _differing(kind, current, desired, entry, order) -> list:
     for identity in sorted(set(current) | set(desired), key=order):
         before, after = current.get(identity), desired.get(identity)
         if before != after:
-            found.append({
-                "action": "add" if before is None else "remove" if after is None else "change",
-                "kind": kind,
-                "name": identity,
-                "before": {} if before is None else entry(before),
-                "after": {} if after is None else entry(after),
-            })
+            found.append(
+                {
+                    "action": "add" if before is None else "remove" if after is None else "change",
+                    "kind": kind,
+                    "name": identity,
+                    "before": {} if before is None else entry(before),
+                    "after": {} if after is None else entry(after),
+                }
+            )
     return found
 
 
@@ -190,7 +234,11 @@ def diff(found: list) -> dict:
         for side, other in (("before", "after"), ("after", "before")):
             entry = change[side]
             if change["action"] == "change":
-                entry = {key: value for key, value in entry.items() if key not in change[other] or change[other][key] != value}
+                entry = {
+                    key: value
+                    for key, value in entry.items()
+                    if key not in change[other] or change[other][key] != value
+                }
             if entry or change["action"] == "change":
                 sides[side].setdefault(_PARTS[change["kind"]], {})[change["name"]] = entry
     return sides

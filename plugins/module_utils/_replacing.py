@@ -14,7 +14,11 @@ import stat
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._owners import as_whom, group_name, user_name
+from ansible_collections.mailops.bindings.plugins.module_utils._owners import (
+    as_whom,
+    group_name,
+    user_name,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 
 LOCK_SECONDS = 30
@@ -40,27 +44,56 @@ class ReplacedFile:
                 raise Refused("%s is not a directory: config_path can't lie in it" % folder)
             folder = os.path.dirname(folder)
             if not os.path.isdir(folder):
-                raise Refused("%s does not exist: only the last folder of config_path is made, make this one first" % folder)
-        longest = len(os.fsencode(self.name)) + (len(".4194304.") + len(time.strftime(BACKUP_TIME)) if backup else len("..lock"))
+                raise Refused(
+                    "%s does not exist: only the last folder of config_path is made, make this one first"
+                    % folder
+                )
+        longest = len(os.fsencode(self.name)) + (
+            len(".4194304.") + len(time.strftime(BACKUP_TIME)) if backup else len("..lock")
+        )
         if longest > os.pathconf(folder, "PC_NAME_MAX"):
-            raise Refused("config_path: the name %s is too long for the files beside it: choose a shorter one" % self.name)
+            raise Refused(
+                "config_path: the name %s is too long for the files beside it: choose a shorter one"
+                % self.name
+            )
         reason = why_not_writable(self.target)
         if reason:
             raise Refused(reason)
-        if _in_the_way(self._lock, lambda status: stat.S_ISREG(status.st_mode) and os.geteuid() in (0, status.st_uid)):
-            raise Refused("the lock file %s is not ours to take: if no other run is going on, remove it%s" % (self._lock, _or_become()))
+        if _in_the_way(
+            self._lock,
+            lambda status: stat.S_ISREG(status.st_mode) and os.geteuid() in (0, status.st_uid),
+        ):
+            raise Refused(
+                "the lock file %s is not ours to take: if no other run is going on, remove it%s"
+                % (self._lock, _or_become())
+            )
         above = os.stat(folder)
         for path in (self._temporary, self.target):
             # in a folder with the sticky bit, as /tmp, only one's own files can be replaced
-            if _in_the_way(path, lambda status: not stat.S_ISDIR(status.st_mode) and (
-                    os.geteuid() in (0, above.st_uid, status.st_uid) or not above.st_mode & stat.S_ISVTX)):
-                raise Refused("%s stands in the way and can't be replaced: remove it%s" % (path, _or_become()))
+            if _in_the_way(
+                path,
+                lambda status: (
+                    not stat.S_ISDIR(status.st_mode)
+                    and (
+                        os.geteuid() in (0, above.st_uid, status.st_uid)
+                        or not above.st_mode & stat.S_ISVTX
+                    )
+                ),
+            ):
+                raise Refused(
+                    "%s stands in the way and can't be replaced: remove it%s" % (path, _or_become())
+                )
         uid, gid, mode = attributes
         if uid not in (-1, os.geteuid()) and not _may_chown():
-            raise Refused("%s belongs, or is to belong, to the user %s, and only root can write such a file: use become" % (self.target, user_name(uid)))
+            raise Refused(
+                "%s belongs, or is to belong, to the user %s, and only root can write such a file: use become"
+                % (self.target, user_name(uid))
+            )
         if gid not in (-1, os.getegid(), *os.getgroups()) and not _may_chown():
             raise Refused(
-                "%s belongs, or is to belong, to the group %s, which %s is not in: use become" % (self.target, group_name(gid), user_name(os.geteuid())))
+                "%s belongs, or is to belong, to the group %s, which %s is not in: use become"
+                % (self.target, group_name(gid), user_name(os.geteuid()))
+            )
 
     @contextlib.contextmanager
     def lock(self):
@@ -84,12 +117,17 @@ class ReplacedFile:
         while True:
             try:
                 self._make_folder()
-                handle = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+                handle = os.open(
+                    self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+                )
             except OSError as error:
                 # another run may have failed, and taken its new folder away between our two steps
                 attempts_to_make += 1
                 if not isinstance(error, FileNotFoundError) or attempts_to_make > 100:
-                    raise Refused("the lock file %s can't be made: %s%s" % (self._lock, error.strerror, as_whom(error))) from None
+                    raise Refused(
+                        "the lock file %s can't be made: %s%s"
+                        % (self._lock, error.strerror, as_whom(error))
+                    ) from None
                 continue
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -99,7 +137,9 @@ class ReplacedFile:
             except OSError as error:
                 if error.errno not in (errno.EAGAIN, errno.EACCES):
                     os.close(handle)
-                    raise Refused("the lock file %s can't be locked: %s" % (self._lock, error.strerror)) from None
+                    raise Refused(
+                        "the lock file %s can't be locked: %s" % (self._lock, error.strerror)
+                    ) from None
                 if time.monotonic() >= deadline:
                     holder = holder_of(handle)
                     os.close(handle)
@@ -148,11 +188,17 @@ class ReplacedFile:
         # one name, since we hold the lock: what a killed run left behind is removed by the next
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._temporary)
-        handle = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        handle = os.open(
+            self._temporary,
+            os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+            0o600,
+        )
         try:
             with open(handle, "wb") as file:
                 if os.path.exists(self.target):
-                    shutil.copystat(self.target, self._temporary)  # for the extended attributes: ACLs, SELinux context
+                    shutil.copystat(
+                        self.target, self._temporary
+                    )  # for the extended attributes: ACLs, SELinux context
                 file.write(content)
                 file.flush()
                 os.fchown(handle, uid, gid)
@@ -175,7 +221,10 @@ def why_not_writable(target: str) -> str:
         if os.path.exists(path) and not _may(path, needed):
             return "%s is not writable%s" % (path, _what_to_do())
     if _is_mounted(target):
-        return "%s is mounted by itself, as into a container, and so can't be replaced: mount the folder that it is in" % target
+        return (
+            "%s is mounted by itself, as into a container, and so can't be replaced: mount the folder that it is in"
+            % target
+        )
     return ""
 
 
@@ -191,7 +240,11 @@ def holder_of(handle: int) -> str:
     inode = ":%d" % os.fstat(handle).st_ino
     try:
         with open("/proc/locks", encoding="ascii") as file:
-            pid = next(fields[4] for fields in map(str.split, file) if fields[1] == "FLOCK" and fields[5].endswith(inode))
+            pid = next(
+                fields[4]
+                for fields in map(str.split, file)
+                if fields[1] == "FLOCK" and fields[5].endswith(inode)
+            )
         with open("/proc/%s/comm" % pid, encoding="utf-8", errors="replace") as file:
             return "process %s (%s)" % (pid, file.read().strip())
     except (OSError, StopIteration, IndexError):
@@ -244,6 +297,8 @@ def _may_chown() -> bool:
     """May this process give files away? Not every root may, nor only root (capabilities(7): CAP_CHOWN is bit 0)."""
     try:
         with open("/proc/self/status", "rb") as file:
-            return bool(next(int(line.split()[1], 16) for line in file if line.startswith(b"CapEff:")) & 1)
+            return bool(
+                next(int(line.split()[1], 16) for line in file if line.startswith(b"CapEff:")) & 1
+            )
     except (OSError, StopIteration):
         return os.geteuid() == 0

@@ -10,11 +10,19 @@ Every rule yields whole messages, 'ports[3].certificate_path: …', so that all 
 from __future__ import annotations
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _shapes
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, IPBinding, Misshapen, Port, Refused, shown
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    Bindings,
+    IPBinding,
+    Misshapen,
+    Port,
+    Refused,
+    shown,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._shapes import KINDS
 
 
 # -- rules of entries, as somebody wrote them: what can be said of one without the rest of the config, and that each is one
+
 
 def names_are_printable(ports, ip_addresses):
     """A port's name is printable and has no blanks at its ends: it is typed again elsewhere."""
@@ -29,7 +37,11 @@ def names_are_unique(ports, ip_addresses):
     first = {}
     for label, entry in ports:
         if first.setdefault(entry["name"], label) != label:
-            yield "%sname: %s is already the name of %s: names are unique" % (label, shown(entry["name"]), first[entry["name"]].rstrip("."))
+            yield "%sname: %s is already the name of %s: names are unique" % (
+                label,
+                shown(entry["name"]),
+                first[entry["name"]].rstrip("."),
+            )
 
 
 def addresses_are_plain(ports, ip_addresses):
@@ -50,7 +62,11 @@ def addresses_are_unique(ports, ip_addresses):
         except ValueError:
             continue
         if first.setdefault(address, label) != label:
-            yield "%saddress: %s is the same address as %s: each has one entry" % (label, shown(entry["address"]), first[address].rstrip("."))
+            yield "%saddress: %s is the same address as %s: each has one entry" % (
+                label,
+                shown(entry["address"]),
+                first[address].rstrip("."),
+            )
 
 
 def texts_are_unicode(ports, ip_addresses):
@@ -77,8 +93,13 @@ def paths_are_absolute(ports, ip_addresses):
 def server_paths_are_absolute(ports, ip_addresses):
     """The same of a server that may run on Windows: with a drive, a share (UNC), or as elsewhere."""
     return _not_absolute(
-        ports, lambda path: path.startswith(("/", "\\\\")) or (path[:1].isalpha() and path[:1].isascii() and path[1:3] in (":\\", ":/")),
-        "an absolute path of the server (C:\\..., \\\\server\\share\\... or /...)")
+        ports,
+        lambda path: (
+            path.startswith(("/", "\\\\"))
+            or (path[:1].isalpha() and path[:1].isascii() and path[1:3] in (":\\", ":/"))
+        ),
+        "an absolute path of the server (C:\\..., \\\\server\\share\\... or /...)",
+    )
 
 
 def _not_absolute(ports, is_absolute, wanted):
@@ -98,7 +119,9 @@ ENTRY_RULES = (
     hostnames_are_printable,
     paths_are_absolute,
 )
-SERVER_ENTRY_RULES = tuple(server_paths_are_absolute if rule is paths_are_absolute else rule for rule in ENTRY_RULES)
+SERVER_ENTRY_RULES = tuple(
+    server_paths_are_absolute if rule is paths_are_absolute else rule for rule in ENTRY_RULES
+)
 
 
 def _is_unicode(text: str) -> bool:
@@ -111,16 +134,23 @@ def _is_unicode(text: str) -> bool:
 
 # -- rules of the whole: of Port and IPBinding as they would stand in the file
 
+
 def certificates_belong_to_tls(ports, ip_addresses):
     """TLS needs a certificate; without TLS one would never be served."""
     for label, port in ports:
         if port.encryption != "none":
             if not port.certificate_path:
-                yield "%scertificate_path: encryption %s needs a certificate: give its absolute path" % (label, port.encryption)
+                yield (
+                    "%scertificate_path: encryption %s needs a certificate: give its absolute path"
+                    % (label, port.encryption)
+                )
             continue
         for key in ("certificate_path", "private_key_path"):
             if getattr(port, key):
-                yield "%s%s: encryption none serves no certificate: leave %s out, or set encryption to ssl or tls" % (label, key, key)
+                yield (
+                    "%s%s: encryption none serves no certificate: leave %s out, or set encryption to ssl or tls"
+                    % (label, key, key)
+                )
 
 
 def assigned_ports_exist(ports, ip_addresses):
@@ -129,7 +159,10 @@ def assigned_ports_exist(ports, ip_addresses):
     for label, binding in ip_addresses:
         for name in binding.ports:
             if name not in known:
-                yield "%sports: there is no port %s to assign to %s: declare it, or take it off the list" % (label, shown(name), binding.address)
+                yield (
+                    "%sports: there is no port %s to assign to %s: declare it, or take it off the list"
+                    % (label, shown(name), binding.address)
+                )
 
 
 def numbers_do_not_meet(ports, ip_addresses):
@@ -143,8 +176,10 @@ def numbers_do_not_meet(ports, ip_addresses):
                 continue
             other = here.setdefault(number[name], name)
             if other != name:
-                yield "%sports: %s and %s both have number %d and meet on %s: give one another number, or unassign it" % (
-                    label, shown(other), shown(name), number[name], binding.address)
+                yield (
+                    "%sports: %s and %s both have number %d and meet on %s: give one another number, or unassign it"
+                    % (label, shown(other), shown(name), number[name], binding.address)
+                )
     for label, binding in ip_addresses:
         wildcard = "::" if ":" in binding.address else "0.0.0.0"
         if binding.address == wildcard or not on_wildcard[wildcard]:
@@ -152,8 +187,19 @@ def numbers_do_not_meet(ports, ip_addresses):
         for name in binding.ports:
             other = on_wildcard[wildcard].get(number.get(name))
             if other is not None:
-                yield "%sports: %s on %s and %s on %s both have number %d, and %s answers on every IPv%s address: unassign one of them" % (
-                    label, shown(name), binding.address, shown(other), wildcard, number[name], wildcard, "6" if wildcard == "::" else "4")
+                yield (
+                    "%sports: %s on %s and %s on %s both have number %d, and %s answers on every IPv%s address: unassign one of them"
+                    % (
+                        label,
+                        shown(name),
+                        binding.address,
+                        shown(other),
+                        wildcard,
+                        number[name],
+                        wildcard,
+                        "6" if wildcard == "::" else "4",
+                    )
+                )
 
 
 RULES = (
@@ -170,10 +216,15 @@ def broken(rules, ports: list, ip_addresses: list) -> list:
 
 # -- reading entries and documents
 
+
 def _well_formed_values(kind: str, entry) -> dict:
     """Those of the entry's values that have the right shape, where others have not."""
     shape = KINDS[kind].shape
-    return {key: value for key, value in entry.items() if key in shape and shape[key](value)} if isinstance(entry, dict) else {}
+    return (
+        {key: value for key, value in entry.items() if key in shape and shape[key](value)}
+        if isinstance(entry, dict)
+        else {}
+    )
 
 
 def sift(kind: str, entries: list, label, complete: bool, problems: list, known_beside=()) -> tuple:
@@ -189,7 +240,9 @@ def sift(kind: str, entries: list, label, complete: bool, problems: list, known_
             values = _shapes.values(kind, entry, complete)
             sound.append((label(index), values))
         except Misshapen:
-            from ansible_collections.mailops.bindings.plugins.module_utils._schema import explain_entry
+            from ansible_collections.mailops.bindings.plugins.module_utils._schema import (
+                explain_entry,
+            )
 
             problems.extend(explain_entry(kind, entry, label(index), complete, known_beside))
             values = _well_formed_values(kind, entry)
@@ -226,10 +279,15 @@ def read(document) -> Bindings:
         raise Refused("\n".join(explain_frame(document))) from None
     problems = []
     all_ports, ports = sift("ports", document["ports"], "ports[{0}].".format, True, problems)
-    all_ip_addresses, ip_addresses = sift("ip_addresses", document["ip_addresses"], "ip_addresses[{0}].".format, True, problems)
+    all_ip_addresses, ip_addresses = sift(
+        "ip_addresses", document["ip_addresses"], "ip_addresses[{0}].".format, True, problems
+    )
     problems += broken(ENTRY_RULES, all_ports, all_ip_addresses)
     ports = [(label, Port(**entry)) for label, entry in distinct("ports", ports).values()]
-    ip_addresses = [(label, IPBinding(**entry)) for label, entry in distinct("ip_addresses", ip_addresses).values()]
+    ip_addresses = [
+        (label, IPBinding(**entry))
+        for label, entry in distinct("ip_addresses", ip_addresses).values()
+    ]
     problems += judge(ports, ip_addresses, all_ports)
     if not _is_unicode(document.get("$schema", "")):
         problems.append("$schema: has a character that is not valid Unicode")
@@ -247,7 +305,15 @@ def judge(ports: list, ip_addresses: list, all_ports: list) -> list:
 
     Of the entries in C(all_ports) some are broken and not among C(ports): that has been said, so they are not missed again.
     """
-    lost = {entry["name"] for label, entry in all_ports}.difference(port.name for label, port in ports)
+    lost = {entry["name"] for label, entry in all_ports}.difference(
+        port.name for label, port in ports
+    )
     if lost:
-        ip_addresses = [(label, binding._replace(ports=tuple(name for name in binding.ports if name not in lost))) for label, binding in ip_addresses]
+        ip_addresses = [
+            (
+                label,
+                binding._replace(ports=tuple(name for name in binding.ports if name not in lost)),
+            )
+            for label, binding in ip_addresses
+        ]
     return broken(RULES, ports, ip_addresses)

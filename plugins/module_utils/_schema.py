@@ -5,7 +5,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils._model import ENCRYPTIONS, PROTOCOLS, SCHEMA_VERSION, MissingLibrary, shown
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    ENCRYPTIONS,
+    PROTOCOLS,
+    SCHEMA_VERSION,
+    MissingLibrary,
+    shown,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._shapes import KINDS, is_integer
 
 _TEXT = {"type": "string"}
@@ -62,7 +68,10 @@ def explain_frame(document) -> list:
     version = document.get("schema_version") if isinstance(document, dict) else None
     if isinstance(version, (int, float)) and version > SCHEMA_VERSION:
         # whatever else such a document holds is not ours to judge
-        return ["schema_version: %s is newer than this version of mailops.bindings knows (%d): upgrade the collection" % (shown(version), SCHEMA_VERSION)]
+        return [
+            "schema_version: %s is newer than this version of mailops.bindings knows (%d): upgrade the collection"
+            % (shown(version), SCHEMA_VERSION)
+        ]
     return explain(document, SCHEMA, "")
 
 
@@ -70,7 +79,11 @@ def explain_entry(kind: str, entry, label: str, complete: bool, known_beside=())
     """What is wrong with the shape of one entry, as messages. C(known_beside): keys that a task knows beside the document's."""
     schema = SCHEMA["properties"][kind]["items"]
     if not complete:
-        schema = {**schema, "required": [KINDS[kind].identity], "properties": {**schema["properties"], **dict.fromkeys(known_beside, {})}}
+        schema = {
+            **schema,
+            "required": [KINDS[kind].identity],
+            "properties": {**schema["properties"], **dict.fromkeys(known_beside, {})},
+        }
     return explain(entry, schema, label)
 
 
@@ -80,18 +93,30 @@ def explain(value, schema: dict, label: str) -> list:
         from jsonschema import Draft7Validator
     except ImportError:
         raise MissingLibrary(
-            "jsonschema", "Debian: python3-jsonschema", "%s is not valid, and nothing here can say where" % (label.rstrip(".") or "something")
+            "jsonschema",
+            "Debian: python3-jsonschema",
+            "%s is not valid, and nothing here can say where" % (label.rstrip(".") or "something"),
         ) from None
     messages = []
     for error in Draft7Validator(schema).iter_errors(value):
-        path = label + "".join("[%d]" % step if isinstance(step, int) else ".%s" % step for step in error.absolute_path).lstrip(".")
+        path = label + "".join(
+            "[%d]" % step if isinstance(step, int) else ".%s" % step for step in error.absolute_path
+        ).lstrip(".")
         for message in _words(error, path):
-            if message not in messages:  # 'required' comes once for each missing key, and we name all of them
+            if (
+                message not in messages
+            ):  # 'required' comes once for each missing key, and we name all of them
                 messages.append(message)
     return messages or ["%s: is not valid" % (label.rstrip(".") or "the document")]
 
 
-_TYPE_NAMES = {"string": "text", "integer": "a whole number", "boolean": "true or false", "array": "a list", "object": "an object with keys"}
+_TYPE_NAMES = {
+    "string": "text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object with keys",
+}
 
 
 def _words(error, path: str):
@@ -106,11 +131,19 @@ def _words(error, path: str):
     elif keyword == "additionalProperties":
         known = error.schema["properties"]
         for key in sorted(set(value) - set(known)):
-            yield "%s%s: unknown key; known are %s" % (inner, key if key.isprintable() else shown(key), ", ".join(sorted(known)))
+            yield "%s%s: unknown key; known are %s" % (
+                inner,
+                key if key.isprintable() else shown(key),
+                ", ".join(sorted(known)),
+            )
     elif keyword == "type":
         what = "a port number (1 to 65535)" if path.endswith("port") else _TYPE_NAMES[wanted]
         # of a list or an object only that it is one: who knows what is in it
-        yield "%s: %s is not %s" % (at, {list: "a list", dict: "an object"}.get(type(value)) or shown(value), what)
+        yield "%s: %s is not %s" % (
+            at,
+            {list: "a list", dict: "an object"}.get(type(value)) or shown(value),
+            what,
+        )
     elif keyword == "enum":
         # a wrong type is an error of its own keyword too; one message is enough
         if isinstance(value, str):

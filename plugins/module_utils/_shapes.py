@@ -10,7 +10,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._model import ENCRYPTIONS, PROTOCOLS, SCHEMA_VERSION, IPBinding, Misshapen, Port
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    ENCRYPTIONS,
+    PROTOCOLS,
+    SCHEMA_VERSION,
+    IPBinding,
+    Misshapen,
+    Port,
+)
 
 
 def _text(value) -> bool:
@@ -27,11 +34,15 @@ def _number(value) -> bool:
 
 def is_integer(value) -> bool:
     """As JSON Schema (draft 6 on) sees it: 993.0 is one too, and true, which is an int in Python, is none."""
-    return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())
+    return (isinstance(value, int) and not isinstance(value, bool)) or (
+        isinstance(value, float) and value.is_integer()
+    )
 
 
 def _names(value) -> bool:
-    return isinstance(value, list) and all(map(_filled_text, value)) and len(set(value)) == len(value)
+    return (
+        isinstance(value, list) and all(map(_filled_text, value)) and len(set(value)) == len(value)
+    )
 
 
 _PORT_SHAPE = {
@@ -73,7 +84,9 @@ def values(kind: str, entry: dict, complete: bool) -> dict:
     Raises Misshapen. An IP's address is left as it is written: whether it is one is a rule, not a shape.
     """
     shape, identity, required, make = KINDS[kind]
-    if not isinstance(entry, dict) or not all(key in entry for key in (required if complete else (identity,))):
+    if not isinstance(entry, dict) or not all(
+        key in entry for key in (required if complete else (identity,))
+    ):
         raise Misshapen()
     for key, value in entry.items():
         if key not in shape or not shape[key](value):
@@ -90,7 +103,9 @@ def check_frame(document) -> None:
     """The document around its entries: raises Misshapen unless it is an object of our version with two lists."""
     if (
         not isinstance(document, dict)
-        or not {"schema_version", "ports", "ip_addresses"} <= set(document) <= {"$schema", "schema_version", "ports", "ip_addresses"}
+        or not {"schema_version", "ports", "ip_addresses"}
+        <= set(document)
+        <= {"$schema", "schema_version", "ports", "ip_addresses"}
         or not is_integer(document["schema_version"])
         or document["schema_version"] != SCHEMA_VERSION
         or not isinstance(document["ports"], list)

@@ -39,14 +39,20 @@ def listening(ports: t.Optional[t.Container[int]] = None) -> list[Socket]:
     holders = _holders(set().union(*inodes.values())) if inodes else {}
     found = []
     for address, port in sorted(inodes, key=lambda key: (address_order(key[0]), key[1])):
-        pids = sorted(set().union(*(holders.get(inode, ()) for inode in inodes[address, port])), key=_age)
+        pids = sorted(
+            set().union(*(holders.get(inode, ()) for inode in inodes[address, port])), key=_age
+        )
         found.append(Socket(address, port, tuple(pids), _program(pids[0]) if pids else ""))
     return found
 
 
 def established() -> list[tuple]:
     """(local address, local port) of every established TCP connection of this network namespace."""
-    return [(address, port) for table in _TABLES for address, port, ignored in _entries(table, _ESTABLISHED)]
+    return [
+        (address, port)
+        for table in _TABLES
+        for address, port, ignored in _entries(table, _ESTABLISHED)
+    ]
 
 
 def _entries(table: str, state: str = _LISTENING) -> t.Iterator[tuple]:
@@ -67,7 +73,7 @@ def _address(text: str) -> str:
     """The kernel prints an address as words of 32 bits, each as this machine's numbers are."""
     import ipaddress
 
-    words = [int(text[begin:begin + 8], 16) for begin in range(0, len(text), 8)]
+    words = [int(text[begin : begin + 8], 16) for begin in range(0, len(text), 8)]
     address = ipaddress.ip_address(struct.pack("=%dI" % len(words), *words))
     mapped = address.ipv4_mapped if address.version == 6 else None
     return str(mapped or address)
@@ -97,7 +103,9 @@ def _age(pid: int) -> tuple:
     """Sort key, the oldest first: a server hands its sockets on to processes, whose numbers may begin from 1 again."""
     try:
         with open("/proc/%d/stat" % pid, "rb") as file:
-            return int(file.read().rpartition(b")")[2].split()[19]), pid  # field 22, starttime; the program's name may have blanks
+            return int(
+                file.read().rpartition(b")")[2].split()[19]
+            ), pid  # field 22, starttime; the program's name may have blanks
     except (OSError, IndexError):  # it has ended
         return sys.maxsize, pid
 

@@ -9,7 +9,14 @@ C(_rules), which knows each rule and can say which one is broken, is loaded only
 from __future__ import annotations
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model
-from ansible_collections.mailops.bindings.plugins.module_utils._model import ENCRYPTIONS, PROTOCOLS, Bindings, IPBinding, Misshapen, Port
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    ENCRYPTIONS,
+    PROTOCOLS,
+    Bindings,
+    IPBinding,
+    Misshapen,
+    Port,
+)
 
 # the types of the values, exactly: true is no number, and what is left out but must be there has its default's type
 _DOCUMENT = {"$schema": str, "schema_version": int, "ports": list, "ip_addresses": list}
@@ -21,7 +28,12 @@ def read(document) -> Bindings:
     """The config that a document says. Raises Misshapen unless it is certain that it has the shape of the schema and keeps the rules."""
     try:
         return _certain(document)
-    except (AttributeError, KeyError, TypeError, ValueError):  # what a wrong type, a missing or unknown key, or no address comes to
+    except (
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ):  # what a wrong type, a missing or unknown key, or no address comes to
         raise Misshapen() from None
 
 
@@ -36,13 +48,30 @@ def _certain(document) -> Bindings:
     if not typed or document["schema_version"] != _model.SCHEMA_VERSION:
         raise Misshapen()
     ip_addresses = [
-        binding._replace(address=_model.canonical_address(binding.address), ports=tuple(sorted(binding.ports))) for binding in ip_addresses]
+        binding._replace(
+            address=_model.canonical_address(binding.address), ports=tuple(sorted(binding.ports))
+        )
+        for binding in ip_addresses
+    ]
     bindings = Bindings(
-        {port.name: port for port in ports}, {binding.address: binding for binding in ip_addresses}, document.get("$schema"))
+        {port.name: port for port in ports},
+        {binding.address: binding for binding in ip_addresses},
+        document.get("$schema"),
+    )
     unique = len(bindings.ports) == len(ports) and len(bindings.ip_addresses) == len(ip_addresses)
-    texts = [text for value in (*ports, *ip_addresses, bindings) for text in value if isinstance(text, str)]
+    texts = [
+        text
+        for value in (*ports, *ip_addresses, bindings)
+        for text in value
+        if isinstance(text, str)
+    ]
     # what is printable is valid Unicode too; a description of two lines is legal, and left to the rules
-    if not (unique and all(map(str.isprintable, texts)) and all(map(_is_sound, ports)) and _may_listen(bindings)):
+    if not (
+        unique
+        and all(map(str.isprintable, texts))
+        and all(map(_is_sound, ports))
+        and _may_listen(bindings)
+    ):
         raise Misshapen()
     return bindings
 
@@ -51,19 +80,30 @@ def _is_sound(port: Port) -> bool:
     certificate, key = port.certificate_path, port.private_key_path
     return (
         port.name == port.name.strip() != ""
-        and port.protocol in PROTOCOLS and port.encryption in ENCRYPTIONS and 1 <= port.port <= 65535
+        and port.protocol in PROTOCOLS
+        and port.encryption in ENCRYPTIONS
+        and 1 <= port.port <= 65535
         and (port.encryption != "none") == bool(certificate)
-        and certificate[:1] in ("", "/") and key[:1] in ("", "/" if certificate else "")
+        and certificate[:1] in ("", "/")
+        and key[:1] in ("", "/" if certificate else "")
     )
 
 
 def _may_listen(bindings: Bindings) -> bool:
     """Every port is there, and no two of one number meet on an address, nor on a wildcard."""
-    if any(" " in binding.hostname or not bindings.ports.keys() >= set(binding.ports) for binding in bindings.ip_addresses.values()):
+    if any(
+        " " in binding.hostname or not bindings.ports.keys() >= set(binding.ports)
+        for binding in bindings.ip_addresses.values()
+    ):
         return False
-    numbers = {address: [bindings.ports[name].port for name in binding.ports] for address, binding in bindings.ip_addresses.items()}
+    numbers = {
+        address: [bindings.ports[name].port for name in binding.ports]
+        for address, binding in bindings.ip_addresses.items()
+    }
     for address, here in numbers.items():
         wildcard = "::" if ":" in address else "0.0.0.0"
-        if len(set(here)) < len(here) or (address != wildcard and not set(numbers.get(wildcard, ())).isdisjoint(here)):
+        if len(set(here)) < len(here) or (
+            address != wildcard and not set(numbers.get(wildcard, ())).isdisjoint(here)
+        ):
             return False
     return True

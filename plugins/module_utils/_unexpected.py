@@ -14,7 +14,13 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._dialogue import Seen
 from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here
-from ansible_collections.mailops.bindings.plugins.module_utils._listener import LOOPBACK, Judge, Listener, Visits, listeners
+from ansible_collections.mailops.bindings.plugins.module_utils._listener import (
+    LOOPBACK,
+    Judge,
+    Listener,
+    Visits,
+    listeners,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, address_order
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import Socket
 
@@ -22,8 +28,15 @@ PATIENCE = 15.0  # seconds for a greeting, at the most: one that waits for DNS t
 
 #: Standard numbers, and what to try there: (protocol, encryption). STARTTLS shows in what is offered.
 _NUMBERS = {
-    25: ("smtp", "none"), 465: ("submission", "ssl"), 587: ("submission", "none"), 143: ("imap", "none"), 993: ("imap", "ssl"),
-    110: ("pop", "none"), 995: ("pop", "ssl"), 389: ("ldap", "none"), 636: ("ldap", "ssl"),
+    25: ("smtp", "none"),
+    465: ("submission", "ssl"),
+    587: ("submission", "none"),
+    143: ("imap", "none"),
+    993: ("imap", "ssl"),
+    110: ("pop", "none"),
+    995: ("pop", "ssl"),
+    389: ("ldap", "none"),
+    636: ("ldap", "ssl"),
 }
 #: Mail servers by the name of the process that holds their sockets, and what to try where the number says nothing.
 _PROGRAMS = {
@@ -39,7 +52,14 @@ _PROGRAMS = {
 }
 
 
-def unexpected(bindings: Bindings, sockets: list[Socket], *, timeout: float, workers: int, now: datetime.datetime) -> list[dict]:
+def unexpected(
+    bindings: Bindings,
+    sockets: list[Socket],
+    *,
+    timeout: float,
+    workers: int,
+    now: datetime.datetime,
+) -> list[dict]:
     """Those of the C(sockets) that speak one of the five protocols, on an address of the config or a wildcard, and are not declared.
 
     In their order, as C(_listener.probe) has listeners; protocol and encryption are what was found. Loopback is nobody's
@@ -47,18 +67,27 @@ def unexpected(bindings: Bindings, sockets: list[Socket], *, timeout: float, wor
     """
     declared = {(listener.address, listener.port) for listener in listeners(bindings)}
     suspects = [
-        socket for socket in sockets
-        if (socket.address in bindings.ip_addresses or socket.address in LOOPBACK) and not _is_loopback(socket.address)
-        and (socket.address, socket.port) not in declared and _guesses(socket)
+        socket
+        for socket in sockets
+        if (socket.address in bindings.ip_addresses or socket.address in LOOPBACK)
+        and not _is_loopback(socket.address)
+        and (socket.address, socket.port) not in declared
+        and _guesses(socket)
     ]
     if not suspects:
         return []
     judge = Judge(0, now)
     results = []
-    for socket, (listener, seen) in zip(suspects, _identified(suspects, Visits(min(timeout, PATIENCE), workers))):
+    for socket, (listener, seen) in zip(
+        suspects, _identified(suspects, Visits(min(timeout, PATIENCE), workers))
+    ):
         if listener:
             result = judge.result(listener, seen)
-            notes = [_whose(socket), _covers(socket, declared), "" if seen.status in ("ok", "no_auth") else result["detail"]]
+            notes = [
+                _whose(socket),
+                _covers(socket, declared),
+                "" if seen.status in ("ok", "no_auth") else result["detail"],
+            ]
             results.append(dict(result, status="unexpected", detail="; ".join(filter(None, notes))))
     return results
 
@@ -84,22 +113,33 @@ def _identified(suspects: list, visits: Visits) -> list:
         for index, socket in enumerate(suspects):
             guess = next((guess for guess in guesses[index] if guess not in tried[index]), None)
             # a socket on an address that is away (net.ipv4.ip_nonlocal_bind): who connects there meets another host
-            if guess and not found[index][0] and (socket.address in LOOPBACK or is_here(socket.address)):
+            if (
+                guess
+                and not found[index][0]
+                and (socket.address in LOOPBACK or is_here(socket.address))
+            ):
                 tried[index].append(guess)
                 jobs[index] = Listener(socket.address, socket.port, *guess)
         if not jobs:
             break
         for index, seen in visits.paid(jobs).items():
             found[index] = None, seen
-            if seen.status in ("ok", "no_auth") or (seen.status == "refused" and seen.tongue):  # turned away in its words
+            if seen.status in ("ok", "no_auth") or (
+                seen.status == "refused" and seen.tongue
+            ):  # turned away in its words
                 found[index] = _as_it_is(jobs[index], seen), seen
             elif seen.tongue:  # it has said what it speaks, if not where it was expected
-                guesses[index].insert(0, (seen.tongue, "ssl" if seen.encryption == "ssl" else "none"))
+                guesses[index].insert(
+                    0, (seen.tongue, "ssl" if seen.encryption == "ssl" else "none")
+                )
     for index, socket in enumerate(suspects):
         listener, seen = found[index]
         if not listener and socket.program in _PROGRAMS and socket.port in _NUMBERS:
             # a mail server's, with a mail server's number: what else should it be, if it does not answer now?
-            found[index] = Listener(socket.address, socket.port, *_NUMBERS[socket.port]), seen or Seen("ok")
+            found[index] = (
+                Listener(socket.address, socket.port, *_NUMBERS[socket.port]),
+                seen or Seen("ok"),
+            )
     return found
 
 
@@ -107,12 +147,18 @@ def _as_it_is(listener: Listener, seen: Seen) -> Listener:
     protocol = listener.protocol
     if protocol in ("smtp", "submission"):
         # mail servers talk to each other on 25, also where people log in there
-        protocol = "submission" if listener.port == 587 or (listener.port != 25 and "AUTH" in seen.offered) else "smtp"
+        protocol = (
+            "submission"
+            if listener.port == 587 or (listener.port != 25 and "AUTH" in seen.offered)
+            else "smtp"
+        )
     return listener._replace(protocol=protocol, encryption=seen.encryption or listener.encryption)
 
 
 def _whose(socket: Socket) -> str:
-    return "nobody declared it" + (": it is %s's (pid %d)" % (socket.program, socket.pids[0]) if socket.pids else "")
+    return "nobody declared it" + (
+        ": it is %s's (pid %d)" % (socket.program, socket.pids[0]) if socket.pids else ""
+    )
 
 
 def _covers(socket: Socket, declared: t.AbstractSet[tuple]) -> str:
@@ -120,6 +166,18 @@ def _covers(socket: Socket, declared: t.AbstractSet[tuple]) -> str:
     if socket.address not in LOOPBACK:
         return ""
     covered = sorted(
-        (address for address, port in declared if port == socket.port and (":" in address) == (":" in socket.address) and is_here(address)),
-        key=address_order)
-    return "it is a wildcard, and answers on %s as declared, but also on every other address" % ", ".join(covered) if covered else ""
+        (
+            address
+            for address, port in declared
+            if port == socket.port
+            and (":" in address) == (":" in socket.address)
+            and is_here(address)
+        ),
+        key=address_order,
+    )
+    return (
+        "it is a wildcard, and answers on %s as declared, but also on every other address"
+        % ", ".join(covered)
+        if covered
+        else ""
+    )

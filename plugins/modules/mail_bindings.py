@@ -223,7 +223,10 @@ backup_file:
 """
 
 from ansible_collections.mailops.bindings.plugins.module_utils._module import declare
-from ansible_collections.mailops.bindings.plugins.module_utils._tasks.bindings import BINDINGS_OPTIONS, bindings_task
+from ansible_collections.mailops.bindings.plugins.module_utils._tasks.bindings import (
+    BINDINGS_OPTIONS,
+    bindings_task,
+)
 
 
 def main():

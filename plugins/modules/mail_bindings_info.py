@@ -120,9 +120,12 @@ from ansible_collections.mailops.bindings.plugins.module_utils._tasks.info impor
 
 
 def main():
-    inform({
-        "source": {"type": "str", "choices": ["config", "servers"], "default": "config"},
-    }, look)
+    inform(
+        {
+            "source": {"type": "str", "choices": ["config", "servers"], "default": "config"},
+        },
+        look,
+    )
 
 
 if __name__ == "__main__":

@@ -244,21 +244,29 @@ backup_file:
   sample: /etc/mail-bindings/bindings.json.4711.2026-11-22@10:36:13~
 """
 
-from ansible_collections.mailops.bindings.plugins.module_utils._module import LOCAL_ADDRESS_OPTIONS, declare
-from ansible_collections.mailops.bindings.plugins.module_utils._tasks.ip_binding import ip_binding_task
+from ansible_collections.mailops.bindings.plugins.module_utils._module import (
+    LOCAL_ADDRESS_OPTIONS,
+    declare,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._tasks.ip_binding import (
+    ip_binding_task,
+)
 
 
 def main():
-    declare(ip_binding_task, {
-        "address": {"type": "str", "required": True, "aliases": ["ip"]},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "ports": {"type": "list", "elements": "str"},
-        "exclusive": {"type": "bool", "default": True},
-        "hostname": {"type": "str"},
-        "description": {"type": "str"},
-        "floating": {"type": "bool"},
-        **LOCAL_ADDRESS_OPTIONS,
-    })
+    declare(
+        ip_binding_task,
+        {
+            "address": {"type": "str", "required": True, "aliases": ["ip"]},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "ports": {"type": "list", "elements": "str"},
+            "exclusive": {"type": "bool", "default": True},
+            "hostname": {"type": "str"},
+            "description": {"type": "str"},
+            "floating": {"type": "bool"},
+            **LOCAL_ADDRESS_OPTIONS,
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -261,8 +261,14 @@ backup_file:
 """
 
 from ansible_collections.mailops.bindings.plugins.module_utils._module import declare
-from ansible_collections.mailops.bindings.plugins.module_utils._tasks.bindings import BINDINGS_OPTIONS, bindings_task
-from ansible_collections.mailops.bindings.plugins.module_utils._tasks.listeners import LISTENERS_OPTIONS, apply
+from ansible_collections.mailops.bindings.plugins.module_utils._tasks.bindings import (
+    BINDINGS_OPTIONS,
+    bindings_task,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._tasks.listeners import (
+    LISTENERS_OPTIONS,
+    apply,
+)
 
 
 def main():

@@ -254,7 +254,10 @@ unmapped:
 """
 
 from ansible_collections.mailops.bindings.plugins.module_utils._inform import inform
-from ansible_collections.mailops.bindings.plugins.module_utils._tasks.listeners_info import LISTENERS_INFO_OPTIONS, look
+from ansible_collections.mailops.bindings.plugins.module_utils._tasks.listeners_info import (
+    LISTENERS_INFO_OPTIONS,
+    look,
+)
 
 
 def main():

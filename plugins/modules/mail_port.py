@@ -265,26 +265,33 @@ backup_file:
   sample: /etc/mail-bindings/bindings.json.4711.2026-11-22@10:36:13~
 """
 
-from ansible_collections.mailops.bindings.plugins.module_utils._module import CERTIFICATE_OPTIONS, PASSWORD_OPTIONS, declare
+from ansible_collections.mailops.bindings.plugins.module_utils._module import (
+    CERTIFICATE_OPTIONS,
+    PASSWORD_OPTIONS,
+    declare,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._tasks.port import port_task
 
 
 def main():
-    declare(port_task, {
-        "name": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "protocol": {"type": "str", "choices": ["smtp", "submission", "imap", "pop", "ldap"]},
-        "port": {"type": "int"},
-        "encryption": {"type": "str", "choices": ["none", "ssl", "tls"]},
-        "certificate_path": {"type": "str"},
-        "private_key_path": {"type": "str", "no_log": False},
-        "certificate_password": {"type": "str", "no_log": True},
-        "certificate_hostnames": {"type": "list", "elements": "str"},
-        "description": {"type": "str"},
-        "unassign": {"type": "bool", "default": False},
-        **CERTIFICATE_OPTIONS,
-        **PASSWORD_OPTIONS,
-    })
+    declare(
+        port_task,
+        {
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "protocol": {"type": "str", "choices": ["smtp", "submission", "imap", "pop", "ldap"]},
+            "port": {"type": "int"},
+            "encryption": {"type": "str", "choices": ["none", "ssl", "tls"]},
+            "certificate_path": {"type": "str"},
+            "private_key_path": {"type": "str", "no_log": False},
+            "certificate_password": {"type": "str", "no_log": True},
+            "certificate_hostnames": {"type": "list", "elements": "str"},
+            "description": {"type": "str"},
+            "unassign": {"type": "bool", "default": False},
+            **CERTIFICATE_OPTIONS,
+            **PASSWORD_OPTIONS,
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -23,14 +23,18 @@ def context(how):
     """The certificate must be good; for C(name), where there is one, or else for the address."""
     made = ssl.create_default_context(cafile=how["ca"])
     wrap = made.wrap_socket
-    made.wrap_socket = lambda sock, **options: wrap(sock, **{**options, "server_hostname": how["name"] or how["address"]})
+    made.wrap_socket = lambda sock, **options: wrap(
+        sock, **{**options, "server_hostname": how["name"] or how["address"]}
+    )
     return made
 
 
 @contextlib.contextmanager
 def smtp(how):
     if how["tls"] == "ssl":
-        client = smtplib.SMTP_SSL(how["address"], how["port"], "client.test", timeout=TIMEOUT, context=context(how))
+        client = smtplib.SMTP_SSL(
+            how["address"], how["port"], "client.test", timeout=TIMEOUT, context=context(how)
+        )
     else:
         client = smtplib.SMTP(how["address"], how["port"], "client.test", timeout=TIMEOUT)
     with client:
@@ -57,7 +61,9 @@ def smtp_capabilities(how):
 
 def imap_fetch(how):
     if how["tls"] == "ssl":
-        client = imaplib.IMAP4_SSL(how["address"], how["port"], ssl_context=context(how), timeout=TIMEOUT)
+        client = imaplib.IMAP4_SSL(
+            how["address"], how["port"], ssl_context=context(how), timeout=TIMEOUT
+        )
     else:
         client = imaplib.IMAP4(how["address"], how["port"], timeout=TIMEOUT)
     with client:
@@ -67,11 +73,16 @@ def imap_fetch(how):
         end = time.monotonic() + how["patience"]
         while True:
             client.select(readonly=True)
-            _status, (numbers,) = client.search(None, *(["SUBJECT", f'"{how["subject"]}"'] if how["subject"] else ["ALL"]))
+            _status, (numbers,) = client.search(
+                None, *(["SUBJECT", f'"{how["subject"]}"'] if how["subject"] else ["ALL"])
+            )
             if numbers or not how["subject"] or time.monotonic() > end:
                 break
             time.sleep(0.05)
-        return [client.fetch(number.decode(), "(RFC822)")[1][0][1].decode() for number in numbers.split()]
+        return [
+            client.fetch(number.decode(), "(RFC822)")[1][0][1].decode()
+            for number in numbers.split()
+        ]
 
 
 def pop_list(how):
@@ -87,7 +98,11 @@ def pop_list(how):
         subjects = []
         for entry in client.list()[1]:
             lines = client.top(int(entry.split()[0]), 0)[1]
-            subjects += [line.decode().partition(": ")[2] for line in lines if line.lower().startswith(b"subject: ")]
+            subjects += [
+                line.decode().partition(": ")[2]
+                for line in lines
+                if line.lower().startswith(b"subject: ")
+            ]
         return subjects
     finally:
         client.quit()
@@ -97,7 +112,13 @@ def main():
     how = json.load(sys.stdin)
     try:
         answer = {"answer": globals()[sys.argv[1]](how)}
-    except (OSError, EOFError, smtplib.SMTPException, imaplib.IMAP4.error, poplib.error_proto) as error:
+    except (
+        OSError,
+        EOFError,
+        smtplib.SMTPException,
+        imaplib.IMAP4.error,
+        poplib.error_proto,
+    ) as error:
         answer = {"refused": f"{type(error).__name__}: {error}"}
     json.dump(answer, sys.stdout)
 

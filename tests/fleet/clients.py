@@ -33,42 +33,114 @@ class Clients:
 
     def served_certificate(self, address, port, starttls=None, servername=None, timeout=10) -> str:
         """The SHA-256 fingerprint of the certificate that openssl gets. C(starttls): smtp, imap, pop3 or ldap."""
-        command = ["openssl", "s_client", "-connect", _joined(address, port), *(["-servername", servername] if servername else ["-noservername"])]
+        command = [
+            "openssl",
+            "s_client",
+            "-connect",
+            _joined(address, port),
+            *(["-servername", servername] if servername else ["-noservername"]),
+        ]
         command += ["-starttls", starttls] if starttls else []
         try:
             done = self.network.run(command, input="", check=False, timeout=timeout)
         except CommandError as error:
             raise Refused(str(error)) from None
-        found = re.search("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", done.stdout, re.DOTALL)
+        found = re.search(
+            "-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", done.stdout, re.DOTALL
+        )
         if not found:
             raise Refused(f"No certificate from {_joined(address, port)}: {done.stderr.strip()}")
         command = ["openssl", "x509", "-noout", "-fingerprint", "-sha256"]
-        shown = subprocess.run(command, input=found[0], stdout=subprocess.PIPE, encoding="ascii", check=True).stdout
+        shown = subprocess.run(
+            command, input=found[0], stdout=subprocess.PIPE, encoding="ascii", check=True
+        ).stdout
         return shown.partition("=")[2].strip().replace(":", "").lower()
 
-    def smtp_send(self, address, subject, to, sender="alice@example.test", user=None, password=None, port=None, tls="starttls", name=None) -> None:
+    def smtp_send(
+        self,
+        address,
+        subject,
+        to,
+        sender="alice@example.test",
+        user=None,
+        password=None,
+        port=None,
+        tls="starttls",
+        name=None,
+    ) -> None:
         """Send a message, after a login as C(user) if there is one. C(tls): "starttls", "ssl" or None."""
-        self._ask("smtp_send", address=address, port=port or (SUBMISSION if user else SMTP), tls=tls, name=name,
-                  subject=subject, to=to, sender=sender, user=user, password=password)
+        self._ask(
+            "smtp_send",
+            address=address,
+            port=port or (SUBMISSION if user else SMTP),
+            tls=tls,
+            name=name,
+            subject=subject,
+            to=to,
+            sender=sender,
+            user=user,
+            password=password,
+        )
 
     def smtp_capabilities(self, address, port=SMTP, tls=None, name=None) -> dict:
         """What the server says to EHLO: {"starttls": "", "auth": " PLAIN", …}, after STARTTLS if C(tls) says so."""
         return self._ask("smtp_capabilities", address=address, port=port, tls=tls, name=name)
 
-    def imap_fetch(self, address, user, password, subject=None, port=IMAPS, tls="ssl", name=None, patience=10) -> list:
+    def imap_fetch(
+        self, address, user, password, subject=None, port=IMAPS, tls="ssl", name=None, patience=10
+    ) -> list:
         """The messages of the inbox, or those of a subject, for which it waits. As text."""
-        return self._ask("imap_fetch", address=address, port=port, tls=tls, name=name, user=user, password=password, subject=subject,
-                         patience=patience)
+        return self._ask(
+            "imap_fetch",
+            address=address,
+            port=port,
+            tls=tls,
+            name=name,
+            user=user,
+            password=password,
+            subject=subject,
+            patience=patience,
+        )
 
     def pop_list(self, address, user, password, port=POPS, tls="ssl", name=None) -> list:
         """The messages' subjects."""
-        return self._ask("pop_list", address=address, port=port, tls=tls, name=name, user=user, password=password)
+        return self._ask(
+            "pop_list", address=address, port=port, tls=tls, name=name, user=user, password=password
+        )
 
-    def ldapsearch(self, address, search="(uid=*)", port=LDAP, tls="starttls", base="dc=example,dc=test", check_certificate=True) -> list:
+    def ldapsearch(
+        self,
+        address,
+        search="(uid=*)",
+        port=LDAP,
+        tls="starttls",
+        base="dc=example,dc=test",
+        check_certificate=True,
+    ) -> list:
         """The DNs that are found."""
-        command = ["ldapsearch", "-x", "-LLL", "-o", "nettimeout=10", "-o", "ldif_wrap=no", *(["-ZZ"] if tls == "starttls" else [])]
-        command += ["-H", f"{'ldaps' if tls == 'ssl' else 'ldap'}://{_joined(address, port)}", "-b", base, search, "dn"]
-        environment = {"PATH": "/usr/bin:/bin", "LDAPTLS_CACERT": str(self.ca), "LDAPTLS_REQCERT": "demand" if check_certificate else "never"}
+        command = [
+            "ldapsearch",
+            "-x",
+            "-LLL",
+            "-o",
+            "nettimeout=10",
+            "-o",
+            "ldif_wrap=no",
+            *(["-ZZ"] if tls == "starttls" else []),
+        ]
+        command += [
+            "-H",
+            f"{'ldaps' if tls == 'ssl' else 'ldap'}://{_joined(address, port)}",
+            "-b",
+            base,
+            search,
+            "dn",
+        ]
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "LDAPTLS_CACERT": str(self.ca),
+            "LDAPTLS_REQCERT": "demand" if check_certificate else "never",
+        }
         done = self.network.run(command, check=False, env=environment)
         if done.returncode:
             raise Refused(done.stderr.strip())
@@ -80,7 +152,9 @@ class Clients:
         how["ca"] = str(self.ca)
         # A file of its own, which imports nothing of ours: it is quick to start.
         program = pathlib.Path(__file__).with_name("client.py")
-        done = self.network.run([sys.executable, "-I", program, what], input=json.dumps(how), timeout=60)
+        done = self.network.run(
+            [sys.executable, "-I", program, what], input=json.dumps(how), timeout=60
+        )
         answer = json.loads(done.stdout)
         if "refused" in answer:
             raise Refused(answer["refused"])

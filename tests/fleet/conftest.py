@@ -38,9 +38,15 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_terminal_summary(terminalreporter):
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "HOSTS NOT TESTED" in str(report.longrepr)]
+    skipped = [
+        report
+        for report in terminalreporter.stats.get("skipped", [])
+        if "HOSTS NOT TESTED" in str(report.longrepr)
+    ]
     if skipped:
-        terminalreporter.write_sep("!", f"{len(skipped)} FLEET TESTS WERE SKIPPED: {why_not_here()}", red=True)
+        terminalreporter.write_sep(
+            "!", f"{len(skipped)} FLEET TESTS WERE SKIPPED: {why_not_here()}", red=True
+        )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -110,6 +116,7 @@ def make_host(network, authority):
 @pytest.fixture(scope="module")
 def make_hosts(make_host):
     """The same for several at a time: make_hosts({"name": ..., ...}, ...) -> list."""
+
     def make(*wanted):
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             return list(pool.map(lambda options: make_host(**options), wanted))

@@ -23,7 +23,10 @@ import time
 def visit(address, port):
     """What a visitor meets: well, or what went wrong."""
     try:
-        with socket.create_connection((address, port), timeout=10) as connection, connection.makefile("rwb") as stream:
+        with (
+            socket.create_connection((address, port), timeout=10) as connection,
+            connection.makefile("rwb") as stream,
+        ):
             greeting = stream.readline()
             if not greeting.startswith(b"220 "):
                 return "greeted with %r" % greeting
@@ -36,7 +39,9 @@ def visit(address, port):
 
 def main():
     order = json.loads(sys.stdin.readline())
-    stay = [smtplib.SMTP(address, port, "guest.test", timeout=10) for address, port in order["stay"]]
+    stay = [
+        smtplib.SMTP(address, port, "guest.test", timeout=10) for address, port in order["stay"]
+    ]
     met, over = collections.Counter(), threading.Event()
 
     def come_and_go():

@@ -12,25 +12,51 @@ MODULE = "mailops.bindings.mail_listeners"
 CONFIG = "/etc/mail-bindings/bindings.json"
 MASTER_CF, DEFAULTS = "/etc/postfix/master.cf", "/etc/default/slapd"
 KINDS = {
-    "SMTP": ("smtp", "tls", 25), "Submissions": ("submission", "ssl", 465), "Submission": ("submission", "tls", 587), "IMAP": ("imap", "tls", 143),
-    "IMAPS": ("imap", "ssl", 993), "POP3S": ("pop", "ssl", 995), "LDAP": ("ldap", "tls", 389), "LDAPS": ("ldap", "ssl", 636),
-    "SMTP2": ("smtp", "tls", 2525), "IMAP2": ("imap", "tls", 1143), "LDAP2": ("ldap", "tls", 1389),
+    "SMTP": ("smtp", "tls", 25),
+    "Submissions": ("submission", "ssl", 465),
+    "Submission": ("submission", "tls", 587),
+    "IMAP": ("imap", "tls", 143),
+    "IMAPS": ("imap", "ssl", 993),
+    "POP3S": ("pop", "ssl", 995),
+    "LDAP": ("ldap", "tls", 389),
+    "LDAPS": ("ldap", "ssl", 636),
+    "SMTP2": ("smtp", "tls", 2525),
+    "IMAP2": ("imap", "tls", 1143),
+    "LDAP2": ("ldap", "tls", 1389),
 }
 ALL = ("SMTP", "Submissions", "Submission", "IMAP", "IMAPS", "POP3S", "LDAP", "LDAPS")
 
 
 def declared(*names, certificate=CERTIFICATE, key=PRIVATE_KEY, **options):
     """Options that have these ports listen on the host's first address, and nothing else."""
-    ports = [dict(zip(("protocol", "encryption", "port"), KINDS[name]), name=name, certificate_path=certificate, private_key_path=key) for name in names]
-    return {"exclusive": True, "ports": ports, "ip_addresses": "{{ [{'address': ansible_host, 'ports': %r}] }}" % (list(names),), **options}
+    ports = [
+        dict(
+            zip(("protocol", "encryption", "port"), KINDS[name]),
+            name=name,
+            certificate_path=certificate,
+            private_key_path=key,
+        )
+        for name in names
+    ]
+    return {
+        "exclusive": True,
+        "ports": ports,
+        "ip_addresses": "{{ [{'address': ansible_host, 'ports': %r}] }}" % (list(names),),
+        **options,
+    }
 
 
 def state(host, but=()) -> dict:
     """All that is to be as before. slapd writes the time of each change into its own files, so there only what is ours counts."""
-    found = {"sockets": sockets(host), "slapd": sorted(host.run("slapcat -n0 | grep olcTLS", check=False).stdout.splitlines())}
+    found = {
+        "sockets": sockets(host),
+        "slapd": sorted(host.run("slapcat -n0 | grep olcTLS", check=False).stdout.splitlines()),
+    }
     for path, facts in host.snapshot("/etc").items():
         if not path.startswith(("/etc/ldap/slapd.d", *but)):
-            found[path] = facts if facts[-1] is not None else facts[:4]  # a folder that something was in for a moment has another time
+            found[path] = (
+                facts if facts[-1] is not None else facts[:4]
+            )  # a folder that something was in for a moment has another time
     return found
 
 
@@ -39,4 +65,8 @@ def sockets(host) -> set:
 
 
 def differences(before, now) -> dict:
-    return {name: (before.get(name), now.get(name)) for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
+    return {
+        name: (before.get(name), now.get(name))
+        for name in before.keys() | now.keys()
+        if before.get(name) != now.get(name)
+    }

@@ -12,7 +12,12 @@ import time
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Options, is_unit, reread_units
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+    Failed,
+    Options,
+    is_unit,
+    reread_units,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import Dovecot
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
 
@@ -39,9 +44,15 @@ def obey(do, wanted=None, options=None, how="reload"):
         told["failed"] = "%s: %s" % (type(error).__name__, error)
         return told
     told.update(
-        listeners=[found.listener._asdict() for found in configured.listeners], sockets=sorted(configured.sockets),
-        unmapped=[unmapped._asdict() for unmapped in configured.unmapped], config_path=configured.config_path, running=SERVER.running(),
-        live=sorted((socket.address, socket.port) for socket in listening() if SERVER.holds(socket)))
+        listeners=[found.listener._asdict() for found in configured.listeners],
+        sockets=sorted(configured.sockets),
+        unmapped=[unmapped._asdict() for unmapped in configured.unmapped],
+        config_path=configured.config_path,
+        running=SERVER.running(),
+        live=sorted(
+            (socket.address, socket.port) for socket in listening() if SERVER.holds(socket)
+        ),
+    )
     return told
 
 
@@ -50,9 +61,15 @@ def apply(configured, wanted, options, told):
     if told["refusals"]:
         return
     plan = SERVER.render(configured, wanted, options)
-    told.update(steps=[sorted(state) for state in plan.steps], planned=sorted(plan.sockets), foreseen=[found.listener._asdict() for found in plan.listeners])
+    told.update(
+        steps=[sorted(state) for state in plan.steps],
+        planned=sorted(plan.sockets),
+        foreseen=[found.listener._asdict() for found in plan.listeners],
+    )
     if plan.steps:
-        SERVER.rehearse({resource: content for state in plan.steps for resource, content in state.items()})
+        SERVER.rehearse(
+            {resource: content for state in plan.steps for resource, content in state.items()}
+        )
     try:
         go(plan.steps, plan.activation, plan.sockets)
     except Failed:

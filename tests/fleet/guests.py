@@ -25,7 +25,11 @@ TLS.check_hostname, TLS.verify_mode = False, ssl.CERT_NONE  # which certificate,
 
 
 def logged_in(address, port, tls, user, password):
-    client = imaplib.IMAP4_SSL(address, port, ssl_context=TLS, timeout=10) if tls == "ssl" else imaplib.IMAP4(address, port, timeout=10)
+    client = (
+        imaplib.IMAP4_SSL(address, port, ssl_context=TLS, timeout=10)
+        if tls == "ssl"
+        else imaplib.IMAP4(address, port, timeout=10)
+    )
     if tls == "starttls":
         client.starttls(TLS)
     client.login(user, password)
@@ -37,7 +41,10 @@ def visit(address, port, tls):
     """What a visitor meets: well, turned away (at the door, after the handshake), or what went wrong."""
     try:
         with socket.create_connection((address, port), timeout=10) as plain:
-            with TLS.wrap_socket(plain) if tls == "ssl" else plain as connection, connection.makefile("rwb") as stream:
+            with (
+                TLS.wrap_socket(plain) if tls == "ssl" else plain as connection,
+                connection.makefile("rwb") as stream,
+            ):
                 greeting = stream.readline()
                 if not greeting.startswith((b"* OK", b"+OK")):
                     return "turned away: " + greeting.decode(errors="replace").strip()

@@ -50,6 +50,7 @@ class HostError(Exception):
 
 # -- commands
 
+
 class Process(subprocess.Popen):
     """A process that is ended together with all that it started, as entering a namespace takes a process of its own."""
 
@@ -95,25 +96,38 @@ def _process_group(group):
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             # After the name, which may have anything in it.
-            state, _parent, its_group = (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:3]
+            state, _parent, its_group = (
+                (folder / "stat")
+                .read_text(encoding="utf-8", errors="replace")
+                .rpartition(")")[2]
+                .split()[:3]
+            )
             if int(its_group) == group and state != "Z":
                 yield int(folder.name)
 
 
-def run(command, input=None, check=True, timeout=60, what=None, process_class=Process, **options) -> subprocess.CompletedProcess:
+def run(
+    command, input=None, check=True, timeout=60, what=None, process_class=Process, **options
+) -> subprocess.CompletedProcess:
     """Run a command, without our standard input; its output is text. C(what) is what it is called where it fails."""
     shown = what or " ".join(str(word) for word in command)
     options = {"encoding": "utf-8", "errors": "replace", **options}
     process = process_class(
         [str(word) for word in command],
-        stdin=subprocess.DEVNULL if input is None else subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
     with process:
         try:
             stdout, stderr = process.communicate(input, timeout)
         except subprocess.TimeoutExpired:
             process.kill()
             stdout, stderr = process.communicate()
-            raise CommandError(f"{shown}\nhad not ended after {timeout} s:\n{stdout}\n{stderr}") from None
+            raise CommandError(
+                f"{shown}\nhad not ended after {timeout} s:\n{stdout}\n{stderr}"
+            ) from None
     if check and process.returncode:
         raise CommandError(f"{shown}\nreturned {process.returncode}:\n{stdout}\n{stderr}")
     return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
@@ -123,20 +137,51 @@ def why_not_here() -> str:
     """Why there can be no test hosts on this machine; empty if there can."""
     if os.geteuid() != 0:
         return "it takes root"
-    missing = [name for name in ("ip", "ldapsearch", "mmdebstrap", "mount", "nsenter", "openssl", "ssh", "ssh-keygen", "unshare") if not _found(name)]
+    missing = [
+        name
+        for name in (
+            "ip",
+            "ldapsearch",
+            "mmdebstrap",
+            "mount",
+            "nsenter",
+            "openssl",
+            "ssh",
+            "ssh-keygen",
+            "unshare",
+        )
+        if not _found(name)
+    ]
     if missing:
         return "these programs are not installed: " + ", ".join(missing)
     if _cgroups() is None:
         return "there are no cgroups of version 2 here"
-    tried = run(["unshare", "--mount", "--net", "--pid", "--uts", "--ipc", "--cgroup", "--fork", "sh", "-euc", """
+    tried = run(
+        [
+            "unshare",
+            "--mount",
+            "--net",
+            "--pid",
+            "--uts",
+            "--ipc",
+            "--cgroup",
+            "--fork",
+            "sh",
+            "-euc",
+            """
         mount -t tmpfs tmpfs /mnt
         mkdir /mnt/lower /mnt/upper /mnt/work /mnt/root
         mount -t overlay overlay -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root
         ip link add br0 type bridge
         ip link add v0 type veth peer name v1
-    """], check=False)
+    """,
+        ],
+        check=False,
+    )
     if tried.returncode:
-        return "namespaces, overlay mounts or virtual networks are not allowed here: " + " ".join(tried.stderr.split())
+        return "namespaces, overlay mounts or virtual networks are not allowed here: " + " ".join(
+            tried.stderr.split()
+        )
     return ""
 
 
@@ -155,6 +200,7 @@ def _cgroups():
 
 
 # -- the network
+
 
 class Network:
     """The control namespace, with the bridge that hosts are plugged into."""
@@ -180,7 +226,9 @@ class Network:
         self.run(["sysctl", "-qw", f"net.ipv6.conf.{_BRIDGE}.accept_dad=0"])
         self.ip("link", "set", _BRIDGE, "up")
         for address in ADDRESSES:
-            self.ip("address", "add", address, "dev", _BRIDGE, *(["nodad"] if ":" in address else []))
+            self.ip(
+                "address", "add", address, "dev", _BRIDGE, *(["nodad"] if ":" in address else [])
+            )
         return self
 
     def down(self) -> None:
@@ -197,13 +245,20 @@ class Network:
         self.images.close()
         remove_leftovers()
 
-    def run(self, argv, input=None, check=True, timeout=60, **options) -> subprocess.CompletedProcess:
+    def run(
+        self, argv, input=None, check=True, timeout=60, **options
+    ) -> subprocess.CompletedProcess:
         """Run a command in the control namespace."""
-        return run([*self._enter(), *argv], input, check, timeout, what=" ".join(map(str, argv)), **options)
+        return run(
+            [*self._enter(), *argv], input, check, timeout, what=" ".join(map(str, argv)), **options
+        )
 
     def popen(self, argv, **options) -> Process:
         """Start a command in the control namespace: a context manager, at whose end it is killed."""
-        return Process([*self._enter(), *map(str, argv)], **{"encoding": "utf-8", "errors": "replace", **options})
+        return Process(
+            [*self._enter(), *map(str, argv)],
+            **{"encoding": "utf-8", "errors": "replace", **options},
+        )
 
     def ip(self, *arguments) -> None:
         run(["ip", "-n", self.name, *arguments])
@@ -211,7 +266,10 @@ class Network:
     def reaches(self, address, port, timeout=2) -> bool:
         """Whether a connection can be made."""
         script = 'exec timeout "$1" bash -c ": <>/dev/tcp/$2/$3"'
-        return self.run(["bash", "-c", script, "bash", timeout, address, port], check=False).returncode == 0
+        return (
+            self.run(["bash", "-c", script, "bash", timeout, address, port], check=False).returncode
+            == 0
+        )
 
     def next_addresses(self) -> list:
         """An IPv4 and an IPv6 address that no host has, unless it was told to take them."""
@@ -297,10 +355,13 @@ def _unmount(path):
 
 # -- hosts
 
+
 class Host:
     """A host; C(mail): of the image where the mail servers are set up."""
 
-    def __init__(self, network, name, suite="bookworm", addresses=(), mail=False, init="systemd", dad=False):
+    def __init__(
+        self, network, name, suite="bookworm", addresses=(), mail=False, init="systemd", dad=False
+    ):
         """
         addresses: with or without a prefix length; without any, a pair that is free
         init: "systemd", or "plain": nothing but an SSH server runs, which takes less memory and time
@@ -314,9 +375,13 @@ class Host:
         self.init = init
         self.dad = dad
         self.mail = mail
-        self.addresses = [_canonical(address)[0] for address in addresses or network.next_addresses()]
+        self.addresses = [
+            _canonical(address)[0] for address in addresses or network.next_addresses()
+        ]
         self.folder = network.folder / "hosts" / name
-        self.root = self.folder / "root"  # the file tree: from here it can be seen without /run, /tmp, /proc, …
+        self.root = (
+            self.folder / "root"
+        )  # the file tree: from here it can be seen without /run, /tmp, /proc, …
         self.pid = None  # of the host's init
         self.facts = {}  # for those who set the host up, to say what is there
         self._process = None
@@ -347,14 +412,20 @@ class Host:
         options = f"volatile,lowerdir={layers},upperdir={self.folder / 'upper'},workdir={self.folder / 'work'}"
         run(["mount", "-t", "overlay", self.name, "-o", options, self.root])
         self.write("/etc/hostname", self.name + "\n")
-        self.write("/root/.ssh/authorized_keys", self.network.key.with_suffix(".pub").read_text(encoding="utf-8"), 0o600)
+        self.write(
+            "/root/.ssh/authorized_keys",
+            self.network.key.with_suffix(".pub").read_text(encoding="utf-8"),
+            0o600,
+        )
         return self
 
     def up(self, wait=True) -> Host:
         """C(wait): until systemd says that all has been started."""
         self.prepare()
         names = "".join(f"{address} {self.fqdn} {self.name}\n" for address in self.addresses)
-        self.write("/etc/hosts", f"127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n{names}")
+        self.write(
+            "/etc/hosts", f"127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n{names}"
+        )
         self._plug_in()
         self._launch()
         if wait:
@@ -396,7 +467,9 @@ class Host:
     def wait(self, timeout=60) -> None:
         """Wait until systemd has started all that it is to start, well or not."""
         if self.init == "systemd":
-            state = self.run(["systemctl", "is-system-running", "--wait"], check=False, timeout=timeout).stdout.strip()
+            state = self.run(
+                ["systemctl", "is-system-running", "--wait"], check=False, timeout=timeout
+            ).stdout.strip()
             if state not in ("running", "degraded"):
                 raise HostError(f"{self.name} is {state or 'dead'}:\n{self.journal()}")
 
@@ -432,7 +505,10 @@ class Host:
         """Whether something does, on whatever address: a look that costs next to nothing."""
         wanted = f":{port:04X}"
         for table in ("tcp", "tcp6"):
-            with contextlib.suppress(OSError), open(f"/proc/{self.pid}/net/{table}", encoding="ascii") as lines:
+            with (
+                contextlib.suppress(OSError),
+                open(f"/proc/{self.pid}/net/{table}", encoding="ascii") as lines,
+            ):
                 for line in lines:
                     fields = line.split()
                     if fields[3] == "0A" and fields[1].endswith(wanted):
@@ -446,28 +522,45 @@ class Host:
 
     def wait_for_addresses(self, timeout=10) -> None:
         """Until duplicate address detection has ended: nobody can bind to an address before."""
-        if not wait_until(lambda: "tentative" not in self.run(["ip", "-6", "address"]).stdout, timeout):
+        if not wait_until(
+            lambda: "tentative" not in self.run(["ip", "-6", "address"]).stdout, timeout
+        ):
             raise HostError(f"{self.name} has addresses that are tentative still")
 
     # -- what runs on it, and its files
 
-    def run(self, command, input=None, check=True, timeout=60, **options) -> subprocess.CompletedProcess:
+    def run(
+        self, command, input=None, check=True, timeout=60, **options
+    ) -> subprocess.CompletedProcess:
         """Run a command, or text for sh, on the host; before it is up, in its file tree."""
-        argv = ["sh", "-c", command] if isinstance(command, str) else [str(word) for word in command]
+        argv = (
+            ["sh", "-c", command] if isinstance(command, str) else [str(word) for word in command]
+        )
         what = f"{self.name}: {command if isinstance(command, str) else ' '.join(argv)}"
-        return run([*self._enter(), *argv], input, check, timeout, what, self._process_class, **options)
+        return run(
+            [*self._enter(), *argv], input, check, timeout, what, self._process_class, **options
+        )
 
     def popen(self, command, **options) -> Process:
         """Start a command on the host: a context manager, at whose end it is killed."""
-        argv = ["sh", "-c", command] if isinstance(command, str) else [str(word) for word in command]
-        return self._process_class([*self._enter(), *argv], **{"encoding": "utf-8", "errors": "replace", **options})
+        argv = (
+            ["sh", "-c", command] if isinstance(command, str) else [str(word) for word in command]
+        )
+        return self._process_class(
+            [*self._enter(), *argv], **{"encoding": "utf-8", "errors": "replace", **options}
+        )
 
     def write(self, path, content, mode=0o644, owner=None) -> None:
         """Write a file, in place where it is already there, and with missing folders made. C(owner): for chown."""
         # On the host rather than from outside: a symbolic link there must not lead to a file of this machine.
         content = content.encode() if isinstance(content, str) else content
         script = 'umask 022; mkdir -p "${1%/*}"; cat >"$1"; chmod "$2" "$1"; [ -z "$3" ] || chown "$3" "$1"'
-        self.run(["sh", "-euc", script, "sh", path, f"{mode:o}", owner or ""], content, encoding=None, errors=None)
+        self.run(
+            ["sh", "-euc", script, "sh", path, f"{mode:o}", owner or ""],
+            content,
+            encoding=None,
+            errors=None,
+        )
 
     def read(self, path) -> str:
         return self.run(["cat", "--", path]).stdout
@@ -485,20 +578,29 @@ class Host:
                 for name in names + files:
                     path = os.path.join(parent, name)
                     with contextlib.suppress(FileNotFoundError):  # gone since
-                        found[path[len(top):]] = _seen(path)
+                        found[path[len(top) :]] = _seen(path)
         return found
 
     def processor_seconds(self) -> float:
         """What all that runs on it, and has run since it came up, took of the machine's processors."""
-        statistics = (_cgroups() / self.network.name / self.name / "cpu.stat").read_text(encoding="ascii")
+        statistics = (_cgroups() / self.network.name / self.name / "cpu.stat").read_text(
+            encoding="ascii"
+        )
         return int(dict(map(str.split, statistics.splitlines()))["usage_usec"]) / 1e6
 
     def journal(self, lines=80) -> str:
         """What it said last, for a failure's message."""
         console = self.folder / "console"
-        said = console.read_text(encoding="utf-8", errors="replace")[-3000:] if console.exists() else ""
+        said = (
+            console.read_text(encoding="utf-8", errors="replace")[-3000:]
+            if console.exists()
+            else ""
+        )
         if self.pid and self.init == "systemd":
-            for command in (["systemctl", "--failed", "--no-legend", "--plain"], ["journalctl", "--no-pager", "-o", "short-precise", "-n", lines]):
+            for command in (
+                ["systemctl", "--failed", "--no-legend", "--plain"],
+                ["journalctl", "--no-pager", "-o", "short-precise", "-n", lines],
+            ):
                 with contextlib.suppress(CommandError):
                     said += self.run(command, check=False, timeout=10).stdout
         return said
@@ -516,7 +618,12 @@ class Host:
     def _enter(self):
         if not self.pid:
             return ["chroot", str(self.root), *_HOST_ENVIRONMENT]
-        return ["nsenter", f"--target={self.pid}", *("--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--root", "--wd"), *_HOST_ENVIRONMENT]
+        return [
+            "nsenter",
+            f"--target={self.pid}",
+            *("--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup", "--root", "--wd"),
+            *_HOST_ENVIRONMENT,
+        ]
 
     def _plug_in(self):
         run(["ip", "netns", "add", self._namespace])
@@ -524,17 +631,45 @@ class Host:
         # One that comes back under its name is to have the MAC address that its neighbours remember.
         mac = "02:" + hashlib.sha256(self.name.encode()).hexdigest()[:10]
         mac = ":".join([mac[:2], *re.findall("..", mac[3:])])
-        self.network.ip("link", "add", self._link, "type", "veth", "peer", "name", "eth0", "address", mac, "netns", self._namespace)
+        self.network.ip(
+            "link",
+            "add",
+            self._link,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "eth0",
+            "address",
+            mac,
+            "netns",
+            self._namespace,
+        )
         self.network.ip("link", "set", self._link, "master", _BRIDGE, "up")
         setting = f"dad_transmits={int(self.dad)}" if self.dad else "accept_dad=0"
-        run(["nsenter", f"--net={_NETNS / self._namespace}", "sysctl", "-qw", f"net.ipv6.conf.eth0.{setting}"])
+        run(
+            [
+                "nsenter",
+                f"--net={_NETNS / self._namespace}",
+                "sysctl",
+                "-qw",
+                f"net.ipv6.conf.eth0.{setting}",
+            ]
+        )
         self.ip("link", "set", "eth0", "up")
         for address in self.addresses:
             self._put_address(address)
 
     def _put_address(self, address):
         plain, prefix = _canonical(address)
-        self.ip("address", "add", f"{plain}/{prefix}", "dev", "eth0", *(["nodad"] if ":" in plain and not self.dad else []))
+        self.ip(
+            "address",
+            "add",
+            f"{plain}/{prefix}",
+            "dev",
+            "eth0",
+            *(["nodad"] if ":" in plain and not self.dad else []),
+        )
         # Somebody else may have had it a moment ago.
         self.network.ip("neighbour", "flush", "to", plain)
         return plain
@@ -544,14 +679,26 @@ class Host:
         cgroup.mkdir(parents=True, exist_ok=True)
         # Into a cgroup of its own first, which is then the top one that the host sees.
         script = 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"'
-        spaces = ["--mount", "--pid", "--uts", "--ipc", *(["--cgroup"] if self.init == "systemd" else [])]
+        spaces = [
+            "--mount",
+            "--pid",
+            "--uts",
+            "--ipc",
+            *(["--cgroup"] if self.init == "systemd" else []),
+        ]
         with open(self.folder / "console", "ab") as console:
-            self._process = Process([
-                *("sh", "-euc", script, "sh", cgroup),
-                *("nsenter", f"--net={_NETNS / self._namespace}"),
-                *("unshare", *spaces, "--fork", "--kill-child"),
-                *("bash", HERE / "launch_host.sh", self.root, self.name, self.init),
-            ], stdin=subprocess.DEVNULL, stdout=console, stderr=console, cwd="/")
+            self._process = Process(
+                [
+                    *("sh", "-euc", script, "sh", cgroup),
+                    *("nsenter", f"--net={_NETNS / self._namespace}"),
+                    *("unshare", *spaces, "--fork", "--kill-child"),
+                    *("bash", HERE / "launch_host.sh", self.root, self.name, self.init),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                cwd="/",
+            )
         wait_until(lambda: self._answers() or self._process.poll() is not None, 30)
         if not self._answers():
             said = self.journal()
@@ -561,7 +708,12 @@ class Host:
     def _answers(self):
         """Whether there is an SSH server."""
         if self.pid is None:
-            with contextlib.suppress(OSError), open(f"/proc/{self._process.pid}/task/{self._process.pid}/children", encoding="ascii") as children:
+            with (
+                contextlib.suppress(OSError),
+                open(
+                    f"/proc/{self._process.pid}/task/{self._process.pid}/children", encoding="ascii"
+                ) as children,
+            ):
                 self.pid = next(map(int, children.read().split()), None)
         return self.pid is not None and self.listens_on(22)
 
@@ -589,5 +741,17 @@ def _seen(path):
         content = os.readlink(path)
     elif stat.S_ISREG(info.st_mode):
         with open(path, "rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read()).hexdigest()
-    return kind, stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, info.st_mtime_ns, info.st_ino, content
+            content = (
+                hashlib.file_digest(file, "sha256").hexdigest()
+                if hasattr(hashlib, "file_digest")
+                else hashlib.sha256(file.read()).hexdigest()
+            )
+    return (
+        kind,
+        stat.S_IMODE(info.st_mode),
+        info.st_uid,
+        info.st_gid,
+        info.st_mtime_ns,
+        info.st_ino,
+        content,
+    )

@@ -27,9 +27,32 @@ import threading
 HERE = pathlib.Path(__file__).resolve().parent
 
 PACKAGES = (
-    "ca-certificates", "dbus", "dovecot-imapd", "dovecot-lmtpd", "dovecot-pop3d", "fail2ban", "iproute2", "iputils-ping", "ldap-utils", "netbase",
-    "nftables", "openssh-server", "openssl", "postfix", "procps", "python3", "python3-apt", "python3-cryptography", "python3-jsonschema", "slapd",
-    "ssl-cert", "systemd", "systemd-sysv", "tcpdump", "tini", "udev",
+    "ca-certificates",
+    "dbus",
+    "dovecot-imapd",
+    "dovecot-lmtpd",
+    "dovecot-pop3d",
+    "fail2ban",
+    "iproute2",
+    "iputils-ping",
+    "ldap-utils",
+    "netbase",
+    "nftables",
+    "openssh-server",
+    "openssl",
+    "postfix",
+    "procps",
+    "python3",
+    "python3-apt",
+    "python3-cryptography",
+    "python3-jsonschema",
+    "slapd",
+    "ssl-cert",
+    "systemd",
+    "systemd-sysv",
+    "tcpdump",
+    "tini",
+    "udev",
 )
 
 # What the packages' installation would ask. The password is that of cn=admin,dc=example,dc=test, and a secret to nobody.
@@ -44,8 +67,14 @@ slapd slapd/password2 password secret
 
 # What would start by itself, sooner or later, and disturb.
 OFF = (
-    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer",
-    "getty@tty1.service", "systemd-logind.service",
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "getty@tty1.service",
+    "systemd-logind.service",
 )
 
 # No server may start while it is installed: the machine that makes the image has its own ports 25 and 389.
@@ -89,7 +118,14 @@ class Images:
             if not mail:
                 return [base]
             script = (HERE / "mail_host.sh").read_text(encoding="utf-8")
-            return [self._ensured(f"{suite}-mail", recipe + script, lambda target: _make_mail_layer(target, base, script)), base]
+            return [
+                self._ensured(
+                    f"{suite}-mail",
+                    recipe + script,
+                    lambda target: _make_mail_layer(target, base, script),
+                ),
+                base,
+            ]
 
     def close(self) -> None:
         for lock in self._locks.values():
@@ -120,7 +156,10 @@ class Images:
     def _remove_others(self, name, target):
         for other in self.folder.iterdir():
             if other != target and re.fullmatch(re.escape(name) + "-[0-9a-f]{8}", other.name):
-                with contextlib.suppress(BlockingIOError, FileNotFoundError), self._lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                with (
+                    contextlib.suppress(BlockingIOError, FileNotFoundError),
+                    self._lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB),
+                ):
                     removed = other.rename(f"{other}.removed")
                     shutil.rmtree(removed)
 
@@ -137,14 +176,24 @@ class Images:
 
 def _make_base(target, suite):
     answers = f"chroot \"$1\" debconf-set-selections <<'END'\n{ANSWERS}END"
-    _run([
-        "mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}",
-        # The lists of an old suite, or of one that changes daily, may be past their date.
-        '--aptopt=Acquire::Check-Valid-Until "false"', '--aptopt=Apt::Install-Recommends "false"', "--dpkgopt=force-unsafe-io",
-        *(f"--dpkgopt=path-exclude={pattern}" for pattern in NOT_NEEDED),
-        f"--setup-hook={NO_STARTING}", f"--essential-hook={answers}", f"--customize-hook={FINISH}",
-        suite, str(target),
-    ], f"the image of {suite}")
+    _run(
+        [
+            "mmdebstrap",
+            "--variant=minbase",
+            f"--include={','.join(PACKAGES)}",
+            # The lists of an old suite, or of one that changes daily, may be past their date.
+            '--aptopt=Acquire::Check-Valid-Until "false"',
+            '--aptopt=Apt::Install-Recommends "false"',
+            "--dpkgopt=force-unsafe-io",
+            *(f"--dpkgopt=path-exclude={pattern}" for pattern in NOT_NEEDED),
+            f"--setup-hook={NO_STARTING}",
+            f"--essential-hook={answers}",
+            f"--customize-hook={FINISH}",
+            suite,
+            str(target),
+        ],
+        f"the image of {suite}",
+    )
 
 
 def _make_mail_layer(target, base, script):
@@ -161,10 +210,28 @@ def _make_mail_layer(target, base, script):
             ip link set lo up
             exec chroot "$4" sh -euc "$5"
         """
-        _run([
-            *("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "sh", "-euc", inner, "sh"),
-            str(base), str(target), str(work), str(root), script,
-        ], f"the mail host of {base.name}")
+        _run(
+            [
+                *(
+                    "unshare",
+                    "--mount",
+                    "--net",
+                    "--pid",
+                    "--fork",
+                    "--kill-child",
+                    "sh",
+                    "-euc",
+                    inner,
+                    "sh",
+                ),
+                str(base),
+                str(target),
+                str(work),
+                str(root),
+                script,
+            ],
+            f"the mail host of {base.name}",
+        )
     finally:
         for folder in (work, root):
             shutil.rmtree(folder, ignore_errors=True)
@@ -172,10 +239,21 @@ def _make_mail_layer(target, base, script):
 
 def _run(command, what):
     environment = {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
-    environment.update({name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")})
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, check=False)
+    environment.update(
+        {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    )
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        check=False,
+    )
     if done.returncode:
-        raise ImageError(f"Can't make {what}: {command[0]} returned {done.returncode}:\n{done.stdout.decode(errors='replace')[-5000:]}")
+        raise ImageError(
+            f"Can't make {what}: {command[0]} returned {done.returncode}:\n{done.stdout.decode(errors='replace')[-5000:]}"
+        )
 
 
 if __name__ == "__main__":

@@ -20,12 +20,16 @@ DIRECTORY_PASSWORD = "secret"
 PORTS = 25, 587, 110, 143, 993, 995, 389  # that servers listen on
 
 
-def mail_host(network, name, authority, suite="bookworm", addresses=(), ldap_tls=True, **options) -> Host:
+def mail_host(
+    network, name, authority, suite="bookworm", addresses=(), ldap_tls=True, **options
+) -> Host:
     """A host where all of the servers answer. C(ldap_tls): slapd has a certificate, which Debian's has not."""
     host = Host(network, name, suite, addresses, mail=True, **options).prepare()
     host.facts["fingerprint"] = put_certificate(host, authority)
     main = host.read("/etc/postfix/main.cf")
-    host.write("/etc/postfix/main.cf", re.sub("(?m)^myhostname = .*", f"myhostname = {host.fqdn}", main))
+    host.write(
+        "/etc/postfix/main.cf", re.sub("(?m)^myhostname = .*", f"myhostname = {host.fqdn}", main)
+    )
     # Postfix waits for files that were changed in the last second or two to cool down; this one's owner would have been gone for long.
     host.run(["touch", "--reference=/etc/postfix/master.cf", "/etc/postfix/main.cf"])
     host.up()
@@ -36,7 +40,17 @@ def mail_host(network, name, authority, suite="bookworm", addresses=(), ldap_tls
     return host
 
 
-def put_certificate(host, authority, path=CERTIFICATE, key_path=PRIVATE_KEY, names=None, addresses=None, kind="ecdsa", which="mail", **how) -> str:
+def put_certificate(
+    host,
+    authority,
+    path=CERTIFICATE,
+    key_path=PRIVATE_KEY,
+    names=None,
+    addresses=None,
+    kind="ecdsa",
+    which="mail",
+    **how,
+) -> str:
     """Write a certificate with its chain, and its key (the same file: C(key_path=None)). Returns its SHA-256 fingerprint.
 
     By default it is for the host's name and addresses. C(which): a key of this name; C(how): as in C(pki.Authority.issue).
@@ -44,8 +58,13 @@ def put_certificate(host, authority, path=CERTIFICATE, key_path=PRIVATE_KEY, nam
     private_key = pki.key(kind, which)
     names = [host.fqdn] if names is None else names
     addresses = host.addresses if addresses is None else addresses
-    certificate = authority.issue(private_key, names=names, addresses=addresses, common_name=(names or [host.fqdn])[0], **how)
-    chain, key = pki.certificate_bytes(certificate, authority.intermediate), pki.key_bytes(private_key)
+    certificate = authority.issue(
+        private_key, names=names, addresses=addresses, common_name=(names or [host.fqdn])[0], **how
+    )
+    chain, key = (
+        pki.certificate_bytes(certificate, authority.intermediate),
+        pki.key_bytes(private_key),
+    )
     # As Debian has it for keys that several servers read.
     if key_path:
         host.write(key_path, key, 0o640, "root:ssl-cert")
@@ -56,7 +75,18 @@ def put_certificate(host, authority, path=CERTIFICATE, key_path=PRIVATE_KEY, nam
 
 
 def set_ldap_certificate(host, path=CERTIFICATE, key_path=PRIVATE_KEY) -> None:
-    host.run(["ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///"], input="\n".join([
-        "dn: cn=config", "changetype: modify",
-        "replace: olcTLSCertificateFile", f"olcTLSCertificateFile: {path}", "-",
-        "replace: olcTLSCertificateKeyFile", f"olcTLSCertificateKeyFile: {key_path}", ""]))
+    host.run(
+        ["ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///"],
+        input="\n".join(
+            [
+                "dn: cn=config",
+                "changetype: modify",
+                "replace: olcTLSCertificateFile",
+                f"olcTLSCertificateFile: {path}",
+                "-",
+                "replace: olcTLSCertificateKeyFile",
+                f"olcTLSCertificateKeyFile: {key_path}",
+                "",
+            ]
+        ),
+    )

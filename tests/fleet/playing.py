@@ -60,7 +60,11 @@ class Played(list):
         if isinstance(key, (int, slice)):
             return super().__getitem__(key)
         host, name = key if isinstance(key, tuple) else (None, key)
-        found = [result for result in self if name in (result.name, result.task) and host in (None, result.host)]
+        found = [
+            result
+            for result in self
+            if name in (result.name, result.task) and host in (None, result.host)
+        ]
         assert len(found) == 1, f"{len(found)} results of {key!r}\n{self.output}"
         return found[0]
 
@@ -89,10 +93,30 @@ class Player:
         home = network.folder / "ansible"
         home.mkdir()
         (home / "ansible.cfg").touch()
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "SMARTERMAIL_", "PYTEST_"))}
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("ANSIBLE_", "SMARTERMAIL_", "PYTEST_"))
+        }
         # It must not depend on the settings of whoever runs the tests.
-        ssh = ["-F", "/dev/null", "-o", "ControlMaster=auto", "-o", "ControlPersist=60s", "-o", "StrictHostKeyChecking=no"]
-        ssh += ["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "IdentitiesOnly=yes"]
+        ssh = [
+            "-F",
+            "/dev/null",
+            "-o",
+            "ControlMaster=auto",
+            "-o",
+            "ControlPersist=60s",
+            "-o",
+            "StrictHostKeyChecking=no",
+        ]
+        ssh += [
+            "-o",
+            "UserKnownHostsFile=/dev/null",
+            "-o",
+            "LogLevel=ERROR",
+            "-o",
+            "IdentitiesOnly=yes",
+        ]
         self.environment = {
             **inherited,
             "ANSIBLE_CALLBACKS_ENABLED": "fleet_results",
@@ -129,12 +153,26 @@ class Player:
             for host in hosts
         }
         path = self._new_folder() / "inventory.json"
-        path.write_text(json.dumps({"all": {"hosts": entries, "vars": variables.get("all", {})}}, indent=1), encoding="utf-8")
+        path.write_text(
+            json.dumps({"all": {"hosts": entries, "vars": variables.get("all", {})}}, indent=1),
+            encoding="utf-8",
+        )
         return path
 
     def play(
-        self, tasks, hosts, check=False, diff=False, extra_args=(), extra_vars=None, variables=None, play_keywords=None, ignore_errors=True,
-        environment=None, watcher=None, timeout=300,
+        self,
+        tasks,
+        hosts,
+        check=False,
+        diff=False,
+        extra_args=(),
+        extra_vars=None,
+        variables=None,
+        play_keywords=None,
+        ignore_errors=True,
+        environment=None,
+        watcher=None,
+        timeout=300,
     ) -> Played:
         """Run tasks, or a playbook by its name or path, on hosts. A task that fails doesn't keep the next ones from running.
 
@@ -149,11 +187,21 @@ class Player:
             playbook = tasks
         else:
             playbook = folder / "play.yml"
-            content = {"hosts": "all", "gather_facts": False, "ignore_errors": ignore_errors, "tasks": list(tasks), **(play_keywords or {})}
+            content = {
+                "hosts": "all",
+                "gather_facts": False,
+                "ignore_errors": ignore_errors,
+                "tasks": list(tasks),
+                **(play_keywords or {}),
+            }
             playbook.write_text(json.dumps([content], indent=1), encoding="utf-8")  # JSON is YAML
         command = [
             *("nsenter", f"--net=/run/netns/{self.network.name}"),
-            *(os.path.join(sysconfig.get_path("scripts"), "ansible-playbook"), "--inventory", inventory),
+            *(
+                os.path.join(sysconfig.get_path("scripts"), "ansible-playbook"),
+                "--inventory",
+                inventory,
+            ),
             *(["--check"] if check else []),
             *(["--diff"] if diff else []),
             *(["--extra-vars", json.dumps(extra_vars)] if extra_vars else []),
@@ -163,7 +211,14 @@ class Player:
         results, output, errors = folder / "results.json", folder / "stdout", folder / "stderr"
         environment = {**self.environment, "FLEET_RESULTS": str(results), **(environment or {})}
         with output.open("wb") as stdout, errors.open("wb") as stderr:
-            process = Process(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=folder, env=environment)
+            process = Process(
+                list(map(str, command)),
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                cwd=folder,
+                env=environment,
+            )
             with process:
                 if watcher is not None:
                     watcher(process)
@@ -199,7 +254,10 @@ def network_to_play_on():
     if reason:
         raise SystemExit(f"There can be no hosts here: {reason}")
     with contextlib.ExitStack() as cleanup:
-        network = Network(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="mail-bindings-")), ROOT / ".venv" / "hosts")
+        network = Network(
+            cleanup.enter_context(tempfile.TemporaryDirectory(prefix="mail-bindings-")),
+            ROOT / ".venv" / "hosts",
+        )
         cleanup.callback(network.down)
         network.up()
         player = Player(network, os.environ.get("ANSIBLE_COLLECTIONS_PATH"))

@@ -13,7 +13,12 @@ import time
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Options, is_unit, reread_units
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+    Failed,
+    Options,
+    is_unit,
+    reread_units,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import Postfix
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
 
@@ -33,11 +38,19 @@ def obey(do, **order):
         told["seconds"] = time.monotonic() - began
         configured = SERVER.read()
     except (Refused, Failed) as error:
-        return {**told, "failed": "%s: %s" % (type(error).__name__, error), "running": SERVER.running()}
+        return {
+            **told,
+            "failed": "%s: %s" % (type(error).__name__, error),
+            "running": SERVER.running(),
+        }
     told.update(
-        listeners=[found.listener._asdict() for found in configured.listeners], sockets=sorted(configured.sockets),
-        unmapped=[unmapped._asdict() for unmapped in configured.unmapped], config_path=configured.config_path, running=SERVER.running(),
-        live=sorted((found.address, found.port) for found in listening() if SERVER.holds(found)))
+        listeners=[found.listener._asdict() for found in configured.listeners],
+        sockets=sorted(configured.sockets),
+        unmapped=[unmapped._asdict() for unmapped in configured.unmapped],
+        config_path=configured.config_path,
+        running=SERVER.running(),
+        live=sorted((found.address, found.port) for found in listening() if SERVER.holds(found)),
+    )
     return told
 
 
@@ -52,9 +65,15 @@ def apply(configured, told, wanted, options=None, spoil=None, pause=0):
     if told["refusals"]:
         return
     plan = SERVER.render(configured, wanted, options)
-    told.update(steps=[sorted(state) for state in plan.steps], planned=sorted(plan.sockets), foreseen=[found.listener._asdict() for found in plan.listeners])
+    told.update(
+        steps=[sorted(state) for state in plan.steps],
+        planned=sorted(plan.sockets),
+        foreseen=[found.listener._asdict() for found in plan.listeners],
+    )
     if plan.steps:
-        SERVER.rehearse({resource: content for state in plan.steps for resource, content in state.items()})
+        SERVER.rehearse(
+            {resource: content for state in plan.steps for resource, content in state.items()}
+        )
     try:
         go(plan.steps, plan.activation, plan.sockets, configured.sockets, spoil, pause)
         if spoil:
@@ -70,7 +89,9 @@ def apply(configured, told, wanted, options=None, spoil=None, pause=0):
 def go(states, activation, last, before, spoil=None, pause=0):
     for number, state in enumerate(states, 1):
         for resource, content in state.items():
-            SERVER.put(resource, content.replace(*map(str.encode, spoil)) if spoil and content else content)
+            SERVER.put(
+                resource, content.replace(*map(str.encode, spoil)) if spoil and content else content
+            )
         if activation != "none":
             SERVER.activate(activation, last if number == len(states) else last | before)
         if number < len(states):

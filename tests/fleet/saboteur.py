@@ -19,7 +19,12 @@ import time
 
 JOURNAL = "/var/lib/mail-bindings/journal.json"
 PATIENCE = 120.0
-WRITTEN = ("/etc/postfix/master.cf", "/etc/default/slapd", "/etc/dovecot/conf.d/99-mailops.bindings.conf", "/etc/dovecot/mailops.bindings.conf")
+WRITTEN = (
+    "/etc/postfix/master.cf",
+    "/etc/default/slapd",
+    "/etc/dovecot/conf.d/99-mailops.bindings.conf",
+    "/etc/dovecot/mailops.bindings.conf",
+)
 
 
 def listening():
@@ -27,7 +32,9 @@ def listening():
     found = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         with open(table, encoding="ascii") as lines:
-            found.update(tuple(line.split()[1].split(":")) for line in lines if line.split()[3] == "0A")
+            found.update(
+                tuple(line.split()[1].split(":")) for line in lines if line.split()[3] == "0A"
+            )
     return found
 
 
@@ -42,7 +49,10 @@ def runner():
     """The process that has the lock, which is on a folder."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if any(os.readlink("/proc/%s/fd/%s" % (pid, number)) == "/var/lib" for number in os.listdir("/proc/%s/fd" % pid)):
+            if any(
+                os.readlink("/proc/%s/fd/%s" % (pid, number)) == "/var/lib"
+                for number in os.listdir("/proc/%s/fd" % pid)
+            ):
                 return int(pid)
         except OSError:
             continue
@@ -81,11 +91,15 @@ def main(when, what="", after=0.0, do="", signal_name=""):
         if time.monotonic() > end:
             print(json.dumps({"harmed": False}))
             return
-        time.sleep(0.01 if when == "bound" else 0.002)  # the kernel takes its time to list sockets, and here all of them share two processors
+        time.sleep(
+            0.01 if when == "bound" else 0.002
+        )  # the kernel takes its time to list sockets, and here all of them share two processors
     pid = runner()
     time.sleep(after)
     if do:
-        os.kill(pid, signal.SIGSTOP)  # on an idle machine it would be past that moment before the harm is done
+        os.kill(
+            pid, signal.SIGSTOP
+        )  # on an idle machine it would be past that moment before the harm is done
         subprocess.run(["sh", "-c", do], check=True, stdout=subprocess.DEVNULL)
         os.kill(pid, signal.SIGCONT)
     if signal_name == "hangup":
@@ -104,8 +118,16 @@ def main(when, what="", after=0.0, do="", signal_name=""):
         if missing:
             whole = now
         time.sleep(0.03)
-    print(json.dumps({"harmed": True, "away": round(longest, 2), "took": round(time.monotonic() - harmed, 2),
-                      "back": round(max(0.0, whole - back), 2) if back else 0.0}))
+    print(
+        json.dumps(
+            {
+                "harmed": True,
+                "away": round(longest, 2),
+                "took": round(time.monotonic() - harmed, 2),
+                "back": round(max(0.0, whole - back), 2) if back else 0.0,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,12 @@ sys.path.insert(0, "/root/c")
 # pylint: disable=wrong-import-position
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Options, is_unit, reread_units
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+    Failed,
+    Options,
+    is_unit,
+    reread_units,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import Slapd
 
 SERVER = Slapd()
@@ -32,9 +37,15 @@ SERVER = Slapd()
 def read():
     configured = SERVER.read()
     return {
-        "listeners": _said(configured.listeners), "where": [found.where for found in configured.listeners],
-        "unmapped": [entry.text for entry in configured.unmapped], "sockets": sorted(configured.sockets), "config_path": configured.config_path,
-        "problems": configured.details.problems, "reader": configured.details.reader, "running": SERVER.running(), "reads_keys_as": SERVER.reads_keys_as,
+        "listeners": _said(configured.listeners),
+        "where": [found.where for found in configured.listeners],
+        "unmapped": [entry.text for entry in configured.unmapped],
+        "sockets": sorted(configured.sockets),
+        "config_path": configured.config_path,
+        "problems": configured.details.problems,
+        "reader": configured.details.reader,
+        "running": SERVER.running(),
+        "reads_keys_as": SERVER.reads_keys_as,
         "replicated": configured.details.replicated,
     }
 
@@ -42,7 +53,10 @@ def read():
 def apply(wanted, rehearse=True, keep_loopback=True):
     options = Options(keep_loopback=keep_loopback)
     if wanted is not None:
-        wanted = [Listener(address, port, "ldap", encryption, certificate, key) for address, port, encryption, certificate, key in wanted]
+        wanted = [
+            Listener(address, port, "ldap", encryption, certificate, key)
+            for address, port, encryption, certificate, key in wanted
+        ]
     configured = SERVER.read()
     refused = SERVER.refusals(configured, wanted, options)
     if refused:
@@ -65,13 +79,25 @@ def apply(wanted, rehearse=True, keep_loopback=True):
         began = time.monotonic()
         for state in plan.back:
             _put(state)
-            SERVER.activate(plan.activation if plan.activation != "none" else "reload", configured.sockets)
+            SERVER.activate(
+                plan.activation if plan.activation != "none" else "reload", configured.sockets
+            )
         same = before == {resource: SERVER.get(resource) for resource in before}
-        return {**result, "failed": str(reason), "back_seconds": time.monotonic() - began, "as_before": same}
+        return {
+            **result,
+            "failed": str(reason),
+            "back_seconds": time.monotonic() - began,
+            "as_before": same,
+        }
     now = SERVER.read()
     again = SERVER.render(now, wanted, options)
     as_planned = (now.listeners, now.sockets) == (plan.listeners, plan.sockets)
-    return {**result, "as_planned": as_planned, "again": len(again.steps), "listeners": _said(now.listeners)}
+    return {
+        **result,
+        "as_planned": as_planned,
+        "again": len(again.steps),
+        "listeners": _said(now.listeners),
+    }
 
 
 def _put(state):
@@ -81,8 +107,16 @@ def _put(state):
 
 
 def _said(listeners):
-    return [[found.listener.address, found.listener.port, found.listener.encryption, found.listener.certificate_path, found.listener.key_path]
-            for found in listeners]
+    return [
+        [
+            found.listener.address,
+            found.listener.port,
+            found.listener.encryption,
+            found.listener.certificate_path,
+            found.listener.key_path,
+        ]
+        for found in listeners
+    ]
 
 
 def put(resource, content):
@@ -96,7 +130,9 @@ def activate(how):
 def main():
     asked = json.load(sys.stdin)
     try:
-        answer = {"read": read, "apply": apply, "put": put, "activate": activate}[asked.pop("do")](**asked)
+        answer = {"read": read, "apply": apply, "put": put, "activate": activate}[asked.pop("do")](
+            **asked
+        )
     except (Failed, Refused) as reason:
         answer = {type(reason).__name__.lower(): str(reason)}
     json.dump(answer, sys.stdout)

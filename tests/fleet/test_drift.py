@@ -37,23 +37,51 @@ print("ready", flush=True)
 @pytest.fixture(scope="module")
 def hosts(make_hosts, authority):
     """Each has three addresses. POP3S has a certificate of its own."""
-    found = make_hosts(*(
-        {"name": f"dr{number}", "suite": suite, "addresses": [f"198.51.100.{120 + number}", f"2001:db8:51::{120 + number:x}", f"198.51.100.{130 + number}"]}
-        for number, suite in enumerate(("bookworm", "trixie", "bookworm"))))
+    found = make_hosts(
+        *(
+            {
+                "name": f"dr{number}",
+                "suite": suite,
+                "addresses": [
+                    f"198.51.100.{120 + number}",
+                    f"2001:db8:51::{120 + number:x}",
+                    f"198.51.100.{130 + number}",
+                ],
+            }
+            for number, suite in enumerate(("bookworm", "trixie", "bookworm"))
+        )
+    )
     return found
 
 
 @pytest.fixture(scope="module")
 def pop(hosts, authority):
     """Which certificate POP3S has on each of them."""
-    return {host.name: put_certificate(host, authority, POP_CERTIFICATE, POP_KEY, which="pop") for host in hosts}
+    return {
+        host.name: put_certificate(host, authority, POP_CERTIFICATE, POP_KEY, which="pop")
+        for host in hosts
+    }
 
 
 @pytest.fixture(scope="module")
 def variables(hosts):
-    pop = {"name": "POP3S", "protocol": "pop", "port": 995, "encryption": "ssl", "certificate_path": POP_CERTIFICATE, "private_key_path": POP_KEY}
-    everywhere = {"mail_bindings_certificate_path": CERTIFICATE, "mail_bindings_private_key_path": PRIVATE_KEY, "mail_bindings_ports": [pop]}
-    return {"all": everywhere, **{host.name: {"mail_bindings_addresses": list(host.addresses)} for host in hosts}}
+    pop = {
+        "name": "POP3S",
+        "protocol": "pop",
+        "port": 995,
+        "encryption": "ssl",
+        "certificate_path": POP_CERTIFICATE,
+        "private_key_path": POP_KEY,
+    }
+    everywhere = {
+        "mail_bindings_certificate_path": CERTIFICATE,
+        "mail_bindings_private_key_path": PRIVATE_KEY,
+        "mail_bindings_ports": [pop],
+    }
+    return {
+        "all": everywhere,
+        **{host.name: {"mail_bindings_addresses": list(host.addresses)} for host in hosts},
+    }
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,10 +93,19 @@ def declared(hosts, pop, variables, play):
 @pytest.fixture
 def report(play, network, hosts, variables):
     """report(expected exit status) -> (report.json, what was played), from the default folder, which is in the working directory."""
+
     def run(status, on=None, more=None, **options):
-        merged = {name: {**variables.get(name, {}), **(more or {}).get(name, {})} for name in {*variables, *(more or {})}}
+        merged = {
+            name: {**variables.get(name, {}), **(more or {}).get(name, {})}
+            for name in {*variables, *(more or {})}
+        }
         played = play(DRIFT, on or hosts, variables=merged, **options)
-        folder = max(folder for folder in (network.folder / "plays").iterdir() if folder.name.isdecimal()) / "mail-bindings-report"
+        folder = (
+            max(
+                folder for folder in (network.folder / "plays").iterdir() if folder.name.isdecimal()
+            )
+            / "mail-bindings-report"
+        )
         assert played.returncode == status, played.output
         found = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         assert "<html" in (folder / "report.html").read_text(encoding="utf-8")
@@ -89,7 +126,11 @@ def words(found, host) -> dict:
 
 
 def unlike(found, host) -> dict:
-    return {key: (cell["word"], cell["detail"]) for key, cell in cells(found, host).items() if cell["word"] != "as declared"}
+    return {
+        key: (cell["word"], cell["detail"])
+        for key, cell in cells(found, host).items()
+        if cell["word"] != "as declared"
+    }
 
 
 def test_one_report_also_where_hosts_do_not_wait_for_each_other(hosts, report):
@@ -99,12 +140,17 @@ def test_one_report_also_where_hosts_do_not_wait_for_each_other(hosts, report):
     assert [result.name for result in played].count("Write the report for people") == 1
 
 
-def test_what_was_changed_by_hand_is_seen_and_mended(hosts, pop, play, report, variables, authority, clients):
+def test_what_was_changed_by_hand_is_seen_and_mended(
+    hosts, pop, play, report, variables, authority, clients
+):
     """All five on each host, and one that can't be reached."""
     for host in hosts[:2]:
         remove_port(host, 465)
         host.run(["postfix", "reload"])
-        host.write("/etc/dovecot/conf.d/98-more.conf", "service imap-login {\n  inet_listener more {\n    port = 1143\n  }\n}\n")
+        host.write(
+            "/etc/dovecot/conf.d/98-more.conf",
+            "service imap-login {\n  inet_listener more {\n    port = 1143\n  }\n}\n",
+        )
         host.run(["doveadm", "reload"])
         host.wait_for_ports(1143)
         # Dovecot reads certificates for the first client after a reload
@@ -118,7 +164,13 @@ def test_what_was_changed_by_hand_is_seen_and_mended(hosts, pop, play, report, v
     before = {host.name: seen(host) for host in hosts}
     found, played = report(2)
     hosts[2].run("systemctl start ssh")
-    assert found["verdict"] == "drift" and found["counts"]["hosts"] == {"total": 3, "drift": 2, "incomplete": 1, "clean": 0, "maintenance": 0}
+    assert found["verdict"] == "drift" and found["counts"]["hosts"] == {
+        "total": 3,
+        "drift": 2,
+        "incomplete": 1,
+        "clean": 0,
+        "maintenance": 0,
+    }
     assert found["rows"][hosts[2].name]["error"].startswith("unreachable: ")
     assert set(words(found, hosts[2]).values()) == {"could not be checked"}
     for host in hosts[:2]:
@@ -126,13 +178,25 @@ def test_what_was_changed_by_hand_is_seen_and_mended(hosts, pop, play, report, v
         row, word = found["rows"][host.name], cells(found, host)
         assert row["error"] == "" and row["verdict"] == "drift", row["error"]
         for address in host.addresses[:2]:
-            assert [(port, word[address, port]["word"], word[address, port]["levels"]) for port in (25, 465, 587, 993, 995)] == [
-                (25, "as declared", []), (465, "missing", ["files"]), (587, "differs", ["config"]), (993, "as declared", []),
-                (995, "wrong certificate", ["listening"])], unlike(found, host)
+            assert [
+                (port, word[address, port]["word"], word[address, port]["levels"])
+                for port in (25, 465, 587, 993, 995)
+            ] == [
+                (25, "as declared", []),
+                (465, "missing", ["files"]),
+                (587, "differs", ["config"]),
+                (993, "as declared", []),
+                (995, "wrong certificate", ["listening"]),
+            ], unlike(found, host)
             assert word[address, 588]["word"] == "unexpected"
         for port in (25, 465, 587, 993, 995):
-            assert (word[host.addresses[2], port]["word"], word[host.addresses[2], port]["status"]) == ("missing", "not_local"), unlike(found, host)
-        assert {(cell["word"], tuple(cell["levels"])) for key, cell in word.items() if key[1] == 1143} == {("unexpected", ("files",))}, unlike(found, host)
+            assert (
+                word[host.addresses[2], port]["word"],
+                word[host.addresses[2], port]["status"],
+            ) == ("missing", "not_local"), unlike(found, host)
+        assert {
+            (cell["word"], tuple(cell["levels"])) for key, cell in word.items() if key[1] == 1143
+        } == {("unexpected", ("files",))}, unlike(found, host)
         assert all(row["levels"][level]["drift"] for level in ("config", "files", "listening"))
 
     for host in hosts[:2]:
@@ -143,21 +207,30 @@ def test_what_was_changed_by_hand_is_seen_and_mended(hosts, pop, play, report, v
     assert found["verdict"] == "clean" and all(not unlike(found, host) for host in hosts)
 
 
-def test_what_the_module_refuses_has_cells_and_no_host_costs_the_others_theirs(hosts, play, report, authority):
+def test_what_the_module_refuses_has_cells_and_no_host_costs_the_others_theirs(
+    hosts, play, report, authority
+):
     """A renewed certificate whose key is another's; and variables that are wrong, on all but one host."""
     host = hosts[0]
     old, key = host.read(POP_CERTIFICATE), host.read(POP_KEY)
     put_certificate(host, authority, POP_CERTIFICATE, "/root/other-key.pem", which="torn")
-    wrong = {hosts[1].name: {"mail_bindings_profile": "sekure"}, hosts[2].name: {"mail_bindings_renewal_hook": "cron"}}
+    wrong = {
+        hosts[1].name: {"mail_bindings_profile": "sekure"},
+        hosts[2].name: {"mail_bindings_renewal_hook": "cron"},
+    }
     found, played = report(2, more=wrong)
     host.write(POP_CERTIFICATE, old)
     host.write(POP_KEY, key, 0o640, "root:ssl-cert")
     row = found["rows"][host.name]
     assert row["verdict"] == "drift" and POP_KEY in row["error"], row["error"]
     assert {key: word for key, word in words(found, host).items() if word != "as declared"} == {
-        (address, 995): "wrong certificate" for address in host.addresses}, unlike(found, host)
+        (address, 995): "wrong certificate" for address in host.addresses
+    }, unlike(found, host)
     for other, variable in zip(hosts[1:], ("mail_bindings_profile", "mail_bindings_renewal_hook")):
-        assert variable in found["rows"][other.name]["error"] and found["rows"][other.name]["verdict"] == "incomplete"
+        assert (
+            variable in found["rows"][other.name]["error"]
+            and found["rows"][other.name]["verdict"] == "incomplete"
+        )
 
 
 def test_limit_and_no_hosts(hosts, report, play):
@@ -167,8 +240,17 @@ def test_limit_and_no_hosts(hosts, report, play):
     assert found["verdict"] == "incomplete" and not found["hosts"]
 
 
-@pytest.mark.parametrize("pattern, expected", [
-    ("dr0,dr2", [0, 2]), ("dr0:dr2", [0, 2]), ("all, !dr1", [0, 2]), (["dr0", "dr2"], [0, 2]), (["all", "!dr1"], [0, 2]), ("all,!localhost", [0, 1, 2])])
+@pytest.mark.parametrize(
+    "pattern, expected",
+    [
+        ("dr0,dr2", [0, 2]),
+        ("dr0:dr2", [0, 2]),
+        ("all, !dr1", [0, 2]),
+        (["dr0", "dr2"], [0, 2]),
+        (["all", "!dr1"], [0, 2]),
+        ("all,!localhost", [0, 1, 2]),
+    ],
+)
 def test_hosts_are_named_in_every_way_that_ansible_has(hosts, report, pattern, expected):
     found, played = report(0, extra_vars={"mail_bindings_hosts": pattern})
     assert sorted(found["rows"]) == [hosts[number].name for number in expected]
@@ -176,20 +258,37 @@ def test_hosts_are_named_in_every_way_that_ansible_has(hosts, report, pattern, e
 
 @pytest.mark.parametrize("pattern", ["nobody", ["nobody"], "nobody,!localhost"])
 def test_there_is_a_report_also_where_no_host_is_left(hosts, report, pattern):
-    found, played = report(2, extra_vars={"mail_bindings_hosts": pattern}, extra_args=["--limit", hosts[1].name])
+    found, played = report(
+        2, extra_vars={"mail_bindings_hosts": pattern}, extra_args=["--limit", hosts[1].name]
+    )
     assert found["verdict"] == "incomplete" and not found["hosts"]
 
 
 def test_no_false_alarm(hosts, play, report, authority, variables):
     floating = {"address": FLOATING, "floating": True, "ports": ["SMTP", "IMAPS"]}
-    more = {"all": {**variables["all"], "mail_bindings_ip_addresses": [floating]}, hosts[2].name: {"mail_bindings_maintenance": True}}
+    more = {
+        "all": {**variables["all"], "mail_bindings_ip_addresses": [floating]},
+        hosts[2].name: {"mail_bindings_maintenance": True},
+    }
     for host in hosts[:2]:
         host.run(["sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=1"])
-        host.run("printf '127.0.0.1:10025 inet n - n - - smtpd\\n  -o smtpd_client_restrictions=\\n' >>/etc/postfix/master.cf")
+        host.run(
+            "printf '127.0.0.1:10025 inet n - n - - smtpd\\n  -o smtpd_client_restrictions=\\n' >>/etc/postfix/master.cf"
+        )
         # a banner that takes its time
-        host.run(["postconf", "-e", "smtpd_delay_reject = no", "smtpd_client_restrictions = sleep 3, permit"])
+        host.run(
+            [
+                "postconf",
+                "-e",
+                "smtpd_delay_reject = no",
+                "smtpd_client_restrictions = sleep 3, permit",
+            ]
+        )
         host.run("touch -d '1 hour ago' /etc/postfix/main.cf /etc/postfix/master.cf")
-        host.write("/etc/dovecot/conf.d/98-lmtp.conf", "service lmtp {\n  inet_listener lmtp {\n    port = 24\n  }\n}\n")
+        host.write(
+            "/etc/dovecot/conf.d/98-lmtp.conf",
+            "service lmtp {\n  inet_listener lmtp {\n    port = 24\n  }\n}\n",
+        )
         # renewed a minute ago, and about to expire
         put_certificate(host, authority, which="mail 2")
         put_certificate(host, authority, POP_CERTIFICATE, POP_KEY, which="pop 3", ends=8)
@@ -198,9 +297,18 @@ def test_no_false_alarm(hosts, play, report, authority, variables):
     applied = play(APPLY, hosts[:2], variables=merged)
     assert applied.returncode == 0, applied.output
     remove_port(hosts[2], 465)
-    greeters = ["127.0.0.1", "10024", "220 [127.0.0.1] ESMTP amavisd-new service ready",
-                "0.0.0.0", "4190", '"IMPLEMENTATION" "Dovecot Pigeonhole"\r\nOK "ready."']
-    with hosts[0].popen(["python3", "-c", GREETER, *greeters], stdout=-1) as one, hosts[1].popen(["python3", "-c", GREETER, *greeters], stdout=-1) as two:
+    greeters = [
+        "127.0.0.1",
+        "10024",
+        "220 [127.0.0.1] ESMTP amavisd-new service ready",
+        "0.0.0.0",
+        "4190",
+        '"IMPLEMENTATION" "Dovecot Pigeonhole"\r\nOK "ready."',
+    ]
+    with (
+        hosts[0].popen(["python3", "-c", GREETER, *greeters], stdout=-1) as one,
+        hosts[1].popen(["python3", "-c", GREETER, *greeters], stdout=-1) as two,
+    ):
         assert one.stdout.readline() == two.stdout.readline() == "ready\n"
         found, played = report(0, more=more)
     assert found["verdict"] == "clean"
@@ -208,7 +316,12 @@ def test_no_false_alarm(hosts, play, report, authority, variables):
         word = words(found, host)
         assert {port for address, port in word} == {25, 465, 587, 993, 995}
         assert {key: value for key, value in word.items() if value != "as declared"} == {
-            (address, 995): "certificate expiring" for address in host.addresses}, unlike(found, host)
+            (address, 995): "certificate expiring" for address in host.addresses
+        }, unlike(found, host)
         assert word[FLOATING, 25] == word[FLOATING, 993] == "as declared"
     row = found["rows"][hosts[2].name]
-    assert row["maintenance"] and row["verdict"] == "drift" and found["counts"]["hosts"]["maintenance"] == 1
+    assert (
+        row["maintenance"]
+        and row["verdict"] == "drift"
+        and found["counts"]["hosts"]["maintenance"] == 1
+    )

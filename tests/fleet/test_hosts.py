@@ -32,7 +32,9 @@ def host(request, pair):
 
 
 def test_all_that_systemd_starts_is_running(host):
-    assert host.run(["systemctl", "is-system-running"], check=False).stdout.strip() == "running", host.journal()
+    assert host.run(["systemctl", "is-system-running"], check=False).stdout.strip() == "running", (
+        host.journal()
+    )
 
 
 def test_the_servers_are_those_of_the_suite(host):
@@ -43,28 +45,47 @@ def test_the_servers_are_those_of_the_suite(host):
 
 
 def test_they_listen_as_debian_ships_them_and_on_587(host):
-    programs = {25: "master", 587: "master", 110: "dovecot", 143: "dovecot", 993: "dovecot", 995: "dovecot", 389: "slapd", 22: "sshd"}
-    assert host.listening() == {(address, port, program) for address in ("0.0.0.0", "::") for port, program in programs.items()}
+    programs = {
+        25: "master",
+        587: "master",
+        110: "dovecot",
+        143: "dovecot",
+        993: "dovecot",
+        995: "dovecot",
+        389: "slapd",
+        22: "sshd",
+    }
+    assert host.listening() == {
+        (address, port, program)
+        for address in ("0.0.0.0", "::")
+        for port, program in programs.items()
+    }
 
 
 @pytest.mark.parametrize("family", [0, 1], ids=["IPv4", "IPv6"])
 def test_a_message_from_alice_to_bob(host, clients, family):
     address, subject = host.addresses[family], f"IPv{(4, 6)[family]} to {host.name}"
-    clients.smtp_send(address, subject, "bob@example.test", user="alice", password=PASSWORDS["alice"])
-    message, = clients.imap_fetch(address, "bob", PASSWORDS["bob"], subject)
+    clients.smtp_send(
+        address, subject, "bob@example.test", user="alice", password=PASSWORDS["alice"]
+    )
+    (message,) = clients.imap_fetch(address, "bob", PASSWORDS["bob"], subject)
     assert "Hello!" in message
     assert subject in clients.pop_list(address, "bob", PASSWORDS["bob"])
 
 
 def test_a_message_from_elsewhere(host, clients):
-    clients.smtp_send(host.address, "from elsewhere", "bob@example.test", sender="carol@example.net")
+    clients.smtp_send(
+        host.address, "from elsewhere", "bob@example.test", sender="carol@example.net"
+    )
     assert len(clients.imap_fetch(host.address, "bob", PASSWORDS["bob"], "from elsewhere")) == 1
 
 
 @pytest.mark.parametrize("port", [25, 587])
 def test_nobody_relays_without_a_login(host, clients, port):
     with pytest.raises(Refused, match="Relay access denied|Access denied"):
-        clients.smtp_send(host.address, "spam", "dave@example.net", sender="carol@example.net", port=port)
+        clients.smtp_send(
+            host.address, "spam", "dave@example.net", sender="carol@example.net", port=port
+        )
 
 
 def test_a_wrong_password_is_refused(host, clients):
@@ -73,15 +94,33 @@ def test_a_wrong_password_is_refused(host, clients):
 
 
 def test_the_directory(host, clients):
-    assert clients.ldapsearch(host.address) == [f"uid={name},ou=people,dc=example,dc=test" for name in PASSWORDS]
-    listed = host.run("ldapsearch -Q -LLL -Y EXTERNAL -H ldapi:/// -b cn=config -s base olcTLSCertificateFile").stdout
+    assert clients.ldapsearch(host.address) == [
+        f"uid={name},ou=people,dc=example,dc=test" for name in PASSWORDS
+    ]
+    listed = host.run(
+        "ldapsearch -Q -LLL -Y EXTERNAL -H ldapi:/// -b cn=config -s base olcTLSCertificateFile"
+    ).stdout
     assert "/etc/ssl/mail/fullchain.pem" in listed
 
 
-@pytest.mark.parametrize("port, starttls", [(25, "smtp"), (587, "smtp"), (143, "imap"), (993, None), (110, "pop3"), (995, None), (389, "ldap")])
+@pytest.mark.parametrize(
+    "port, starttls",
+    [
+        (25, "smtp"),
+        (587, "smtp"),
+        (143, "imap"),
+        (993, None),
+        (110, "pop3"),
+        (995, None),
+        (389, "ldap"),
+    ],
+)
 def test_its_own_certificate_is_served(host, clients, port, starttls):
     for address in host.addresses:
-        assert clients.served_certificate(address, port, starttls, servername=host.fqdn) == host.facts["fingerprint"]
+        assert (
+            clients.served_certificate(address, port, starttls, servername=host.fqdn)
+            == host.facts["fingerprint"]
+        )
 
 
 def test_where_nobody_listens_there_is_no_certificate(host, clients):
@@ -90,7 +129,11 @@ def test_where_nobody_listens_there_is_no_certificate(host, clients):
 
 
 def test_a_play_over_ssh(pair, play):
-    tasks = [{"name": "ping", "ping": {}}, {"name": "who", "command": "hostname", "changed_when": False}, {"name": "no", "command": "false"}]
+    tasks = [
+        {"name": "ping", "ping": {}},
+        {"name": "who", "command": "hostname", "changed_when": False},
+        {"name": "no", "command": "false"},
+    ]
     played = play(tasks, pair)
     assert [played[host.name, "ping"]["ping"] for host in pair] == ["pong", "pong"]
     assert [played[host.name, "who"]["stdout"] for host in pair] == [host.name for host in pair]
@@ -118,8 +161,16 @@ def test_a_snapshot_sees_whatever_was_touched(host):
     assert len(before) > 300 and "/etc/postfix/main.cf" in before
     assert host.snapshot("/etc", "/srv") == before
     seen = {}
-    for command in ("touch /srv/file", "chmod 600 /srv/file", "chown bob /srv/file", "echo two >/srv/file", "cp /srv/file /srv/f; mv /srv/f /srv/file",
-                    "ln -sfn /elsewhere /srv/link", "touch /srv/new", "rm /srv/file"):
+    for command in (
+        "touch /srv/file",
+        "chmod 600 /srv/file",
+        "chown bob /srv/file",
+        "echo two >/srv/file",
+        "cp /srv/file /srv/f; mv /srv/f /srv/file",
+        "ln -sfn /elsewhere /srv/link",
+        "touch /srv/new",
+        "rm /srv/file",
+    ):
         host.run(command)
         now = host.snapshot("/etc", "/srv")
         seen[command] = {path for path in {*before, *now} if before.get(path) != now.get(path)}
@@ -149,8 +200,12 @@ def test_what_runs_too_long_is_ended_with_all_that_it_started(host):
     with pytest.raises(machinery.CommandError, match="had not ended"):
         host.run("sleep 4711 & sleep 4711", timeout=0.3)
     with host.popen("sleep 4711 & sleep 4711"):
-        assert machinery.wait_until(lambda: "sleep 4711" in host.run(["ps", "axo", "args"]).stdout, 5)
-    assert machinery.wait_until(lambda: "sleep 4711" not in host.run(["ps", "axo", "args"]).stdout, 5)
+        assert machinery.wait_until(
+            lambda: "sleep 4711" in host.run(["ps", "axo", "args"]).stdout, 5
+        )
+    assert machinery.wait_until(
+        lambda: "sleep 4711" not in host.run(["ps", "axo", "args"]).stdout, 5
+    )
 
 
 def test_after_a_reboot_addresses_files_and_servers_are_back(host, clients):
@@ -163,25 +218,56 @@ def test_after_a_reboot_addresses_files_and_servers_are_back(host, clients):
     assert host.listening() == listening
     for known in host.addresses:
         assert clients.served_certificate(known, 993) == host.facts["fingerprint"]
-    clients.smtp_send(address, "after the reboot", "bob@example.test", user="alice", password=PASSWORDS["alice"], name=host.fqdn)
-    assert len(clients.imap_fetch(address, "bob", PASSWORDS["bob"], "after the reboot", name=host.fqdn)) == 1
+    clients.smtp_send(
+        address,
+        "after the reboot",
+        "bob@example.test",
+        user="alice",
+        password=PASSWORDS["alice"],
+        name=host.fqdn,
+    )
+    assert (
+        len(
+            clients.imap_fetch(address, "bob", PASSWORDS["bob"], "after the reboot", name=host.fqdn)
+        )
+        == 1
+    )
     host.remove_address(address)
 
 
 def test_with_duplicate_address_detection_an_address_is_tentative_at_first(make_host):
-    host = make_host("dad", mail=False, dad=True, init="plain", addresses=["198.51.100.60", "2001:db8:51::60"])
-    assert "tentative" in host.run(["ip", "-6", "address", "show", "dev", "eth0", "scope", "global"]).stdout
-    assert machinery.wait_until(lambda: "tentative" not in host.run(["ip", "-6", "address", "show", "dev", "eth0"]).stdout, 5)
-    twin = make_host("twin", mail=False, dad=True, init="plain", addresses=["198.51.100.61", "2001:db8:51::60"])
-    assert machinery.wait_until(lambda: "dadfailed" in twin.run(["ip", "-6", "address", "show", "dev", "eth0"]).stdout, 5)
+    host = make_host(
+        "dad", mail=False, dad=True, init="plain", addresses=["198.51.100.60", "2001:db8:51::60"]
+    )
+    assert (
+        "tentative"
+        in host.run(["ip", "-6", "address", "show", "dev", "eth0", "scope", "global"]).stdout
+    )
+    assert machinery.wait_until(
+        lambda: "tentative" not in host.run(["ip", "-6", "address", "show", "dev", "eth0"]).stdout,
+        5,
+    )
+    twin = make_host(
+        "twin", mail=False, dad=True, init="plain", addresses=["198.51.100.61", "2001:db8:51::60"]
+    )
+    assert machinery.wait_until(
+        lambda: "dadfailed" in twin.run(["ip", "-6", "address", "show", "dev", "eth0"]).stdout, 5
+    )
 
 
 def test_nothing_leads_out_of_the_network(host, network):
-    assert "default" not in network.run(["ip", "route"]).stdout + network.run(["ip", "-6", "route"]).stdout
-    assert "default" not in host.run(["ip", "route"]).stdout + host.run(["ip", "-6", "route"]).stdout
+    assert (
+        "default"
+        not in network.run(["ip", "route"]).stdout + network.run(["ip", "-6", "route"]).stdout
+    )
+    assert (
+        "default" not in host.run(["ip", "route"]).stdout + host.run(["ip", "-6", "route"]).stdout
+    )
 
 
-def test_what_a_killed_run_left_is_removed_and_what_a_living_one_has_is_not(tmp_path, network, pair):
+def test_what_a_killed_run_left_is_removed_and_what_a_living_one_has_is_not(
+    tmp_path, network, pair
+):
     program = """
 import os, signal, sys
 from fleet.hosts import Host, Network
@@ -194,9 +280,17 @@ os.kill(os.getpid(), signal.SIGKILL)
     command = [sys.executable, "-c", program, str(tmp_path), str(network.images.folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, env=environment, check=False)
     name, pid = done.stdout.decode().split()
-    assert os.path.exists(f"/run/netns/{name}") and os.path.exists(f"/proc/{pid}") and os.path.ismount(tmp_path / "hosts" / "left" / "root")
+    assert (
+        os.path.exists(f"/run/netns/{name}")
+        and os.path.exists(f"/proc/{pid}")
+        and os.path.ismount(tmp_path / "hosts" / "left" / "root")
+    )
     machinery.remove_leftovers()
-    assert not os.path.exists(f"/run/netns/{name}") and not os.path.exists(f"/run/netns/{name}-left")
+    assert not os.path.exists(f"/run/netns/{name}") and not os.path.exists(
+        f"/run/netns/{name}-left"
+    )
     assert machinery.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5)
-    assert not os.path.exists(tmp_path / "hosts") and not os.path.exists(f"/run/mailops-fleet/{name}")
+    assert not os.path.exists(tmp_path / "hosts") and not os.path.exists(
+        f"/run/mailops-fleet/{name}"
+    )
     assert all(host.listens_on(22) for host in pair)

@@ -14,18 +14,40 @@ from .hosts import wait_until
 from .mail import CERTIFICATE, PRIVATE_KEY, put_certificate, set_ldap_certificate
 
 NOT_HERE, AWAY = "198.51.100.250", "198.51.100.251"
-FIVE_DAYS, EXPIRED, MISSING = "/etc/ssl/mail/five-days.pem", "/etc/ssl/mail/expired.pem", "/etc/ssl/mail/missing.pem"
+FIVE_DAYS, EXPIRED, MISSING = (
+    "/etc/ssl/mail/five-days.pem",
+    "/etc/ssl/mail/expired.pem",
+    "/etc/ssl/mail/missing.pem",
+)
 WILDCARDS = "0.0.0.0", "::"
 HEALTHY = {
-    25: ("smtp", "tls"), 587: ("submission", "tls"), 143: ("imap", "tls"), 993: ("imap", "ssl"), 110: ("pop", "tls"), 995: ("pop", "ssl"), 389: ("ldap", "tls"),
+    25: ("smtp", "tls"),
+    587: ("submission", "tls"),
+    143: ("imap", "tls"),
+    993: ("imap", "ssl"),
+    110: ("pop", "tls"),
+    995: ("pop", "ssl"),
+    389: ("ldap", "tls"),
 }
-STARTTLS = {("smtp", "tls"): "smtp", ("submission", "tls"): "smtp", ("imap", "tls"): "imap", ("pop", "tls"): "pop3", ("ldap", "tls"): "ldap"}
+STARTTLS = {
+    ("smtp", "tls"): "smtp",
+    ("submission", "tls"): "smtp",
+    ("imap", "tls"): "imap",
+    ("pop", "tls"): "pop3",
+    ("ldap", "tls"): "ldap",
+}
 
 # number: (protocol, encryption, certificate that is declared, the status that it is to have, words of its detail)
 FAULTY = {
     2501: ("smtp", "ssl", FIVE_DAYS, "expiring", "5 days left"),
     2502: ("submission", "ssl", EXPIRED, "expired", "expired on"),
-    2503: ("smtp", "ssl", CERTIFICATE, "wrong_certificate", "another certificate than the one in " + CERTIFICATE),
+    2503: (
+        "smtp",
+        "ssl",
+        CERTIFICATE,
+        "wrong_certificate",
+        "another certificate than the one in " + CERTIFICATE,
+    ),
     2504: ("smtp", "tls", CERTIFICATE, "no_starttls", "does not offer STARTTLS"),
     2505: ("smtp", "tls", MISSING, "tls_failed", "handshake"),
     2506: ("smtp", "ssl", MISSING, "tls_failed", "handshake"),
@@ -51,7 +73,9 @@ SMTPD = {
     2504: ["-o smtpd_tls_security_level=none"],
     2505: ["-o smtpd_tls_chain_files=" + MISSING],
     2506: [IMPLICIT, "-o smtpd_tls_chain_files=" + MISSING],
-    2507: [], 2508: [], 2514: [],
+    2507: [],
+    2508: [],
+    2514: [],
     2510: ["-o smtpd_client_restrictions=reject", "-o smtpd_delay_reject=no"],
     2512: ["-o smtpd_upstream_proxy_protocol=haproxy"],
     2515: [],  # which nobody declares
@@ -61,16 +85,28 @@ SMTPD = {
 def postfix_services(address):
     lines = []
     for number, options in SMTPD.items():
-        certificates = ["-o smtpd_tls_cert_file=", "-o smtpd_tls_key_file="] if "chain_files" in "".join(options) else []
-        lines += [f"{address}:{number} inet n - y - - smtpd", *("  " + option for option in options + certificates)]
-    return "\n".join([
-        *lines,
-        f"{address}:2511 inet n - y - - nosuchd",
-        f"{address}:2513 inet n - y - 1 postscreen",
-        "smtpd pass - - y - - smtpd", "dnsblog unix - - y - 0 dnsblog", "tlsproxy unix - - y - 0 tlsproxy",
-        "127.0.0.1:10025 inet n - y - - smtpd",  # where a content filter sends to
-        "2525 inet n - y - - smtpd",  # on all addresses, which nobody declares
-        ""])
+        certificates = (
+            ["-o smtpd_tls_cert_file=", "-o smtpd_tls_key_file="]
+            if "chain_files" in "".join(options)
+            else []
+        )
+        lines += [
+            f"{address}:{number} inet n - y - - smtpd",
+            *("  " + option for option in options + certificates),
+        ]
+    return "\n".join(
+        [
+            *lines,
+            f"{address}:2511 inet n - y - - nosuchd",
+            f"{address}:2513 inet n - y - 1 postscreen",
+            "smtpd pass - - y - - smtpd",
+            "dnsblog unix - - y - 0 dnsblog",
+            "tlsproxy unix - - y - 0 tlsproxy",
+            "127.0.0.1:10025 inet n - y - - smtpd",  # where a content filter sends to
+            "2525 inet n - y - - smtpd",  # on all addresses, which nobody declares
+            "",
+        ]
+    )
 
 
 DOVECOT = """
@@ -106,18 +142,32 @@ service doveadm {
 def declaration(host):
     four, six = host.addresses[:2]
     ports = [(number, *what, CERTIFICATE) for number, what in HEALTHY.items()]
-    ports += [(number, protocol, encryption, path) for number, (protocol, encryption, path, *ignored) in FAULTY.items()]
-    healthy, every = [str(number) for number in HEALTHY], [str(number) for number, *ignored in ports]
+    ports += [
+        (number, protocol, encryption, path)
+        for number, (protocol, encryption, path, *ignored) in FAULTY.items()
+    ]
+    healthy, every = (
+        [str(number) for number in HEALTHY],
+        [str(number) for number, *ignored in ports],
+    )
     return {
         "ports": [
-            {"name": str(number), "port": number, "protocol": protocol, "encryption": encryption,
-             **({"certificate_path": path} if path else {}), **({"private_key_path": PRIVATE_KEY} if path == CERTIFICATE else {})}
-            for number, protocol, encryption, path in ports],
+            {
+                "name": str(number),
+                "port": number,
+                "protocol": protocol,
+                "encryption": encryption,
+                **({"certificate_path": path} if path else {}),
+                **({"private_key_path": PRIVATE_KEY} if path == CERTIFICATE else {}),
+            }
+            for number, protocol, encryption, path in ports
+        ],
         "ip_addresses": [
             {"address": four, "hostname": host.fqdn, "ports": every},
             {"address": six, "hostname": host.fqdn, "ports": healthy},
             {"address": NOT_HERE, "ports": healthy},
-            {"address": AWAY, "ports": healthy, "floating": True}],
+            {"address": AWAY, "ports": healthy, "floating": True},
+        ],
         "check_certificate": False,
         "require_local_address": False,
     }
@@ -129,7 +179,10 @@ def host(request, make_host, authority):
     host = make_host("seen-" + request.param, request.param)
     put_certificate(host, authority, FIVE_DAYS, None, ends=5 + 1 / 24)
     put_certificate(host, authority, EXPIRED, None, ends=-1)
-    host.write("/etc/postfix/master.cf", host.read("/etc/postfix/master.cf") + postfix_services(host.address))
+    host.write(
+        "/etc/postfix/master.cf",
+        host.read("/etc/postfix/master.cf") + postfix_services(host.address),
+    )
     host.write("/etc/dovecot/conf.d/99-faults.conf", DOVECOT)
     host.run("sysctl -qw net.ipv4.ip_nonlocal_bind=1; postfix reload; doveadm reload")
     host.wait_for_ports(2501, 2525, 10143, 2424)
@@ -144,21 +197,45 @@ def seen(host, play):
     declared = {"name": "declare", "mailops.bindings.mail_bindings": declaration(host)}
     look = {"name": "look", "mailops.bindings.mail_listeners_info": {"timeout": 8}}
     given = [
-        {"address": host.address, "port": number, "protocol": protocol, "encryption": encryption, "hostname": host.fqdn}
-        for number, (protocol, encryption, *ignored) in {**HEALTHY, **FAULTY}.items()]
+        {
+            "address": host.address,
+            "port": number,
+            "protocol": protocol,
+            "encryption": encryption,
+            "hostname": host.fqdn,
+        }
+        for number, (protocol, encryption, *ignored) in {**HEALTHY, **FAULTY}.items()
+    ]
     given += [
         {"address": address, "port": number, "protocol": protocol, "encryption": encryption}
-        for address in (host.addresses[1], NOT_HERE) for number, (protocol, encryption) in HEALTHY.items()]
+        for address in (host.addresses[1], NOT_HERE)
+        for number, (protocol, encryption) in HEALTHY.items()
+    ]
     from_outside = {
-        "name": "from outside", "mailops.bindings.mail_listeners_info": {"timeout": 8, "listeners": given}, "delegate_to": "localhost",
-        "vars": {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}}
+        "name": "from outside",
+        "mailops.bindings.mail_listeners_info": {"timeout": 8, "listeners": given},
+        "delegate_to": "localhost",
+        "vars": {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        },
+    }
     played = play([declared, look, from_outside], host)
     assert not played.failed, played.output
-    files = {path: what for path, what in host.snapshot("/etc").items() if "mail-bindings" not in path}
+    files = {
+        path: what for path, what in host.snapshot("/etc").items() if "mail-bindings" not in path
+    }
     log = host.run(["journalctl", "--after-cursor", cursor, "-o", "short"]).stdout
     return {
-        "inside": by_name(played["look"]), "outside": by_name(played["from outside"]), "log": log,
-        "touched": {path for path in {*before, *files} if before.get(path) != files.get(path) and path != "/etc"}}
+        "inside": by_name(played["look"]),
+        "outside": by_name(played["from outside"]),
+        "log": log,
+        "touched": {
+            path
+            for path in {*before, *files}
+            if before.get(path) != files.get(path) and path != "/etc"
+        },
+    }
 
 
 def by_name(result):
@@ -177,7 +254,11 @@ def test_what_is_healthy_is_ok(number, side, seen, host, clients):
         assert (listener["status"], listener["detail"]) == ("ok", ""), listener
         assert listener["certificate"]["matches_file"] is (True if side == "inside" else None)
         fingerprint = listener["certificate"]["fingerprint_sha256"].replace(":", "").lower()
-        assert fingerprint == clients.served_certificate(address, number, STARTTLS.get(HEALTHY[number])) == host.facts["fingerprint"]
+        assert (
+            fingerprint
+            == clients.served_certificate(address, number, STARTTLS.get(HEALTHY[number]))
+            == host.facts["fingerprint"]
+        )
 
 
 @pytest.mark.parametrize("side", ["inside", "outside"])
@@ -193,20 +274,37 @@ def test_each_fault_has_its_status(number, side, seen, host):
 def test_addresses_that_are_not_here(seen):
     for number in HEALTHY:
         assert seen["inside"][name(NOT_HERE, number)]["status"] == "not_local"
-        assert (seen["inside"][name(AWAY, number)]["status"], seen["inside"][name(AWAY, number)]["detail"]) == (
-            "ok", "not probed: the address is floating, and away")
+        assert (
+            seen["inside"][name(AWAY, number)]["status"],
+            seen["inside"][name(AWAY, number)]["detail"],
+        ) == ("ok", "not probed: the address is floating, and away")
         assert seen["outside"][name(NOT_HERE, number)]["status"] == "timeout"
 
 
 def test_what_nobody_declared_is_unexpected_and_nothing_else_is(seen, host):
-    unexpected = {(listener["address"], listener["port"]): listener for listener in seen["inside"].values() if listener["status"] == "unexpected"}
+    unexpected = {
+        (listener["address"], listener["port"]): listener
+        for listener in seen["inside"].values()
+        if listener["status"] == "unexpected"
+    }
     imap = {(wildcard, number) for wildcard in WILDCARDS for number in (10143, 10145, 10993)}
-    assert set(unexpected) == {(wildcard, number) for wildcard in WILDCARDS for number in (*HEALTHY, 2525)} | imap | {(host.address, 2515)}
+    assert set(unexpected) == {
+        (wildcard, number) for wildcard in WILDCARDS for number in (*HEALTHY, 2525)
+    } | imap | {(host.address, 2515)}
     protocols = {number: listener["protocol"] for (ignored, number), listener in unexpected.items()}
-    assert protocols == {**{number: what[0] for number, what in HEALTHY.items()}, 2525: "smtp", 2515: "smtp", 10143: "imap", 10145: "imap", 10993: "imap"}
+    assert protocols == {
+        **{number: what[0] for number, what in HEALTHY.items()},
+        2525: "smtp",
+        2515: "smtp",
+        10143: "imap",
+        10145: "imap",
+        10993: "imap",
+    }
     assert f"answers on {host.address} as declared" in unexpected["0.0.0.0", 25]["detail"]
     assert re.search(r"it is master's \(pid \d+\)", unexpected[host.address, 2515]["detail"])
-    assert not [listener for listener in seen["outside"].values() if listener["status"] == "unexpected"]
+    assert not [
+        listener for listener in seen["outside"].values() if listener["status"] == "unexpected"
+    ]
 
 
 @pytest.mark.parametrize("jail", ["postfix", "dovecot"])
@@ -221,10 +319,20 @@ def test_every_session_was_ended_politely(seen):
     log = seen["log"]
     assert re.findall(r"disconnect from \S+ ehlo=2 starttls=1 quit=1 commands=4", log)
     # after a handshake that failed nobody can speak: 2505 and 2506, each tried twice from two sides
-    assert sorted(re.findall(r"lost connection after (\w+)", log)) == ["CONNECT"] * 4 + ["STARTTLS"] * 4
+    assert (
+        sorted(re.findall(r"lost connection after (\w+)", log))
+        == ["CONNECT"] * 4 + ["STARTTLS"] * 4
+    )
     impolite = [line for line in re.findall(r"disconnect from .*", log) if "quit=1" not in line]
-    assert len([line for line in impolite if "starttls=0/1" not in line and "commands=0/0" not in line]) == 0, impolite
-    assert not re.findall("Too many invalid commands|non-SMTP command|improper command pipelining", log)
+    assert (
+        len(
+            [line for line in impolite if "starttls=0/1" not in line and "commands=0/0" not in line]
+        )
+        == 0
+    ), impolite
+    assert not re.findall(
+        "Too many invalid commands|non-SMTP command|improper command pipelining", log
+    )
 
 
 def test_nothing_was_touched(seen):
@@ -232,8 +340,14 @@ def test_nothing_was_touched(seen):
 
 
 def test_check_mode_says_the_same(host, play):
-    task = {"mailops.bindings.mail_listeners_info": {"listeners": [{"address": host.address, "protocol": "imap", "encryption": "ssl"}]}}
-    played = play([{"name": "real", **task}], host) + play([{"name": "check", **task}], host, check=True)
+    task = {
+        "mailops.bindings.mail_listeners_info": {
+            "listeners": [{"address": host.address, "protocol": "imap", "encryption": "ssl"}]
+        }
+    }
+    played = play([{"name": "real", **task}], host) + play(
+        [{"name": "check", **task}], host, check=True
+    )
     real, check = played
     assert not real.failed and not check.failed
     assert real["listeners"] == check["listeners"] and not real.changed and not check.changed
@@ -241,29 +355,65 @@ def test_check_mode_says_the_same(host, play):
 
 def test_slapd_that_demands_a_client_certificate_is_well(host, play):
     def demand(what):
-        host.run(["ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///"], input=f"dn: cn=config\nchangetype: modify\nreplace: olcTLSVerifyClient\n{what}\n")
+        host.run(
+            ["ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///"],
+            input=f"dn: cn=config\nchangetype: modify\nreplace: olcTLSVerifyClient\n{what}\n",
+        )
 
     demand("olcTLSVerifyClient: demand")
     try:
-        listener = {"address": host.address, "protocol": "ldap", "encryption": "tls", "certificate_path": CERTIFICATE}
-        seen, = play([{"mailops.bindings.mail_listeners_info": {"listeners": [listener]}}], host)[0]["listeners"]
+        listener = {
+            "address": host.address,
+            "protocol": "ldap",
+            "encryption": "tls",
+            "certificate_path": CERTIFICATE,
+        }
+        (seen,) = play([{"mailops.bindings.mail_listeners_info": {"listeners": [listener]}}], host)[
+            0
+        ]["listeners"]
     finally:
         demand("olcTLSVerifyClient: never")
-    assert seen["status"] == "ok" and "client certificate" in seen["detail"] and seen["certificate"]["matches_file"] is True
+    assert (
+        seen["status"] == "ok"
+        and "client certificate" in seen["detail"]
+        and seen["certificate"]["matches_file"] is True
+    )
 
 
-def test_a_renewed_file_is_a_wrong_certificate_until_the_servers_have_seen_it(host, play, authority):
+def test_a_renewed_file_is_a_wrong_certificate_until_the_servers_have_seen_it(
+    host, play, authority
+):
     """Postfix needs no reload for that: each new process has the new one. Those that are idle go with the reload."""
-    look = {"mailops.bindings.mail_listeners_info": {"timeout": 8, "listeners": [
-        {"address": host.address, "port": number, "protocol": protocol, "encryption": encryption, "certificate_path": CERTIFICATE}
-        for number, (protocol, encryption) in HEALTHY.items() if protocol in ("imap", "pop", "ldap")]}}
+    look = {
+        "mailops.bindings.mail_listeners_info": {
+            "timeout": 8,
+            "listeners": [
+                {
+                    "address": host.address,
+                    "port": number,
+                    "protocol": protocol,
+                    "encryption": encryption,
+                    "certificate_path": CERTIFICATE,
+                }
+                for number, (protocol, encryption) in HEALTHY.items()
+                if protocol in ("imap", "pop", "ldap")
+            ],
+        }
+    }
     before = play([look], host)[0]
     assert {listener["status"] for listener in before["listeners"]} == {"ok"}
     put_certificate(host, authority)
     after = play([look], host)[0]
-    assert {listener["status"] for listener in after["listeners"]} == {"wrong_certificate"}, after["listeners"]
+    assert {listener["status"] for listener in after["listeners"]} == {"wrong_certificate"}, after[
+        "listeners"
+    ]
     served = [listener["certificate"] for listener in before["listeners"]]
-    assert [listener["certificate"] for listener in after["listeners"]] == [dict(certificate, matches_file=False) for certificate in served]
+    assert [listener["certificate"] for listener in after["listeners"]] == [
+        dict(certificate, matches_file=False) for certificate in served
+    ]
     host.run("doveadm reload")
     set_ldap_certificate(host)
-    assert wait_until(lambda: {listener["status"] for listener in play([look], host)[0]["listeners"]} == {"ok"}, 10)
+    assert wait_until(
+        lambda: {listener["status"] for listener in play([look], host)[0]["listeners"]} == {"ok"},
+        10,
+    )

@@ -31,14 +31,29 @@ class Driven:
     def __init__(self, host):
         self.host = host
         folder = "/root/c/ansible_collections/mailops/bindings/plugins"
-        packed = subprocess.run(["tar", "-C", HERE.parents[1] / "plugins", "--exclude=__pycache__", "-c", "module_utils"], stdout=subprocess.PIPE, check=True)
+        packed = subprocess.run(
+            [
+                "tar",
+                "-C",
+                HERE.parents[1] / "plugins",
+                "--exclude=__pycache__",
+                "-c",
+                "module_utils",
+            ],
+            stdout=subprocess.PIPE,
+            check=True,
+        )
         (host.root / "root/module_utils.tar").write_bytes(packed.stdout)
         host.run(f"mkdir -p {folder} && tar -C {folder} -xf /root/module_utils.tar")
         host.write("/root/driver.py", (HERE / "slapd_driver.py").read_text(encoding="utf-8"))
         self.defaults = host.read(DEFAULTS)
 
     def __call__(self, do, **how):
-        return json.loads(self.host.run(["python3", "/root/driver.py"], input=json.dumps({"do": do, **how})).stdout)
+        return json.loads(
+            self.host.run(
+                ["python3", "/root/driver.py"], input=json.dumps({"do": do, **how})
+            ).stdout
+        )
 
     def apply(self, *wanted, **how):
         return self("apply", wanted=wanted, **how)
@@ -57,8 +72,10 @@ def slapds(host):
 
 def _files(host):
     """All below /etc but cn=config, where each change leaves its time."""
-    return host.run("cd /etc; find . ! -path './ldap/slapd.d*' -printf '%p %M %u:%g\\n' | sort; "
-                    "find . -type f ! -path './ldap/slapd.d*' -exec sha256sum {} + | sort").stdout
+    return host.run(
+        "cd /etc; find . ! -path './ldap/slapd.d*' -printf '%p %M %u:%g\\n' | sort; "
+        "find . -type f ! -path './ldap/slapd.d*' -exec sha256sum {} + | sort"
+    ).stdout
 
 
 def pid(host):
@@ -66,27 +83,39 @@ def pid(host):
 
 
 def tls_values(host):
-    return [line for line in host.run(["cat", CONFIG]).stdout.splitlines() if line.startswith("olcTLSCertificate")]
+    return [
+        line
+        for line in host.run(["cat", CONFIG]).stdout.splitlines()
+        if line.startswith("olcTLSCertificate")
+    ]
 
 
 def change_config(host, change, dn="cn=config"):
     """As an administrator does it while slapd is stopped."""
     host.run(["systemctl", "stop", "slapd"])
-    host.run(["runuser", "-u", "openldap", "--", "slapmodify", "-n", "0", "-F", "/etc/ldap/slapd.d"], input=f"dn: {dn}\nchangetype: modify\n{change}\n")
+    host.run(
+        ["runuser", "-u", "openldap", "--", "slapmodify", "-n", "0", "-F", "/etc/ldap/slapd.d"],
+        input=f"dn: {dn}\nchangetype: modify\n{change}\n",
+    )
     host.run(["systemctl", "reset-failed", "slapd"], check=False)
     host.run(["systemctl", "start", "slapd"], check=False)
 
 
 def set_certificate_by_hand(host, path):
     """One file with both."""
-    change_config(host, f"replace: olcTLSCertificateFile\nolcTLSCertificateFile: {path}\n-\n"
-                        f"replace: olcTLSCertificateKeyFile\nolcTLSCertificateKeyFile: {path}\n-")
+    change_config(
+        host,
+        f"replace: olcTLSCertificateFile\nolcTLSCertificateFile: {path}\n-\n"
+        f"replace: olcTLSCertificateKeyFile\nolcTLSCertificateKeyFile: {path}\n-",
+    )
 
 
 @pytest.fixture(scope="module")
 def pair(make_hosts):
     """A host of each suite, slapd as Debian sets it up."""
-    made = make_hosts(*({"name": f"ldap-{suite}", "suite": suite, "ldap_tls": False} for suite in SUITES))
+    made = make_hosts(
+        *({"name": f"ldap-{suite}", "suite": suite, "ldap_tls": False} for suite in SUITES)
+    )
     for host in made:
         host.add_address(_other(host.addresses[0]) + "/24")
         host.add_address(_other(host.addresses[1]) + "/64")
@@ -96,7 +125,9 @@ def pair(make_hosts):
 def _other(address):
     """The second address of a host that has this one."""
     head, colon, last = address.rpartition(":" if ":" in address else ".")
-    return f"{head}{colon}{int(last, 16) + 0x1000:x}" if ":" in address else f"{head}.{int(last) - 90}"
+    return (
+        f"{head}{colon}{int(last, 16) + 0x1000:x}" if ":" in address else f"{head}.{int(last) - 90}"
+    )
 
 
 @pytest.fixture(params=SUITES)
@@ -107,7 +138,10 @@ def driven(request, pair):
     yield driven
     host.run("rm -rf /etc/systemd/system/slapd.service.d; systemctl daemon-reload")
     host.write(DEFAULTS, driven.defaults)
-    change_config(host, "replace: olcTLSCertificateFile\n-\nreplace: olcTLSCertificateKeyFile\n-\nreplace: olcServerID\n-")
+    change_config(
+        host,
+        "replace: olcTLSCertificateFile\n-\nreplace: olcTLSCertificateKeyFile\n-\nreplace: olcServerID\n-",
+    )
     assert slapds(host) == STOCK, host.journal()
 
 
@@ -118,31 +152,53 @@ def host(driven):
 
 # -- the story
 
+
 def test_as_debian_sets_it_up(driven, host):
     read = driven("read")
     assert read["listeners"] == [["0.0.0.0", 389, "none", "", ""], ["::", 389, "none", "", ""]]
     assert {(address, port, "slapd") for address, port in read["sockets"]} == slapds(host) == STOCK
     assert read["unmapped"] == ["ldapi:///"]
-    assert (read["problems"], read["config_path"], read["running"], read["reads_keys_as"]) == ([], "", True, "openldap")
+    assert (read["problems"], read["config_path"], read["running"], read["reads_keys_as"]) == (
+        [],
+        "",
+        True,
+        "openldap",
+    )
     assert read["reader"] == {"bookworm": "shell", "trixie": "systemd"}[host.suite]
     before, was = host.snapshot("/etc", "/var/lib/ldap"), pid(host)
     assert driven.apply(*map(tuple, read["listeners"]))["steps"] == []
     assert (host.snapshot("/etc", "/var/lib/ldap"), pid(host)) == (before, was)
 
 
-def test_addresses_and_a_certificate_from_nothing_and_back_to_nothing(driven, host, clients, authority):
+def test_addresses_and_a_certificate_from_nothing_and_back_to_nothing(
+    driven, host, clients, authority
+):
     four, six, other_four, other_six = host.addresses
     fingerprint = put_certificate(host, authority)
     before = _files(host)
-    wanted = [ldap(four), ldap(six), ldap(six, 636, "ssl"), ldap(other_four, 636, "ssl"), ldap(other_six, 1636, "ssl"), ldap(other_four, 1389)]
+    wanted = [
+        ldap(four),
+        ldap(six),
+        ldap(six, 636, "ssl"),
+        ldap(other_four, 636, "ssl"),
+        ldap(other_six, 1636, "ssl"),
+        ldap(other_four, 1389),
+    ]
     result = driven.apply(*wanted)
     assert result["steps"] == [[BOOT, TLS, DEFAULTS]] and result["activation"] == "restart", result
     assert result["as_planned"] and result["again"] == 0
     assert slapds(host) == {(address, port, "slapd") for address, port, *how in wanted} | LOOPBACK
     for address, port, encryption, *how in wanted:
-        assert "dc=example,dc=test" in clients.ldapsearch(address, "(objectClass=*)", port, "ssl" if encryption == "ssl" else "starttls")
-        assert clients.served_certificate(address, port, None if encryption == "ssl" else "ldap") == fingerprint
-    assert host.run(["ldapwhoami", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///"]).stdout.startswith("dn:gidNumber=0")
+        assert "dc=example,dc=test" in clients.ldapsearch(
+            address, "(objectClass=*)", port, "ssl" if encryption == "ssl" else "starttls"
+        )
+        assert (
+            clients.served_certificate(address, port, None if encryption == "ssl" else "ldap")
+            == fingerprint
+        )
+    assert host.run(["ldapwhoami", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///"]).stdout.startswith(
+        "dn:gidNumber=0"
+    )
     assert host.run(["stat", "-c", "%U:%G %a", CONFIG]).stdout == "openldap:openldap 600\n"
     read = driven("read")
     assert read["config_path"] == "/etc/mail-bindings/bindings.json"
@@ -154,7 +210,9 @@ def test_addresses_and_a_certificate_from_nothing_and_back_to_nothing(driven, ho
 
     # one of many goes
     assert driven.apply(*wanted[:-1])["activation"] == "restart"
-    assert slapds(host) == {(address, port, "slapd") for address, port, *how in wanted[:-1]} | LOOPBACK
+    assert (
+        slapds(host) == {(address, port, "slapd") for address, port, *how in wanted[:-1]} | LOOPBACK
+    )
 
     # online slapd keeps its certificate: back to nothing goes through a stop
     change = "dn: cn=config\nchangetype: modify\ndelete: olcTLSCertificateFile\n-\ndelete: olcTLSCertificateKeyFile\n"
@@ -173,19 +231,40 @@ def test_addresses_and_a_certificate_from_nothing_and_back_to_nothing(driven, ho
 def test_wildcards_to_addresses_and_back_with_what_was_there(driven, host, clients):
     """A server that somebody has set up by hand, with a certificate, STARTTLS and ldaps everywhere."""
     four, six = host.addresses[:2]
-    host.write(DEFAULTS, driven.defaults.replace("ldap:/// ldapi:///", "ldap:/// ldaps:/// ldapi:///"))
-    change_config(host, f"replace: olcTLSCertificateFile\nolcTLSCertificateFile: {CERTIFICATE}\n-\nreplace: olcTLSCertificateKeyFile\n"
-                        f"olcTLSCertificateKeyFile: {PRIVATE_KEY}\n-")
+    host.write(
+        DEFAULTS, driven.defaults.replace("ldap:/// ldapi:///", "ldap:/// ldaps:/// ldapi:///")
+    )
+    change_config(
+        host,
+        f"replace: olcTLSCertificateFile\nolcTLSCertificateFile: {CERTIFICATE}\n-\nreplace: olcTLSCertificateKeyFile\n"
+        f"olcTLSCertificateKeyFile: {PRIVATE_KEY}\n-",
+    )
     before, was = host.read(DEFAULTS), pid(host)
     everywhere = [ldap("0.0.0.0"), ldap("::"), ldap("0.0.0.0", 636, "ssl"), ldap("::", 636, "ssl")]
     assert sorted(map(tuple, driven("read")["listeners"])) == sorted(everywhere)
     assert driven.apply(*everywhere)["steps"] == []
     assert (host.read(DEFAULTS), pid(host)) == (before, was)
     for wanted, sockets in (
-        ([ldap(four), ldap(six, 636, "ssl")], {(four, 389), (six, 636), ("127.0.0.1", 389), ("::1", 389), ("127.0.0.1", 636), ("::1", 636)}),
+        (
+            [ldap(four), ldap(six, 636, "ssl")],
+            {
+                (four, 389),
+                (six, 636),
+                ("127.0.0.1", 389),
+                ("::1", 389),
+                ("127.0.0.1", 636),
+                ("::1", 636),
+            },
+        ),
         (everywhere, {("0.0.0.0", 389), ("::", 389), ("0.0.0.0", 636), ("::", 636)}),
-        ([ldap("::"), ldap(four)], {("::", 389), (four, 389), ("127.0.0.1", 389), ("127.0.0.1", 636), ("::1", 636)}),
-        ([ldap("0.0.0.0", 389, "none")], {("0.0.0.0", 389), ("::1", 389), ("127.0.0.1", 636), ("::1", 636)}),
+        (
+            [ldap("::"), ldap(four)],
+            {("::", 389), (four, 389), ("127.0.0.1", 389), ("127.0.0.1", 636), ("::1", 636)},
+        ),
+        (
+            [ldap("0.0.0.0", 389, "none")],
+            {("0.0.0.0", 389), ("::1", 389), ("127.0.0.1", 636), ("::1", 636)},
+        ),
     ):
         result = driven.apply(*wanted)
         assert result["as_planned"] and result["again"] == 0, result
@@ -197,24 +276,33 @@ def test_wildcards_to_addresses_and_back_with_what_was_there(driven, host, clien
 
 # -- certificates
 
+
 def test_a_certificate_that_was_renewed_in_place(driven, host, clients, authority):
     old = put_certificate(host, authority)
     driven.apply(ldap(host.address), ldap(host.address, 636, "ssl"))
     new, was = put_certificate(host, authority), pid(host)
     assert clients.served_certificate(host.address, 389, "ldap") == old != new
     assert driven("activate", how="reload") is None
-    assert clients.served_certificate(host.address, 389, "ldap") == clients.served_certificate(host.address, 636) == new
+    assert (
+        clients.served_certificate(host.address, 389, "ldap")
+        == clients.served_certificate(host.address, 636)
+        == new
+    )
     assert pid(host) == was
 
 
-def test_a_certificate_that_was_renewed_and_is_broken_leaves_the_old_one_served(driven, host, clients, authority):
+def test_a_certificate_that_was_renewed_and_is_broken_leaves_the_old_one_served(
+    driven, host, clients, authority
+):
     old = put_certificate(host, authority)
     driven.apply(ldap(host.address))
     host.write(PRIVATE_KEY, "nonsense\n", 0o640, "root:ssl-cert")
     was = pid(host)
     failed = driven("activate", how="reload")["failed"]
-    assert failed == (f"OpenLDAP can't use the certificate {CERTIFICATE} with the key {PRIVATE_KEY}: "
-                      "a slapd that was tried with them, as the user openldap, ended at once")
+    assert failed == (
+        f"OpenLDAP can't use the certificate {CERTIFICATE} with the key {PRIVATE_KEY}: "
+        "a slapd that was tried with them, as the user openldap, ended at once"
+    )
     assert driven("activate", how="restart")["failed"] == failed  # it would not come back
     assert clients.served_certificate(host.address, 389, "ldap") == old
     assert pid(host) == was
@@ -229,7 +317,11 @@ def test_a_change_of_the_certificate_is_live(driven, host, clients, authority):
     both = "/etc/ssl/mail/key and chain.pem"
     fingerprint = put_certificate(host, authority, both, None)
     result = driven.apply(ldap(host.address, certificate=both, key=""))
-    assert result["activation"] == "none" and result["steps"] == [[TLS, DEFAULTS]] and result["again"] == 0, result
+    assert (
+        result["activation"] == "none"
+        and result["steps"] == [[TLS, DEFAULTS]]
+        and result["again"] == 0
+    ), result
     assert clients.served_certificate(host.address, 389, "ldap") == fingerprint
     assert pid(host) == was
 
@@ -242,18 +334,31 @@ def test_a_key_that_slapd_refuses(driven, host, clients, authority, key):
     if key == "missing":
         host.run(["rm", "-f", path])
     else:
-        put_certificate(host, authority, "/etc/ssl/mail/unused.pem", path, which="another" if key.startswith("another") else "mail")
+        put_certificate(
+            host,
+            authority,
+            "/etc/ssl/mail/unused.pem",
+            path,
+            which="another" if key.startswith("another") else "mail",
+        )
         host.run(["chmod", "0600" if key.startswith("nobody") else "0640", path])
     before, was = host.read(DEFAULTS), pid(host)
     # it is seen before anything is touched
-    refused, = driven.apply(ldap(host.address, key=path))["refused"]
-    assert refused.startswith(f"OpenLDAP can't use the certificate {CERTIFICATE} with the key {path}: "
-                              "a slapd that was tried with them, as the user openldap, ended at once")
+    (refused,) = driven.apply(ldap(host.address, key=path))["refused"]
+    assert refused.startswith(
+        f"OpenLDAP can't use the certificate {CERTIFICATE} with the key {path}: "
+        "a slapd that was tried with them, as the user openldap, ended at once"
+    )
     assert (f"; missing: {path}: " in refused) == (key == "missing")
     assert (host.read(DEFAULTS), pid(host)) == (before, was)
     # and where it is not seen, as when the key is put in place after the check, TLS is served again at once: 2.5 drops it
     result = driven.apply(ldap(host.address, key=path), rehearse=False)
-    assert result["failed"].startswith(f"OpenLDAP refused the certificate {CERTIFICATE} with the key {path}: ") and "(80)" in result["failed"]
+    assert (
+        result["failed"].startswith(
+            f"OpenLDAP refused the certificate {CERTIFICATE} with the key {path}: "
+        )
+        and "(80)" in result["failed"]
+    )
     assert result["as_before"] and result["back_seconds"] < BACK_SECONDS
     assert (host.read(DEFAULTS), pid(host)) == (before, was)
     assert clients.served_certificate(host.address, 389, "ldap") == fingerprint
@@ -266,8 +371,11 @@ def test_a_certificate_to_give_back_whose_file_is_gone(driven, host, clients, au
     assert driven.apply(ldap(host.address))["again"] == 0
     host.run(["rm", old])
     before, was = host.read(DEFAULTS), pid(host)
-    refused, = driven.absent()["refused"]
-    assert f"; missing: {old}: put it back; or, where state: absent is to give it back, set other files in cn=config yourself first" in refused
+    (refused,) = driven.absent()["refused"]
+    assert (
+        f"; missing: {old}: put it back; or, where state: absent is to give it back, set other files in cn=config yourself first"
+        in refused
+    )
     assert (host.read(DEFAULTS), pid(host)) == (before, was)
     assert clients.served_certificate(host.address, 389, "ldap") == now
     # the way out
@@ -276,7 +384,10 @@ def test_a_certificate_to_give_back_whose_file_is_gone(driven, host, clients, au
     set_certificate_by_hand(host, other)
     assert driven.absent()["again"] == 0
     assert host.read(DEFAULTS) == driven.defaults
-    assert tls_values(host) == [f"olcTLSCertificateFile: {other}", f"olcTLSCertificateKeyFile: {other}"]
+    assert tls_values(host) == [
+        f"olcTLSCertificateFile: {other}",
+        f"olcTLSCertificateKeyFile: {other}",
+    ]
     assert clients.served_certificate(host.address, 389, "ldap") == fingerprint
 
 
@@ -292,26 +403,37 @@ def test_a_first_certificate_that_slapd_refuses(driven, host, clients, authority
 
 def test_nobody_may_change_cn_config(driven, host):
     access = "replace: olcAccess\nolcAccess: {0}to * by %s\n-"
-    database, everybody = "olcDatabase={0}config,cn=config", "dn.exact=gidNumber=0+uidNumber=0,cn=peercred,cn=external,cn=auth manage by * break"
+    database, everybody = (
+        "olcDatabase={0}config,cn=config",
+        "dn.exact=gidNumber=0+uidNumber=0,cn=peercred,cn=external,cn=auth manage by * break",
+    )
     change_config(host, access % "* none", database)
     try:
-        refused, = driven.apply(ldap(host.address))["refused"]
+        (refused,) = driven.apply(ldap(host.address))["refused"]
     finally:
         change_config(host, access % everybody, database)
     assert refused == (
         "OpenLDAP does not let gidNumber=0+uidNumber=0,cn=peercred,cn=external,cn=auth, which is root on ldapi:///, change cn=config: "
         "give it the right. Debian's default is olcAccess {0}to * by dn.exact=gidNumber=0+uidNumber=0,cn=peercred,cn=external,cn=auth manage, "
-        "on olcDatabase={0}config")
+        "on olcDatabase={0}config"
+    )
     assert slapds(host) == STOCK
 
 
 # -- URLs that slapd dies of
 
+
 def test_a_port_that_was_taken_in_between(driven, host, clients, authority):
     put_certificate(host, authority)
     driven.apply(ldap(host.address))
     before = slapds(host)
-    with host.popen(["python3", "-c", f"import socket, time; s = socket.create_server(('{host.addresses[2]}', 636)); time.sleep(60)"]):
+    with host.popen(
+        [
+            "python3",
+            "-c",
+            f"import socket, time; s = socket.create_server(('{host.addresses[2]}', 636)); time.sleep(60)",
+        ]
+    ):
         host.wait_for_ports(636)
         result = driven.apply(ldap(host.address), ldap(host.addresses[2], 636, "ssl"))
     assert result["failed"].startswith("OpenLDAP does not start: "), result
@@ -320,15 +442,20 @@ def test_a_port_that_was_taken_in_between(driven, host, clients, authority):
     assert clients.ldapsearch(host.address)
 
 
-@pytest.mark.parametrize("urls", [
-    "ldap://198.51.100.99:389/ ldapi:///",
-    "ldap:/// ldap://{0}:389/ ldapi:///",
-    "ldap://{0}:389/ ldap://{0}/ ldapi:///",
-    "cldap://{0}:389/ ldapi:///",
-])
+@pytest.mark.parametrize(
+    "urls",
+    [
+        "ldap://198.51.100.99:389/ ldapi:///",
+        "ldap:/// ldap://{0}:389/ ldapi:///",
+        "ldap://{0}:389/ ldap://{0}/ ldapi:///",
+        "cldap://{0}:389/ ldapi:///",
+    ],
+)
 def test_urls_that_slapd_does_not_start_with(driven, host, urls):
     urls = urls.format(host.address)
-    assert host.run(["slaptest", "-u", "-F", "/etc/ldap/slapd.d"], check=False).returncode == 0  # it looks at no URL
+    assert (
+        host.run(["slaptest", "-u", "-F", "/etc/ldap/slapd.d"], check=False).returncode == 0
+    )  # it looks at no URL
     driven("put", resource=DEFAULTS, content=driven.defaults.replace("ldap:/// ldapi:///", urls))
     assert driven("activate", how="restart")["failed"].startswith("OpenLDAP does not start: ")
     for _attempt in range(6):  # systemd would refuse to start it so often within ten seconds
@@ -340,13 +467,22 @@ def test_urls_that_slapd_does_not_start_with(driven, host, urls):
 
 def test_urls_that_are_refused_do_not_work(driven, host):
     assert driven.apply(ldap("0.0.0.0", 389, "none"), ldap(host.address, 389, "none"))["refused"]
-    assert driven.apply(ldap("198.51.100.99", 389, "none"))["failed"]  # nobody has it: for all servers alike, that is looked at elsewhere
+    assert driven.apply(ldap("198.51.100.99", 389, "none"))[
+        "failed"
+    ]  # nobody has it: for all servers alike, that is looked at elsewhere
     assert slapds(host) == STOCK
 
 
-@pytest.mark.parametrize("value, good", [
-    ("1", True), ("1 ldap://other.example.com/", False), ("1 ldap:///", False), ("1 ldap://{0}:389/", True), ("1 LDAP://{0}:389/", True),
-])
+@pytest.mark.parametrize(
+    "value, good",
+    [
+        ("1", True),
+        ("1 ldap://other.example.com/", False),
+        ("1 ldap:///", False),
+        ("1 ldap://{0}:389/", True),
+        ("1 LDAP://{0}:389/", True),
+    ],
+)
 def test_server_ids_with_urls(driven, host, value, good):
     """Also that what is refused does not work, and that what is not does."""
     value = value.format(host.address)
@@ -356,7 +492,9 @@ def test_server_ids_with_urls(driven, host, value, good):
         assert result["again"] == 0, result
         assert slapds(host) == LOOPBACK | {(host.address, 389, "slapd")}
     else:
-        assert result["refused"][0].startswith(f"olcServerID in cn=config names URLs ({value[2:]}), and OpenLDAP does not start unless")
+        assert result["refused"][0].startswith(
+            f"olcServerID in cn=config names URLs ({value[2:]}), and OpenLDAP does not start unless"
+        )
 
 
 def test_a_server_id_that_came_since_stands_against_giving_back(driven, host):
@@ -367,59 +505,91 @@ def test_a_server_id_that_came_since_stands_against_giving_back(driven, host):
     before = _files(host)
     assert driven.absent()["refused"][0].startswith("olcServerID in cn=config names URLs")
     assert (_files(host), slapds(host)) == (before, listening)
-    host.write(DEFAULTS, driven.defaults)  # that it is right to refuse: with what would have been given back it does not start
+    host.write(
+        DEFAULTS, driven.defaults
+    )  # that it is right to refuse: with what would have been given back it does not start
     host.run(["systemctl", "restart", "slapd"], check=False)
     assert slapds(host) == set()
 
 
 # -- layouts and states
 
+
 def test_an_administrator_has_edited_the_file_and_not_restarted(driven, host):
-    host.write(DEFAULTS, driven.defaults.replace("ldap:/// ldapi:///", f"ldap://{host.address}:389/ ldapi:///"))
+    host.write(
+        DEFAULTS,
+        driven.defaults.replace("ldap:/// ldapi:///", f"ldap://{host.address}:389/ ldapi:///"),
+    )
     assert driven("activate", how="reload") is None  # takes a restart here
     assert slapds(host) == {(host.address, 389, "slapd")}
 
 
 def test_a_unit_that_has_its_own_urls(driven, host):
-    host.write("/etc/systemd/system/slapd.service.d/own.conf", "[Service]\nType=forking\nExecStart=\nExecStart=/usr/sbin/slapd -u openldap -g openldap "
-               f"-h 'ldap://{host.address}:1389/ ldapi:///'\n")
-    host.run("mkdir -p /run/slapd; chown openldap: /run/slapd; systemctl daemon-reload; systemctl restart slapd")
+    host.write(
+        "/etc/systemd/system/slapd.service.d/own.conf",
+        "[Service]\nType=forking\nExecStart=\nExecStart=/usr/sbin/slapd -u openldap -g openldap "
+        f"-h 'ldap://{host.address}:1389/ ldapi:///'\n",
+    )
+    host.run(
+        "mkdir -p /run/slapd; chown openldap: /run/slapd; systemctl daemon-reload; systemctl restart slapd"
+    )
     read = driven("read")
     assert read["listeners"] == [[host.address, 1389, "none", "", ""]]
     assert read["where"] == [f"the command line of the running slapd: ldap://{host.address}:1389/"]
-    assert read["problems"][0].startswith("OpenLDAP here: a layout that we do not know: slapd.service does not take its URLs from SLAPD_SERVICES")
+    assert read["problems"][0].startswith(
+        "OpenLDAP here: a layout that we do not know: slapd.service does not take its URLs from SLAPD_SERVICES"
+    )
     assert driven.apply(ldap(host.address))["refused"] == read["problems"]
 
 
 def test_a_slapd_that_is_not_the_service_s(driven, host):
-    host.run("systemctl stop slapd; mkdir -p /run/slapd; chown openldap: /run/slapd; slapd -u openldap -g openldap -h 'ldap:/// ldapi:///'")
+    host.run(
+        "systemctl stop slapd; mkdir -p /run/slapd; chown openldap: /run/slapd; slapd -u openldap -g openldap -h 'ldap:/// ldapi:///'"
+    )
     try:
-        refused, = driven.apply(ldap(host.address))["refused"]
-        assert "slapd -u openldap -g openldap -h ldap:/// ldapi:///) is not the service's" in refused
+        (refused,) = driven.apply(ldap(host.address))["refused"]
+        assert (
+            "slapd -u openldap -g openldap -h ldap:/// ldapi:///) is not the service's" in refused
+        )
         host.run("slapd -u openldap -g openldap -h ldap://127.0.0.1:1389")
-        assert driven.apply(ldap(host.address))["refused"][0].startswith("several slapds run on this host")
+        assert driven.apply(ldap(host.address))["refused"][0].startswith(
+            "several slapds run on this host"
+        )
     finally:
         host.run("pkill -x slapd; while pidof slapd; do sleep 0.1; done")
 
 
 def test_cn_config_that_is_replicated(driven, host):
     database = "olcDatabase={0}config,cn=config"
-    change_config(host, 'replace: olcSyncrepl\nolcSyncrepl: {0}rid=001 provider=ldap://198.51.100.1 searchbase="cn=config" type=refreshAndPersist '
-                        'retry="60 +"\n-', database)
+    change_config(
+        host,
+        'replace: olcSyncrepl\nolcSyncrepl: {0}rid=001 provider=ldap://198.51.100.1 searchbase="cn=config" type=refreshAndPersist '
+        'retry="60 +"\n-',
+        database,
+    )
     try:
         read, result = driven("read"), driven.apply(ldap(host.address))
     finally:
         change_config(host, "replace: olcSyncrepl\n-", database)
-    assert read["replicated"] and result["refused"][0].startswith("cn=config is replicated (olcSyncrepl on olcDatabase={0}config)")
+    assert read["replicated"] and result["refused"][0].startswith(
+        "cn=config is replicated (olcSyncrepl on olcDatabase={0}config)"
+    )
 
 
 def test_slapd_conf(driven, host):
-    host.write("/etc/ldap/slapd.conf", f"pidfile /run/slapd/slapd.pid\nTLSCertificateFile {CERTIFICATE}\nTLSCertificateKeyFile {PRIVATE_KEY}\n")
+    host.write(
+        "/etc/ldap/slapd.conf",
+        f"pidfile /run/slapd/slapd.pid\nTLSCertificateFile {CERTIFICATE}\nTLSCertificateKeyFile {PRIVATE_KEY}\n",
+    )
     host.write(DEFAULTS, driven.defaults.replace("SLAPD_CONF=", "SLAPD_CONF=/etc/ldap/slapd.conf"))
     host.run(["systemctl", "restart", "slapd"])
     read = driven("read")
-    assert read["listeners"] == [[address, 389, "tls", CERTIFICATE, PRIVATE_KEY] for address in ("0.0.0.0", "::")]
-    assert driven.apply(ldap(host.address))["refused"][0].startswith("OpenLDAP is configured by /etc/ldap/slapd.conf, where nothing can be changed")
+    assert read["listeners"] == [
+        [address, 389, "tls", CERTIFICATE, PRIVATE_KEY] for address in ("0.0.0.0", "::")
+    ]
+    assert driven.apply(ldap(host.address))["refused"][0].startswith(
+        "OpenLDAP is configured by /etc/ldap/slapd.conf, where nothing can be changed"
+    )
     host.run(["rm", "/etc/ldap/slapd.conf"])
 
 
@@ -442,7 +612,11 @@ def test_the_init_script_is_told_not_to_start(driven, host):
     host.run(["touch", "/etc/ldap/noslapd"])
     problems = driven("read")["problems"]
     host.run(["rm", "/etc/ldap/noslapd"])
-    assert problems == (["/etc/ldap/noslapd keeps slapd from starting: remove it, or leave slapd out of servers"] if host.suite == "bookworm" else [])
+    assert problems == (
+        ["/etc/ldap/noslapd keeps slapd from starting: remove it, or leave slapd out of servers"]
+        if host.suite == "bookworm"
+        else []
+    )
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -453,12 +627,24 @@ def test_without_systemd(make_host, clients, authority, suite):
     fingerprint = put_certificate(host, authority)
     result = driven.apply(ldap(host.address), ldap(host.addresses[1], 636, "ssl"))
     assert result["again"] == 0 and result["activation"] == "restart", result
-    assert slapds(host) == LOOPBACK | {(host.address, 389, "slapd"), (host.addresses[1], 636, "slapd")}
+    assert slapds(host) == LOOPBACK | {
+        (host.address, 389, "slapd"),
+        (host.addresses[1], 636, "slapd"),
+    }
     assert clients.served_certificate(host.addresses[1], 636) == fingerprint
-    with host.popen(["python3", "-c", f"import socket, time; s = socket.create_server(('{host.address}', 636)); time.sleep(60)"]):
+    with host.popen(
+        [
+            "python3",
+            "-c",
+            f"import socket, time; s = socket.create_server(('{host.address}', 636)); time.sleep(60)",
+        ]
+    ):
         host.wait_for_ports(636)
         result = driven.apply(ldap(host.address, 636, "ssl"))
-    assert result["failed"].startswith("OpenLDAP does not start: ") and result["back_seconds"] < BACK_SECONDS, result
+    assert (
+        result["failed"].startswith("OpenLDAP does not start: ")
+        and result["back_seconds"] < BACK_SECONDS
+    ), result
     assert clients.ldapsearch(host.address)
     assert driven.absent()["again"] == 0
     assert slapds(host) == STOCK and host.read(DEFAULTS) == driven.defaults
@@ -466,20 +652,27 @@ def test_without_systemd(make_host, clients, authority, suite):
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_after_a_reboot_where_ipv6_addresses_are_tentative_first(make_host, clients, authority, suite):
+def test_after_a_reboot_where_ipv6_addresses_are_tentative_first(
+    make_host, clients, authority, suite
+):
     host = make_host(f"dad-{suite}", suite, ldap_tls=False, dad=True)
     driven = Driven(host)
     host.wait_for_addresses()
     fingerprint = put_certificate(host, authority)
     wanted = [ldap(host.addresses[0]), ldap(host.addresses[1]), ldap(host.addresses[1], 636, "ssl")]
     # a network that takes long: when slapd is started, the address is tentative for some seconds
-    host.write("/etc/systemd/system/slow.service", "[Unit]\nBefore=slapd.service\nAfter=network.target\n[Service]\nType=oneshot\n"
-               f"ExecStart=/bin/sh -c 'ip address del {host.addresses[1]}/64 dev eth0; echo 3 >/proc/sys/net/ipv6/conf/eth0/dad_transmits; "
-               f"ip address add {host.addresses[1]}/64 dev eth0'\n[Install]\nWantedBy=multi-user.target\n")
+    host.write(
+        "/etc/systemd/system/slow.service",
+        "[Unit]\nBefore=slapd.service\nAfter=network.target\n[Service]\nType=oneshot\n"
+        f"ExecStart=/bin/sh -c 'ip address del {host.addresses[1]}/64 dev eth0; echo 3 >/proc/sys/net/ipv6/conf/eth0/dad_transmits; "
+        f"ip address add {host.addresses[1]}/64 dev eth0'\n[Install]\nWantedBy=multi-user.target\n",
+    )
     host.run(["systemctl", "enable", "slow"])
     assert driven.apply(*wanted)["again"] == 0
     host.reboot()
-    assert slapds(host) == LOOPBACK | {(address, port, "slapd") for address, port, *how in wanted}, host.journal()
+    assert slapds(host) == LOOPBACK | {
+        (address, port, "slapd") for address, port, *how in wanted
+    }, host.journal()
     assert clients.served_certificate(host.addresses[1], 636) == fingerprint
     # and it was not luck
     host.run(["rm", BOOT])
@@ -496,8 +689,22 @@ def test_a_session_is_not_cut_by_a_change_of_the_certificate(driven, host, autho
         # one connection with 2000 searches
         searches = "".join(f"(uid=nobody{number})\n" for number in range(2000))
         host.write("/root/searches", searches)
-        return host.run(["ldapsearch", "-x", "-LLL", "-H", f"ldap://{host.address}", "-b", "dc=example,dc=test", "-f", "/root/searches", "%s", "dn"],
-                        check=False)
+        return host.run(
+            [
+                "ldapsearch",
+                "-x",
+                "-LLL",
+                "-H",
+                f"ldap://{host.address}",
+                "-b",
+                "dc=example,dc=test",
+                "-f",
+                "/root/searches",
+                "%s",
+                "dn",
+            ],
+            check=False,
+        )
 
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         asking = pool.submit(ask)

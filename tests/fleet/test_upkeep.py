@@ -11,7 +11,17 @@ import time
 
 import pytest
 
-from .declaring import ALL, CONFIG, DEFAULTS, MASTER_CF, MODULE, declared, differences, sockets, state
+from .declaring import (
+    ALL,
+    CONFIG,
+    DEFAULTS,
+    MASTER_CF,
+    MODULE,
+    declared,
+    differences,
+    sockets,
+    state,
+)
 from .mail import put_certificate
 
 INFO = "mailops.bindings.mail_listeners_info"
@@ -21,15 +31,20 @@ MAIL = (25, 465, 587, 110, 143, 993, 995, 389, 636)
 
 @pytest.fixture(scope="module")
 def hosts(make_hosts):
-    return make_hosts({"name": "live-12", "suite": "bookworm"}, {"name": "live-13", "suite": "trixie"})
+    return make_hosts(
+        {"name": "live-12", "suite": "bookworm"}, {"name": "live-13", "suite": "trixie"}
+    )
 
 
 @pytest.fixture
 def run(play, hosts):
     """run(options) -> {host: result}: on all hosts, and it must go well."""
+
     def runs(options, module=MODULE, fails=False, **playing):
         played = play([{"name": "run", module: options}], hosts, **playing)
-        found = {host: next(result for result in played if result.host == host.name) for host in hosts}
+        found = {
+            host: next(result for result in played if result.host == host.name) for host in hosts
+        }
         for result in found.values():
             assert result.failed == fails, result
         return found
@@ -39,13 +54,19 @@ def run(play, hosts):
 
 def masters(host):
     """The main process of each server: the same as long as it is not restarted."""
-    return host.run("cat /var/spool/postfix/pid/master.pid /run/dovecot/master.pid; pidof slapd").stdout.split()
+    return host.run(
+        "cat /var/spool/postfix/pid/master.pid /run/dovecot/master.pid; pidof slapd"
+    ).stdout.split()
 
 
 def reloads(host, since):
     """Which servers were told to reload or restart."""
     said = host.run(["journalctl", "-q", "-o", "cat", "--since", f"@{since}"]).stdout
-    patterns = {"postfix": "reload -- version|starting the Postfix", "dovecot": "SIGHUP received|Dovecot v.* starting up", "slapd": "@.*slapd|slapd starting"}
+    patterns = {
+        "postfix": "reload -- version|starting the Postfix",
+        "dovecot": "SIGHUP received|Dovecot v.* starting up",
+        "slapd": "@.*slapd|slapd starting",
+    }
     return {name for name, pattern in patterns.items() if re.search(pattern, said)}
 
 
@@ -56,7 +77,11 @@ def moment() -> int:
 
 
 def mail(host, also_loopback=False):
-    return {(address, port) for address, port in sockets(host) if port in MAIL and (also_loopback or address not in LOOPBACK)}
+    return {
+        (address, port)
+        for address, port in sockets(host)
+        if port in MAIL and (also_loopback or address not in LOOPBACK)
+    }
 
 
 def test_only_files_for_an_image(hosts, run):
@@ -75,10 +100,15 @@ def test_only_files_for_an_image(hosts, run):
 
 
 def test_check_mode_on_what_is_new_to_the_host_touches_nothing(hosts, run):
-    before = {host: (state(host), sorted(host.snapshot("/var/lib/mail-bindings"))) for host in hosts}
+    before = {
+        host: (state(host), sorted(host.snapshot("/var/lib/mail-bindings"))) for host in hosts
+    }
     foreseen = run(declared(*ALL), check=True)
     for host in hosts:
-        assert differences(before[host][0], state(host)) == {} and sorted(host.snapshot("/var/lib/mail-bindings")) == before[host][1]
+        assert (
+            differences(before[host][0], state(host)) == {}
+            and sorted(host.snapshot("/var/lib/mail-bindings")) == before[host][1]
+        )
     done = run(declared(*ALL))
     for host in hosts:
         assert done[host]["changes"] == foreseen[host]["changes"]
@@ -87,11 +117,20 @@ def test_check_mode_on_what_is_new_to_the_host_touches_nothing(hosts, run):
     began = moment()
     for host, result in run(declared(*ALL)).items():
         assert result["changes"] == [] and not result["changed"]
-        assert differences(after[host][0], state(host)) == {} and masters(host) == after[host][1] and not reloads(host, began)
+        assert (
+            differences(after[host][0], state(host)) == {}
+            and masters(host) == after[host][1]
+            and not reloads(host, began)
+        )
 
 
-@pytest.mark.parametrize("names, server", [(("SMTP",), "postfix"), (("IMAP", "IMAPS"), "dovecot"), (("LDAP", "LDAPS"), "slapd")])
-def test_a_renewed_certificate_is_seen_and_only_that_server_reloads(hosts, run, clients, authority, names, server):
+@pytest.mark.parametrize(
+    "names, server",
+    [(("SMTP",), "postfix"), (("IMAP", "IMAPS"), "dovecot"), (("LDAP", "LDAPS"), "slapd")],
+)
+def test_a_renewed_certificate_is_seen_and_only_that_server_reloads(
+    hosts, run, clients, authority, names, server
+):
     """Each server has a file of its own here."""
     paths = [f"/etc/ssl/mail/{server}.pem", f"/etc/ssl/mail/{server}-key.pem"]
     for host in hosts:
@@ -102,9 +141,15 @@ def test_a_renewed_certificate_is_seen_and_only_that_server_reloads(hosts, run, 
     renewed = {host: put_certificate(host, authority, *paths) for host in hosts}
     ports = {port["port"]: port for port in options["ports"]}
     for host, result in run({}, module=INFO).items():
-        statuses = {listener["port"]: listener["status"] for listener in result["listeners"] if listener["address"] == host.address}
+        statuses = {
+            listener["port"]: listener["status"]
+            for listener in result["listeners"]
+            if listener["address"] == host.address
+        }
         # Postfix reads a certificate with every new process, so whoever comes first may already get the new one
-        assert {statuses.pop(port) for port in ports} <= ({"wrong_certificate", "ok"} if server == "postfix" else {"wrong_certificate"}), result
+        assert {statuses.pop(port) for port in ports} <= (
+            {"wrong_certificate", "ok"} if server == "postfix" else {"wrong_certificate"}
+        ), result
         assert set(statuses.values()) == {"ok"}, result
     pids = {host: masters(host) for host in hosts}
     began = moment()
@@ -113,11 +158,18 @@ def test_a_renewed_certificate_is_seen_and_only_that_server_reloads(hosts, run, 
         assert result["changes"] == foreseen[host]["changes"]
         if result["changes"]:
             # slapd's certificate is loopback's too
-            assert {int(change["name"].rpartition(":")[2]) for change in result["changes"]} <= set(ports), result
+            assert {int(change["name"].rpartition(":")[2]) for change in result["changes"]} <= set(
+                ports
+            ), result
             assert {name for name, how in result["activation"].items() if how != "none"} == {server}
         assert reloads(host, began) <= {server} and masters(host) == pids[host]
         for number, port in ports.items():
-            assert clients.served_certificate(host.address, number, port["protocol"] if port["encryption"] == "tls" else None) == renewed[host]
+            assert (
+                clients.served_certificate(
+                    host.address, number, port["protocol"] if port["encryption"] == "tls" else None
+                )
+                == renewed[host]
+            )
     for host, result in run({}).items():
         assert result["changes"] == []
 
@@ -125,12 +177,21 @@ def test_a_renewed_certificate_is_seen_and_only_that_server_reloads(hosts, run, 
 def test_a_drift_made_by_hand_is_seen_and_mended(hosts, run, clients):
     for host in hosts:
         text = host.read(MASTER_CF)
-        host.write(MASTER_CF, re.sub(r"(?m)^%s:465 inet" % re.escape(host.address), host.address + ":4650 inet", text))  # and not reloaded
-        host.run("find /etc/dovecot -name '*mailops*' -delete; doveadm reload")  # our listeners are gone, and the stock ones back
+        host.write(
+            MASTER_CF,
+            re.sub(
+                r"(?m)^%s:465 inet" % re.escape(host.address), host.address + ":4650 inet", text
+            ),
+        )  # and not reloaded
+        host.run(
+            "find /etc/dovecot -name '*mailops*' -delete; doveadm reload"
+        )  # our listeners are gone, and the stock ones back
     before = {host: state(host) for host in hosts}
     foreseen = run({}, check=True)
     for host, result in foreseen.items():
-        assert {MASTER_CF, f"{host.address}:993"} <= {change["name"] for change in result["changes"]}, result["changes"]
+        assert {MASTER_CF, f"{host.address}:993"} <= {
+            change["name"] for change in result["changes"]
+        }, result["changes"]
         assert differences(before[host], state(host)) == {}
     for host, result in run({}).items():
         assert result["changes"] == foreseen[host]["changes"]
@@ -142,21 +203,45 @@ def test_a_drift_made_by_hand_is_seen_and_mended(hosts, run, clients):
 def test_a_fault_of_before_neither_blocks_nor_is_rolled_back(hosts, run, clients, authority):
     """An expired certificate, and a listener that has never answered."""
     for host in hosts:
-        put_certificate(host, authority, "/etc/ssl/mail/old.pem", "/etc/ssl/mail/old-key.pem", which="old", ends=-1.0)
-    expired = declared("POP3S", certificate="/etc/ssl/mail/old.pem", key="/etc/ssl/mail/old-key.pem", check_certificate=False)
+        put_certificate(
+            host,
+            authority,
+            "/etc/ssl/mail/old.pem",
+            "/etc/ssl/mail/old-key.pem",
+            which="old",
+            ends=-1.0,
+        )
+    expired = declared(
+        "POP3S",
+        certificate="/etc/ssl/mail/old.pem",
+        key="/etc/ssl/mail/old-key.pem",
+        check_certificate=False,
+    )
     run({**expired, "exclusive": False})
     for host in hosts:
         text = host.read(MASTER_CF)
-        host.write(MASTER_CF, text + "127.0.0.1:2526 inet n - y - - smtpd\n  -o smtpd_client_connection_count_limit=maybe\n")
+        host.write(
+            MASTER_CF,
+            text
+            + "127.0.0.1:2526 inet n - y - - smtpd\n  -o smtpd_client_connection_count_limit=maybe\n",
+        )
         host.run(["postfix", "reload"])
     options = {**declared("SMTP", "SMTP2"), "exclusive": False}
     for host, result in run({**options, "timeout": 3}).items():
         assert f"{host.address}:2525" in {change["name"] for change in result["changes"]}
         statuses = {listener["name"]: listener["status"] for listener in result["listeners"]}
-        assert statuses[f"{host.address}:995"] == "expired" and statuses["127.0.0.1:2526"] == "timeout"
+        assert (
+            statuses[f"{host.address}:995"] == "expired" and statuses["127.0.0.1:2526"] == "timeout"
+        )
         assert any("expired" in warning for warning in result["warnings"])
         assert clients.served_certificate(host.address, 2525, "smtp")
-        host.write(MASTER_CF, host.read(MASTER_CF).replace("127.0.0.1:2526 inet n - y - - smtpd\n  -o smtpd_client_connection_count_limit=maybe\n", ""))
+        host.write(
+            MASTER_CF,
+            host.read(MASTER_CF).replace(
+                "127.0.0.1:2526 inet n - y - - smtpd\n  -o smtpd_client_connection_count_limit=maybe\n",
+                "",
+            ),
+        )
         host.run(["postfix", "reload"])
 
 
@@ -165,7 +250,10 @@ def test_a_stopped_server(hosts, run):
     for host in hosts:
         host.run("systemctl stop dovecot")
     for host, result in run({}, fails=True).items():
-        assert "Dovecot is not running: start it first, or set start to true, or take dovecot off servers" in result["msg"]
+        assert (
+            "Dovecot is not running: start it first, or set start to true, or take dovecot off servers"
+            in result["msg"]
+        )
     for host, result in run({"servers": ["postfix", "slapd"], "timeout": 2}).items():
         assert result["changes"] == [] and (host.address, 993) not in mail(host)
     for host, result in run({"start": True, "timeout": 2}).items():
@@ -173,10 +261,22 @@ def test_a_stopped_server(hosts, run):
 
 
 def test_loopback_only_stays_where_it_is_to_be_kept(hosts, run):
-    for host, result in run({**declared("SMTP"), "servers": ["postfix"], "keep_loopback": False, "probe": False, "drain": 1}).items():
-        assert {address for address, port in mail(host, also_loopback=True) if port == 25} == {host.address}
+    for host, result in run(
+        {
+            **declared("SMTP"),
+            "servers": ["postfix"],
+            "keep_loopback": False,
+            "probe": False,
+            "drain": 1,
+        }
+    ).items():
+        assert {address for address, port in mail(host, also_loopback=True) if port == 25} == {
+            host.address
+        }
         assert (host.address, 993) in mail(host)  # of a server that was left out
-        assert all(listener["detail"] == "as it would be: not probed" for listener in result["listeners"])
+        assert all(
+            listener["detail"] == "as it would be: not probed" for listener in result["listeners"]
+        )
 
 
 def test_given_back(hosts, run):

@@ -157,9 +157,15 @@ def play(ansible_environment, tmp_path_factory):
                 process.wait(timeout)
             finally:
                 process.kill()
-        stdout, stderr = (file.read_text(encoding="utf-8", errors="replace") for file in (output, errors))
-        assert results.exists(), f"ansible-playbook returned {process.returncode}:\n{stdout}\n{stderr}"
-        return Results(json.loads(results.read_text(encoding="utf-8")), stdout, stderr, process.returncode)
+        stdout, stderr = (
+            file.read_text(encoding="utf-8", errors="replace") for file in (output, errors)
+        )
+        assert results.exists(), (
+            f"ansible-playbook returned {process.returncode}:\n{stdout}\n{stderr}"
+        )
+        return Results(
+            json.loads(results.read_text(encoding="utf-8")), stdout, stderr, process.returncode
+        )
 
     return run
 

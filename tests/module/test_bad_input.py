@@ -61,15 +61,42 @@ def case(name, task, *says, **more):
 PROTOCOLS = "smtp.*submission.*imap.*pop.*ldap"
 ENCRYPTIONS = r"\bnone\b.*\bssl\b.*\btls\b"
 
-case("port-unknown-protocol", mail_port(name="New", protocol="http"), r"\bprotocol\b", PROTOCOLS, "http")
-case("port-protocol-in-capitals", mail_port(name="New", protocol="SMTP"), r"\bprotocol\b", PROTOCOLS, "SMTP")
-case("port-unknown-encryption", mail_port(name="SMTP", encryption="starttls"), r"\bencryption\b", ENCRYPTIONS)
-case("port-unknown-key", mail_port(name="SMTP", colour="red"), r"\bcolour\b", r"\bcertificate_path\b")
+case(
+    "port-unknown-protocol",
+    mail_port(name="New", protocol="http"),
+    r"\bprotocol\b",
+    PROTOCOLS,
+    "http",
+)
+case(
+    "port-protocol-in-capitals",
+    mail_port(name="New", protocol="SMTP"),
+    r"\bprotocol\b",
+    PROTOCOLS,
+    "SMTP",
+)
+case(
+    "port-unknown-encryption",
+    mail_port(name="SMTP", encryption="starttls"),
+    r"\bencryption\b",
+    ENCRYPTIONS,
+)
+case(
+    "port-unknown-key", mail_port(name="SMTP", colour="red"), r"\bcolour\b", r"\bcertificate_path\b"
+)
 case("port-unknown-state", mail_port(name="SMTP", state="gone"), r"\bstate\b", "present.*absent")
 for label, number in {"0": 0, "65536": 65536, "smtp": "smtp", "true": True}.items():
     case(f"port-number-{label}", mail_port(name="SMTP", port=number), r"\bport\b.*(65535|\bint\b)")
-case("port-name-empty", mail_port(name="", protocol="smtp", port=2525), r"\bname\b.*(printable|blank|empty)")
-case("port-name-blank", mail_port(name="SMTP ", protocol="smtp", port=2525), r"\bname\b.*(printable|blank)")
+case(
+    "port-name-empty",
+    mail_port(name="", protocol="smtp", port=2525),
+    r"\bname\b.*(printable|blank|empty)",
+)
+case(
+    "port-name-blank",
+    mail_port(name="SMTP ", protocol="smtp", port=2525),
+    r"\bname\b.*(printable|blank)",
+)
 case("port-without-name", mail_port(protocol="smtp"), r"\bname\b")
 case("port-new-without-protocol", mail_port(name="New", port=2525), r"\bprotocol\b.*New")
 case(
@@ -84,9 +111,27 @@ case(
     "private_key_path",
     r"\bssl\b|\btls\b",
 )
-case("port-to-ssl-without-certificate", mail_port(name="IMAP", encryption="ssl"), "certificate_path", "ssl")
-case("port-relative-config", mail_port(name="SMTP", port=26), "config_path", "absolute", config_path="bindings.json")
-case("port-two-with-one-number", mail_port(name="SMTP", port=143), r"\b143\b", r"127\.0\.0\.1", "IMAP", "SMTP")
+case(
+    "port-to-ssl-without-certificate",
+    mail_port(name="IMAP", encryption="ssl"),
+    "certificate_path",
+    "ssl",
+)
+case(
+    "port-relative-config",
+    mail_port(name="SMTP", port=26),
+    "config_path",
+    "absolute",
+    config_path="bindings.json",
+)
+case(
+    "port-two-with-one-number",
+    mail_port(name="SMTP", port=143),
+    r"\b143\b",
+    r"127\.0\.0\.1",
+    "IMAP",
+    "SMTP",
+)
 case(
     "port-two-with-one-number-by-standard",
     mail_port(name="SMTP", protocol="imap"),
@@ -101,13 +146,35 @@ case(
     r"\bport: .*65535",
     "certificate_path: ",
 )
-case("port-remove-assigned", mail_port(name="IMAP", state="absent"), "IMAP", r"127\.0\.0\.1", "unassign")
-case("port-owner-unknown", mail_port(name="SMTP", port=26, owner="no-such-user"), "owner", "no-such-user")
-case("port-group-unknown", mail_port(name="SMTP", port=26, group="no-such-group"), "group", "no-such-group")
+case(
+    "port-remove-assigned",
+    mail_port(name="IMAP", state="absent"),
+    "IMAP",
+    r"127\.0\.0\.1",
+    "unassign",
+)
+case(
+    "port-owner-unknown",
+    mail_port(name="SMTP", port=26, owner="no-such-user"),
+    "owner",
+    "no-such-user",
+)
+case(
+    "port-group-unknown",
+    mail_port(name="SMTP", port=26, group="no-such-group"),
+    "group",
+    "no-such-group",
+)
 case("port-mode-nonsense", mail_port(name="SMTP", port=26, mode="rwx"), r"\bmode\b.*0640")
 case("port-mode-not-octal", mail_port(name="SMTP", port=26, mode="0999"), r"\bmode\b.*0640")
 case("port-mode-and-no-other-change", mail_port(name="SMTP", mode="rwx"), r"\bmode\b.*0640")
-case("port-of-no-config", mail_port(name="SMTP", port=0, protocol="smtp"), r"\bport\b", "65535", config=None)
+case(
+    "port-of-no-config",
+    mail_port(name="SMTP", port=0, protocol="smtp"),
+    r"\bport\b",
+    "65535",
+    config=None,
+)
 case("port-store-unknown", mail_port(name="SMTP", store="ldap"), r"\bstore\b", "file")
 
 # --- the options of mail_ip_binding ------------------------------------------------------------
@@ -140,7 +207,12 @@ for label in ("ipv4-mapped", "leading-zeros", "prefix-length", "multicast", "sco
         mail_ip_binding(address=text, ports=["SMTP"], require_local_address=False),
         rf"\baddress\b.*{re.escape(text)}",
     )
-case("ip-unknown-port", mail_ip_binding(address="127.0.0.2", ports=["SMTP", "POP"]), r"\bports\b.*POP", "declare")
+case(
+    "ip-unknown-port",
+    mail_ip_binding(address="127.0.0.2", ports=["SMTP", "POP"]),
+    r"\bports\b.*POP",
+    "declare",
+)
 case("ip-empty-port", mail_ip_binding(address="127.0.0.2", ports=[""]), r"\bports\b")
 case("ip-missing", mail_ip_binding(ports=["SMTP"]), r"\baddress\b")
 case("ip-unknown-key", mail_ip_binding(address="127.0.0.2", colour="red"), "colour", "hostname")
@@ -243,7 +315,11 @@ BAD_PORTS = [
 ]
 case(
     "bindings-bad-ports",
-    mail_bindings(ports=[{"name": f"P{n}", "protocol": "smtp", **bad} for n, (bad, says) in enumerate(BAD_PORTS)]),
+    mail_bindings(
+        ports=[
+            {"name": f"P{n}", "protocol": "smtp", **bad} for n, (bad, says) in enumerate(BAD_PORTS)
+        ]
+    ),
     *(rf"ports\[{position}\]\.{says}" for position, (bad, says) in enumerate(BAD_PORTS)),
 )
 case(
@@ -292,7 +368,15 @@ case(
 case(
     "bindings-two-things-wrong-with-one-port",
     mail_bindings(
-        ports=[{"name": " New", "protocol": "imap", "port": 0, "encryption": "ssl", "certificate_path": "x.pem"}]
+        ports=[
+            {
+                "name": " New",
+                "protocol": "imap",
+                "port": 0,
+                "encryption": "ssl",
+                "certificate_path": "x.pem",
+            }
+        ]
     ),
     r"ports\[0\]\.name: ",
     r"ports\[0\]\.port: ",
@@ -320,11 +404,19 @@ case(
     mail_bindings(ip_addresses=[{"address": "127.0.0.3", "colour": "red"}]),
     r"ip_addresses.*colour|colour.*ip_addresses",
 )
-case("bindings-without-name", mail_bindings(ports=[{"protocol": "smtp"}]), r"\bname\b.*\bports\b|\bports\b.*\bname\b")
+case(
+    "bindings-without-name",
+    mail_bindings(ports=[{"protocol": "smtp"}]),
+    r"\bname\b.*\bports\b|\bports\b.*\bname\b",
+)
 case(
     "bindings-duplicate-name",
     mail_bindings(
-        ports=[{"name": "A", "protocol": "smtp"}, {"name": "B", "protocol": "pop"}, {"name": "A", "protocol": "smtp"}]
+        ports=[
+            {"name": "A", "protocol": "smtp"},
+            {"name": "B", "protocol": "pop"},
+            {"name": "A", "protocol": "smtp"},
+        ]
     ),
     r"ports\[2\]\.name",
     r"ports\[0\]",
@@ -333,14 +425,23 @@ case(
 case(
     "bindings-one-ip-in-two-notations",
     mail_bindings(
-        ip_addresses=[{"address": "2001:db8::a"}, {"address": "127.0.0.3"}, {"address": "2001:0DB8:0:0::000A"}],
+        ip_addresses=[
+            {"address": "2001:db8::a"},
+            {"address": "127.0.0.3"},
+            {"address": "2001:0DB8:0:0::000A"},
+        ],
         require_local_address=False,
     ),
     r"ip_addresses\[2\]\.address.*ip_addresses\[0\]",
 )
 case(
     "bindings-unknown-assigned-port",
-    mail_bindings(ip_addresses=[{"address": "127.0.0.3"}, {"address": "127.0.0.4", "ports": ["SMTP", "Missing"]}]),
+    mail_bindings(
+        ip_addresses=[
+            {"address": "127.0.0.3"},
+            {"address": "127.0.0.4", "ports": ["SMTP", "Missing"]},
+        ]
+    ),
     r"ip_addresses\[1\]\.ports",
     "Missing",
 )
@@ -404,7 +505,9 @@ case(
 )
 case(
     "bindings-replace-invalid-without-addresses",
-    mail_bindings(exclusive=True, replace_invalid=True, ports=[{"name": "SMTP", "protocol": "smtp"}]),
+    mail_bindings(
+        exclusive=True, replace_invalid=True, ports=[{"name": "SMTP", "protocol": "smtp"}]
+    ),
     "replace_invalid",
     "ip_addresses",
     config=b"{",
@@ -412,12 +515,17 @@ case(
 case(
     "bindings-replace-invalid-with-bad-input",
     mail_bindings(
-        exclusive=True, replace_invalid=True, ports=[{"name": "SMTP", "protocol": "smtp", "port": 0}], ip_addresses=[]
+        exclusive=True,
+        replace_invalid=True,
+        ports=[{"name": "SMTP", "protocol": "smtp", "port": 0}],
+        ip_addresses=[],
     ),
     r"ports\[0\]\.port",
     config=b"{",
 )
-case("bindings-ports-no-list", mail_bindings(ports="SMTP"), r"ports\[0\]: \"SMTP\" is not an object")
+case(
+    "bindings-ports-no-list", mail_bindings(ports="SMTP"), r"ports\[0\]: \"SMTP\" is not an object"
+)
 
 # --- a config that is not valid ----------------------------------------------------------------
 
@@ -480,9 +588,13 @@ def changed(entry, changes):
 
 def bad_entries():
     """A config in which everything is wrong, and what is to be said of that."""
-    ports = [changed({**GOOD_PORT, "name": f"P{n}"}, bad) for n, (bad, says) in enumerate(BAD_STORED_PORTS)]
+    ports = [
+        changed({**GOOD_PORT, "name": f"P{n}"}, bad)
+        for n, (bad, says) in enumerate(BAD_STORED_PORTS)
+    ]
     addresses = [
-        changed({"address": f"127.0.1.{n}", "ports": []}, bad) for n, (bad, says) in enumerate(BAD_STORED_ADDRESSES)
+        changed({"address": f"127.0.1.{n}", "ports": []}, bad)
+        for n, (bad, says) in enumerate(BAD_STORED_ADDRESSES)
     ]
     return [
         text(document(ports, addresses)),
@@ -497,7 +609,10 @@ BAD_CONFIGS = {
     "blank": (b" \n\n", r"\bempty\b|\bline\b"),
     "truncated": (canonical(BASE)[:-30], r"\bline \d+"),
     "with-more-behind": (canonical(BASE) + b"}", r"\bline \d+"),
-    "with-comment": (b'// ours\n{"schema_version": 1, "ports": [], "ip_addresses": []}', r"\bline 1\b"),
+    "with-comment": (
+        b'// ours\n{"schema_version": 1, "ports": [], "ip_addresses": []}',
+        r"\bline 1\b",
+    ),
     "not-utf8": (canonical(BASE).replace(b'"IMAP"', b'"IM\xe4P"'), "UTF-8"),
     "utf16": (canonical(BASE).decode().encode("utf-16"), "UTF-8"),
     "nul-bytes": (b"\0" * 512, r"\bline\b|JSON"),
@@ -512,7 +627,10 @@ BAD_CONFIGS = {
         text(document([{**GOOD_PORT, "port": 9}])).replace(b"9", b"9" * 5000),
         r"ports\[0\]\.port|digits|JSON|number",
     ),
-    "duplicate-key": (b'{"schema_version": 1, "ports": [], "ports": [], "ip_addresses": []}', r"\bports\b"),
+    "duplicate-key": (
+        b'{"schema_version": 1, "ports": [], "ports": [], "ip_addresses": []}',
+        r"\bports\b",
+    ),
     "duplicate-key-below": (
         text(document([GOOD_PORT])).replace(b'"imap"', b'"imap", "protocol": "pop"'),
         r"\bprotocol\b",
@@ -525,7 +643,15 @@ BAD_CONFIGS = {
     "version-2": (text(document(schema_version=2)), r"schema_version.*\b2\b"),
     "version-true": (text(document(schema_version=True)), "schema_version"),
     "all-at-top": (
-        text({"$schema": 1, "schema_version": "1", "colour": "red", "ports": {}, "ip_addresses": "::"}),
+        text(
+            {
+                "$schema": 1,
+                "schema_version": "1",
+                "colour": "red",
+                "ports": {},
+                "ip_addresses": "::",
+            }
+        ),
         r"\$schema",
         "schema_version",
         "colour",
@@ -555,7 +681,12 @@ BAD_CONFIGS = {
         r"2001:db8::1\b.*::|::.*2001:db8::1\b",
     ),
     "wildcard-meets-address": (
-        text(document([a_port("A"), a_port("B")], [an_address("127.0.0.1", "A"), an_address("0.0.0.0", "B")])),
+        text(
+            document(
+                [a_port("A"), a_port("B")],
+                [an_address("127.0.0.1", "A"), an_address("0.0.0.0", "B")],
+            )
+        ),
         r"\bA\b",
         r"\bB\b",
         r"0\.0\.0\.0",
@@ -566,11 +697,20 @@ BAD_CONFIGS = {
 READERS = [
     mail_port(name="New", protocol="smtp", port=2525),
     mail_ip_binding(address="127.0.0.9"),
-    mail_bindings(exclusive=True, ports=[{"name": "New", "protocol": "smtp", "port": 2525}], ip_addresses=[]),
+    mail_bindings(
+        exclusive=True, ports=[{"name": "New", "protocol": "smtp", "port": 2525}], ip_addresses=[]
+    ),
     mail_bindings_info(),
 ]
 for position, (label, (content, *says)) in enumerate(BAD_CONFIGS.items()):
-    case(f"config-{label}", READERS[position % len(READERS)], r"bindings\.json", WAY_OUT, *says, config=content)
+    case(
+        f"config-{label}",
+        READERS[position % len(READERS)],
+        r"bindings\.json",
+        WAY_OUT,
+        *says,
+        config=content,
+    )
 for label in ("truncated", "array", "version-2"):
     for position, task in enumerate(READERS):
         content, *says = BAD_CONFIGS[label]
@@ -616,8 +756,20 @@ REPLACE = mail_bindings(exclusive=True, replace_invalid=True, ports=[], ip_addre
 for label, (make, *says) in NO_FILES.items():
     case(f"config-{label}", READERS[0], r"bindings\.json", *says, config=make)
     case(f"config-{label}-replaced", REPLACE, r"bindings\.json", *says, config=make)
-case("config-fifo-info", mail_bindings_info(), r"bindings\.json", *NO_FILES["fifo"][1:], config=a_fifo)
-case("config-in-no-folder", READERS[0], "one/two|one", config=None, config_path="{folder}/one/two/bindings.json")
+case(
+    "config-fifo-info",
+    mail_bindings_info(),
+    r"bindings\.json",
+    *NO_FILES["fifo"][1:],
+    config=a_fifo,
+)
+case(
+    "config-in-no-folder",
+    READERS[0],
+    "one/two|one",
+    config=None,
+    config_path="{folder}/one/two/bindings.json",
+)
 case(
     "config-below-a-file",
     READERS[0],
@@ -631,29 +783,50 @@ case(
 BAD_CERTIFICATES = [
     # The file and what else is said, then what is to be said of it.
     ({"certificate_path": "{pki}/no-such-file.pem"}, "certificate_path: .*no-such-file"),
-    ({"certificate_path": "{pki}/directory.pem"}, "certificate_path: .*(directory|folder|regular|file)"),
-    ({"certificate_path": "{pki}/empty.pem"}, "certificate_path: .*(empty|no certificate|not a certificate)"),
+    (
+        {"certificate_path": "{pki}/directory.pem"},
+        "certificate_path: .*(directory|folder|regular|file)",
+    ),
+    (
+        {"certificate_path": "{pki}/empty.pem"},
+        "certificate_path: .*(empty|no certificate|not a certificate)",
+    ),
     ({"certificate_path": "{pki}/garbage.pem"}, "certificate_path: .*certificate"),
     ({"certificate_path": "{pki}/key-only.pem"}, "certificate_path: .*certificate"),
     ({"certificate_path": "{pki}/big.pem"}, "certificate_path: .*(big|large|MiB|MB|bytes)"),
     ({"certificate_path": "{pki}/expired.pem"}, "certificate_path: .*expired"),
-    ({"certificate_path": "{pki}/not-yet-valid.pem"}, "certificate_path: .*(not yet|not valid|from)"),
+    (
+        {"certificate_path": "{pki}/not-yet-valid.pem"},
+        "certificate_path: .*(not yet|not valid|from)",
+    ),
     ({"certificate_path": "{pki}/without-key.pem"}, "(certificate|private_key)_path: .*key"),
     ({"certificate_path": "{pki}/wrong-key.pem"}, "(certificate|private_key)_path: .*key"),
     (
         {"certificate_path": "{pki}/cert.pem", "private_key_path": "{pki}/other-key.pem"},
         "private_key_path: .*match|belong",
     ),
-    ({"certificate_path": "{pki}/cert.pem", "private_key_path": "{pki}/no-key.pem"}, "private_key_path: .*no-key"),
-    ({"certificate_path": "{pki}/cert.pem", "private_key_path": "{pki}/empty.pem"}, "private_key_path: .*empty"),
-    ({"certificate_path": "{pki}/cert.pem", "private_key_path": "{pki}/directory.pem"}, "private_key_path: "),
+    (
+        {"certificate_path": "{pki}/cert.pem", "private_key_path": "{pki}/no-key.pem"},
+        "private_key_path: .*no-key",
+    ),
+    (
+        {"certificate_path": "{pki}/cert.pem", "private_key_path": "{pki}/empty.pem"},
+        "private_key_path: .*empty",
+    ),
+    (
+        {"certificate_path": "{pki}/cert.pem", "private_key_path": "{pki}/directory.pem"},
+        "private_key_path: ",
+    ),
     ({"certificate_path": "{pki}/world-readable.pem"}, "(certificate|private_key)_path: .*read"),
     (
         {"certificate_path": "{pki}/cert.pem", "private_key_path": "{pki}/world-readable-key.pem"},
         "private_key_path: .*read",
     ),
     (
-        {"certificate_path": "{pki}/other-names.pem", "certificate_hostnames": ["example.com", "mail.example.com"]},
+        {
+            "certificate_path": "{pki}/other-names.pem",
+            "certificate_hostnames": ["example.com", "mail.example.com"],
+        },
         r"certificate_\w+: .*mail\.example\.com",
     ),
     (
@@ -661,7 +834,10 @@ BAD_CERTIFICATES = [
         r"certificate_\w+: .*a\.mail\.example\.com",
     ),
     (
-        {"certificate_path": "{pki}/common-name-only.pem", "certificate_hostnames": ["mail.example.com"]},
+        {
+            "certificate_path": "{pki}/common-name-only.pem",
+            "certificate_hostnames": ["mail.example.com"],
+        },
         r"certificate_\w+: .*mail\.example\.com",
     ),
     ({"certificate_path": "{pki}/rsa-1024.pem"}, "certificate_path: .*(1024|2048)"),
@@ -673,7 +849,10 @@ BAD_CERTIFICATES = [
         {"certificate_path": "{pki}/password.p12", "certificate_password": "not it"},
         "certificate_p.*: .*certificate_password",
     ),
-    ({"certificate_path": "{pki}/encrypted.pem"}, "(certificate|private_key)_p.*: .*certificate_password"),
+    (
+        {"certificate_path": "{pki}/encrypted.pem"},
+        "(certificate|private_key)_p.*: .*certificate_password",
+    ),
 ]
 case(
     "certificates-all-at-once",
@@ -685,13 +864,22 @@ case(
     ),
     *(rf"\bports\[{n}\]\.{says}" for n, (bad, says) in enumerate(BAD_CERTIFICATES)),
 )
-FIVE_DAYS = {"name": "New", "protocol": "imap", "encryption": "ssl", "certificate_path": "{pki}/five-days.pem"}
+FIVE_DAYS = {
+    "name": "New",
+    "protocol": "imap",
+    "encryption": "ssl",
+    "certificate_path": "{pki}/five-days.pem",
+}
 case(
     "certificate-too-few-days",
     mail_bindings(ports=[FIVE_DAYS], certificate_min_days=6),
     r"ports\[0\]\.certificate_path: .*\b[45]\b.*\b6\b|ports\[0\]\.certificate_path: .*\b6\b.*\b[45]\b",
 )
-case("certificate-too-few-days-for-port", mail_port(**FIVE_DAYS, certificate_min_days=6), r"certificate_path: .*\b6\b")
+case(
+    "certificate-too-few-days-for-port",
+    mail_port(**FIVE_DAYS, certificate_min_days=6),
+    r"certificate_path: .*\b6\b",
+)
 case(
     "certificate-for-other-hostname-of-address",
     mail_bindings(
@@ -815,9 +1003,16 @@ def of_another_user(path):
 CHANGE = mail_port(name="SMTP", port=26)
 FORBIDDEN = [
     Case("not-readable", CHANGE, [r"bindings\.json", "read|[Pp]ermission"], not_readable),
-    Case("not-readable-info", mail_bindings_info(), [r"bindings\.json", "read|[Pp]ermission"], not_readable),
+    Case(
+        "not-readable-info",
+        mail_bindings_info(),
+        [r"bindings\.json", "read|[Pp]ermission"],
+        not_readable,
+    ),
     Case("not-readable-replaced", REPLACE, [r"bindings\.json", "read|[Pp]ermission"], not_readable),
-    Case("read-only-folder", CHANGE, ["read-only-folder", "writ|[Pp]ermission"], in_read_only_folder),
+    Case(
+        "read-only-folder", CHANGE, ["read-only-folder", "writ|[Pp]ermission"], in_read_only_folder
+    ),
     Case(
         "no-config-in-read-only-folder",
         mail_port(name="SMTP", protocol="smtp"),
@@ -825,7 +1020,11 @@ FORBIDDEN = [
         no_config_in_read_only_folder,
     ),
     Case("of-another-user", CHANGE, [r"bindings\.json", "own|writ|[Pp]ermission"], of_another_user),
-    Case("to-another-user", mail_port(name="SMTP", owner="65534"), [r"bindings\.json|owner", "belong|[Pp]ermi"]),
+    Case(
+        "to-another-user",
+        mail_port(name="SMTP", owner="65534"),
+        [r"bindings\.json|owner", "belong|[Pp]ermi"],
+    ),
     Case(
         "mode-and-another-user",
         mail_port(name="SMTP", owner="65534", mode="0600"),

@@ -25,9 +25,22 @@ def drift(ansible_environment, tmp_path):
     def run(inventory, *options, **environment):
         (tmp_path / "inventory.json").write_text(json.dumps({"all": inventory}), encoding="utf-8")
         played = subprocess.run(
-            [os.path.join(sysconfig.get_path("scripts"), "ansible-playbook"), "mailops.bindings.drift", "--inventory", "inventory.json", *options],
-            cwd=tmp_path, env={**ansible_environment, "MAILOPS_RESULTS": os.devnull, **environment}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", timeout=300, check=False)
+            [
+                os.path.join(sysconfig.get_path("scripts"), "ansible-playbook"),
+                "mailops.bindings.drift",
+                "--inventory",
+                "inventory.json",
+                *options,
+            ],
+            cwd=tmp_path,
+            env={**ansible_environment, "MAILOPS_RESULTS": os.devnull, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=300,
+            check=False,
+        )
         path = tmp_path / "mail-bindings-report" / "report.json"
         assert path.exists(), played.stdout
         report = json.loads(path.read_text(encoding="utf-8"))
@@ -46,14 +59,25 @@ def unreachable(tmp_path):
         ssh = tmp_path / "ssh"
         ssh.write_text(f"#!/bin/sh\ncat {tmp_path}/said >&2\nexit 255\n", encoding="utf-8")
         ssh.chmod(0o755)
-        return {"ansible_connection": "ssh", "ansible_host": "192.0.2.99", "ansible_ssh_executable": str(ssh)}
+        return {
+            "ansible_connection": "ssh",
+            "ansible_host": "192.0.2.99",
+            "ansible_ssh_executable": str(ssh),
+        }
 
     return host
 
 
 def declared(**variables):
-    return {"mail_bindings_profile": "custom", "mail_bindings_addresses": ["127.0.0.1"], "mail_bindings_ports": [{"name": "SMTP", "protocol": "smtp"}],
-            "ansible_python_interpreter": sys.executable, "ansible_become": False, "ansible_connection": "local", **variables}
+    return {
+        "mail_bindings_profile": "custom",
+        "mail_bindings_addresses": ["127.0.0.1"],
+        "mail_bindings_ports": [{"name": "SMTP", "protocol": "smtp"}],
+        "ansible_python_interpreter": sys.executable,
+        "ansible_become": False,
+        "ansible_connection": "local",
+        **variables,
+    }
 
 
 def test_no_setting_and_no_host_costs_the_others_their_rows(drift, unreachable):
@@ -61,23 +85,43 @@ def test_no_setting_and_no_host_costs_the_others_their_rows(drift, unreachable):
     hosts = {
         "down": {**declared(), **unreachable("Connection refused")},
         "typo": declared(mail_bindings_profile="sekure"),
-        "number": declared(mail_bindings_ports=[{"name": "SMTP", "protocol": "smtp", "port": 70000}]),
+        "number": declared(
+            mail_bindings_ports=[{"name": "SMTP", "protocol": "smtp", "port": 70000}]
+        ),
         "asleep": declared(mail_bindings_profile="sekure", mail_bindings_maintenance=True),
     }
-    variables = {"ansible_become": True, "ansible_become_user": "nobody", "ansible_become_method": "sudo", "ansible_become_exe": "/nonexistent/sudo"}
-    status, rows, output = drift({"hosts": hosts, "vars": variables}, ANSIBLE_ANY_ERRORS_FATAL="true")
+    variables = {
+        "ansible_become": True,
+        "ansible_become_user": "nobody",
+        "ansible_become_method": "sudo",
+        "ansible_become_exe": "/nonexistent/sudo",
+    }
+    status, rows, output = drift(
+        {"hosts": hosts, "vars": variables}, ANSIBLE_ANY_ERRORS_FATAL="true"
+    )
     assert status == 2 and set(rows) == set(hosts), output
-    assert rows["down"]["error"].startswith("unreachable: ") and "Connection refused" in rows["down"]["error"]
+    assert (
+        rows["down"]["error"].startswith("unreachable: ")
+        and "Connection refused" in rows["down"]["error"]
+    )
     assert "mail_bindings_profile" in rows["typo"]["error"] and not rows["typo"]["maintenance"]
     assert "70000 is not a port number" in rows["number"]["error"]
     assert "mail_bindings_profile" in rows["asleep"]["error"] and rows["asleep"]["maintenance"]
-    status, rows, output = drift({"hosts": {"down": hosts["down"]}}, ANSIBLE_ANY_ERRORS_FATAL="true")
+    status, rows, output = drift(
+        {"hosts": {"down": hosts["down"]}}, ANSIBLE_ANY_ERRORS_FATAL="true"
+    )
     assert status == 2 and rows["down"]["verdict"] == "incomplete", output
 
 
 def test_a_password_is_in_no_output(drift):
     """What a set_fact keeps, ansible-playbook prints with -v, and AWX and logging callbacks always."""
-    port = {"name": "IMAPS", "protocol": "imap", "encryption": "ssl", "certificate_path": "/nowhere.pfx", "certificate_password": "Hunter2!"}
+    port = {
+        "name": "IMAPS",
+        "protocol": "imap",
+        "encryption": "ssl",
+        "certificate_path": "/nowhere.pfx",
+        "certificate_password": "Hunter2!",
+    }
     status, rows, output = drift({"hosts": {"mx1": declared(mail_bindings_ports=[port])}}, "-vvv")
     assert status == 2 and [cell["port"] for cell in rows["mx1"]["cells"]] == [993], output
     assert "/nowhere.pfx" in output and "Hunter2" not in output

@@ -63,13 +63,24 @@ CHANGES = []
 
 
 def change(name, task, before=None, after=None, **more):
-    CHANGES.append(pytest.param(Change(name, task, before, after, **more), id=name, marks=more.pop("marks", ())))
+    CHANGES.append(
+        pytest.param(
+            Change(name, task, before, after, **more), id=name, marks=more.pop("marks", ())
+        )
+    )
 
 
 SMTP = a_port("SMTP", "smtp", 25)
 IMAP = a_port("IMAP", "imap", 143, description="Old")
 IMAPS = a_port("IMAPS", "imap", 993, **TLS)
-POP = a_port("POP", "pop", 2110, private_key_path="{pki}/key.pem", encryption="tls", certificate_path="{pki}/cert.pem")
+POP = a_port(
+    "POP",
+    "pop",
+    2110,
+    private_key_path="{pki}/key.pem",
+    encryption="tls",
+    certificate_path="{pki}/cert.pem",
+)
 
 # Creating.
 change("port-new", mail_port(name="SMTP", protocol="smtp"), None, document([SMTP]))
@@ -155,7 +166,12 @@ change(
     document([POP]),
     document([{**POP, "description": "New"}]),
 )
-change("port-number-only", mail_port(name="POP", port=110), document([POP]), document([{**POP, "port": 110}]))
+change(
+    "port-number-only",
+    mail_port(name="POP", port=110),
+    document([POP]),
+    document([{**POP, "port": 110}]),
+)
 change(
     "port-description-emptied",
     mail_port(name="IMAP", description=""),
@@ -165,29 +181,44 @@ change(
 change(
     "bindings-left-out",
     mail_bindings(
-        exclusive=True, ports=[{"name": "IMAP"}, {"name": "POP", "port": 110}], ip_addresses=[{"address": "127.0.0.1"}]
+        exclusive=True,
+        ports=[{"name": "IMAP"}, {"name": "POP", "port": 110}],
+        ip_addresses=[{"address": "127.0.0.1"}],
     ),
-    document([IMAP, POP], [an_address("127.0.0.1", "POP", hostname="mail.example.com", description="Old")]),
     document(
-        [IMAP, {**POP, "port": 110}], [an_address("127.0.0.1", "POP", hostname="mail.example.com", description="Old")]
+        [IMAP, POP],
+        [an_address("127.0.0.1", "POP", hostname="mail.example.com", description="Old")],
+    ),
+    document(
+        [IMAP, {**POP, "port": 110}],
+        [an_address("127.0.0.1", "POP", hostname="mail.example.com", description="Old")],
     ),
 )
 change(
     "ip-left-out",
     mail_ip_binding(address="127.0.0.1", description="New"),
-    document([IMAP], [an_address("127.0.0.1", "IMAP", hostname="mail.example.com", description="Old")]),
-    document([IMAP], [an_address("127.0.0.1", "IMAP", hostname="mail.example.com", description="New")]),
+    document(
+        [IMAP], [an_address("127.0.0.1", "IMAP", hostname="mail.example.com", description="Old")]
+    ),
+    document(
+        [IMAP], [an_address("127.0.0.1", "IMAP", hostname="mail.example.com", description="New")]
+    ),
 )
 change(
     "ip-emptied",
     mail_ip_binding(address="127.0.0.1", description="", hostname=""),
-    document([IMAP], [an_address("127.0.0.1", "IMAP", hostname="mail.example.com", description="Old")]),
+    document(
+        [IMAP], [an_address("127.0.0.1", "IMAP", hostname="mail.example.com", description="Old")]
+    ),
     document([IMAP], [an_address("127.0.0.1", "IMAP")]),
 )
 
 # Numbers that follow.
 change(
-    "port-follows-encryption", mail_port(name="IMAP", **TLS), document([IMAP]), document([{**IMAP, **TLS, "port": 993}])
+    "port-follows-encryption",
+    mail_port(name="IMAP", **TLS),
+    document([IMAP]),
+    document([{**IMAP, **TLS, "port": 993}]),
 )
 change(
     "port-follows-protocol",
@@ -196,7 +227,10 @@ change(
     document([{**SMTP, "protocol": "submission", "port": 587}]),
 )
 change(
-    "port-follows-not-if-given", mail_port(name="IMAP", port=143, **TLS), document([IMAP]), document([{**IMAP, **TLS}])
+    "port-follows-not-if-given",
+    mail_port(name="IMAP", port=143, **TLS),
+    document([IMAP]),
+    document([{**IMAP, **TLS}]),
 )
 change(
     "port-follows-not-if-its-own",
@@ -226,15 +260,23 @@ change(
 )
 
 # Removing.
-change("port-absent", mail_port(name="SMTP", state="absent"), document([IMAP, SMTP]), document([IMAP]))
+change(
+    "port-absent", mail_port(name="SMTP", state="absent"), document([IMAP, SMTP]), document([IMAP])
+)
 change(
     "port-absent-and-unassigned",
     mail_port(name="SMTP", state="absent", unassign=True),
     document(
         [IMAP, SMTP],
-        [an_address("127.0.0.1", "IMAP", "SMTP"), an_address("127.0.0.2", "SMTP"), an_address("127.0.0.3")],
+        [
+            an_address("127.0.0.1", "IMAP", "SMTP"),
+            an_address("127.0.0.2", "SMTP"),
+            an_address("127.0.0.3"),
+        ],
     ),
-    document([IMAP], [an_address("127.0.0.1", "IMAP"), an_address("127.0.0.2"), an_address("127.0.0.3")]),
+    document(
+        [IMAP], [an_address("127.0.0.1", "IMAP"), an_address("127.0.0.2"), an_address("127.0.0.3")]
+    ),
 )
 
 # The ports of an address.
@@ -245,7 +287,10 @@ change(
     TWO_PORTS,
     document(
         [IMAP, SMTP],
-        [an_address("127.0.0.1", "IMAP"), an_address("127.0.0.2", "IMAP", "SMTP", hostname="mail.example.com")],
+        [
+            an_address("127.0.0.1", "IMAP"),
+            an_address("127.0.0.2", "IMAP", "SMTP", hostname="mail.example.com"),
+        ],
     ),
 )
 change(
@@ -266,7 +311,12 @@ change(
     TWO_PORTS,
     document([IMAP, SMTP], [an_address("127.0.0.1")]),
 )
-change("ip-absent", mail_ip_binding(address="127.0.0.1", state="absent"), TWO_PORTS, document([IMAP, SMTP]))
+change(
+    "ip-absent",
+    mail_ip_binding(address="127.0.0.1", state="absent"),
+    TWO_PORTS,
+    document([IMAP, SMTP]),
+)
 change(
     "ip-absent-of-ports",
     mail_ip_binding(address="127.0.0.1", state="absent", ports=["SMTP"]),
@@ -289,7 +339,9 @@ change(
     "ip-wildcards-of-both-families",
     mail_ip_binding(address="::", ports=["SMTP"], require_local_address=False),
     document([SMTP, a_port("X", "pop", 25)], [an_address("0.0.0.0", "X")]),
-    document([SMTP, a_port("X", "pop", 25)], [an_address("0.0.0.0", "X"), an_address("::", "SMTP")]),
+    document(
+        [SMTP, a_port("X", "pop", 25)], [an_address("0.0.0.0", "X"), an_address("::", "SMTP")]
+    ),
 )
 change(
     "ip-away-but-not-required",
@@ -306,7 +358,10 @@ change(
         ip_addresses=[{"address": "127.0.0.1", "ports": ["SMTP"]}, {"address": "127.0.0.2"}],
     ),
     document([IMAP], [an_address("127.0.0.1", "IMAP"), an_address("127.0.0.9")]),
-    document([IMAP, SMTP], [an_address("127.0.0.1", "IMAP", "SMTP"), an_address("127.0.0.2"), an_address("127.0.0.9")]),
+    document(
+        [IMAP, SMTP],
+        [an_address("127.0.0.1", "IMAP", "SMTP"), an_address("127.0.0.2"), an_address("127.0.0.9")],
+    ),
 )
 change(
     "bindings-exactly",
@@ -330,12 +385,19 @@ change(
     TWO_PORTS,
     document([IMAP, SMTP], [an_address("127.0.0.2", "SMTP")]),
 )
-change("bindings-exactly-nothing", mail_bindings(exclusive=True, ports=[], ip_addresses=[]), TWO_PORTS, document())
+change(
+    "bindings-exactly-nothing",
+    mail_bindings(exclusive=True, ports=[], ip_addresses=[]),
+    TWO_PORTS,
+    document(),
+)
 change(
     "bindings-numbers-swapped",
     mail_bindings(ports=[{"name": "IMAP", "port": 25}, {"name": "SMTP", "port": 143}]),
     document([IMAP, SMTP], [an_address("127.0.0.1", "IMAP", "SMTP")]),
-    document([{**IMAP, "port": 25}, {**SMTP, "port": 143}], [an_address("127.0.0.1", "IMAP", "SMTP")]),
+    document(
+        [{**IMAP, "port": 25}, {**SMTP, "port": 143}], [an_address("127.0.0.1", "IMAP", "SMTP")]
+    ),
 )
 change(
     "bindings-renamed",
@@ -351,11 +413,21 @@ change(
     "bindings-canonical-order",
     mail_bindings(
         ports=[
-            {"name": name, "protocol": "smtp", "port": 2000 + n} for n, name in enumerate(["b", "C", "a", "10", "9"])
+            {"name": name, "protocol": "smtp", "port": 2000 + n}
+            for n, name in enumerate(["b", "C", "a", "10", "9"])
         ],
         ip_addresses=[
             {"address": address, "ports": ["b", "9", "10"] if address == "10.0.0.2" else []}
-            for address in ("2001:db8::2", "::", "10.0.0.10", "10.0.0.2", "9.9.9.9", "2001:db8::10", "::1", "fe80::1")
+            for address in (
+                "2001:db8::2",
+                "::",
+                "10.0.0.10",
+                "10.0.0.2",
+                "9.9.9.9",
+                "2001:db8::10",
+                "::1",
+                "fe80::1",
+            )
         ],
         require_local_address=False,
     ),
@@ -408,7 +480,12 @@ change(
     document([{**SMTP, "port": 26}]),
     prepare=lambda path: path.chmod(0o604),
 )
-change("file-mode", mail_port(name="SMTP", mode="0600"), document([SMTP]), prepare=lambda path: path.chmod(0o604))
+change(
+    "file-mode",
+    mail_port(name="SMTP", mode="0600"),
+    document([SMTP]),
+    prepare=lambda path: path.chmod(0o604),
+)
 change(
     "file-mode-symbolic",
     mail_port(name="SMTP", mode="u=rw,g=r,o="),
@@ -421,7 +498,9 @@ change(
     document([SMTP]),
     document([{**SMTP, "port": 26}]),
 )
-change("file-mode-new", mail_port(name="SMTP", protocol="smtp", mode="0644"), None, document([SMTP]))
+change(
+    "file-mode-new", mail_port(name="SMTP", protocol="smtp", mode="0644"), None, document([SMTP])
+)
 change(
     "file-owner-kept",
     mail_port(name="SMTP", port=26),
@@ -480,7 +559,12 @@ change(
     document([{**SMTP, "port": 26}]),
     prepare=lambda path: path.chmod(0o604),
 )
-change("file-backup-of-none", mail_port(name="SMTP", protocol="smtp", backup=True), None, document([SMTP]))
+change(
+    "file-backup-of-none",
+    mail_port(name="SMTP", protocol="smtp", backup=True),
+    None,
+    document([SMTP]),
+)
 
 
 # --- tasks that change nothing, and other single ones ------------------------------------------
@@ -519,17 +603,22 @@ def by_hand():
 
 
 BY_HAND = document(
-    [a_port("IMAP", "imap", 143), SMTP], [an_address("127.0.0.1"), an_address("2001:db8::1", "IMAP", "SMTP")]
+    [a_port("IMAP", "imap", 143), SMTP],
+    [an_address("127.0.0.1"), an_address("2001:db8::1", "IMAP", "SMTP")],
 )
 
 step(
     "same-port",
-    mail_port(name="SMTP", protocol="smtp", port=25, encryption="none", description="", backup=True),
+    mail_port(
+        name="SMTP", protocol="smtp", port=25, encryption="none", description="", backup=True
+    ),
     by_hand(),
 )
 step(
     "same-address",
-    mail_ip_binding(address="2001:db8:0::1", ports=["IMAP", "SMTP"], require_local_address=False, hostname=""),
+    mail_ip_binding(
+        address="2001:db8:0::1", ports=["IMAP", "SMTP"], require_local_address=False, hostname=""
+    ),
     by_hand(),
 )
 step(
@@ -546,7 +635,11 @@ step(
 step("same-nothing-given", mail_bindings(), by_hand())
 step("same-no-port-to-remove", mail_port(name="POP", state="absent"), by_hand())
 step("same-no-address-to-remove", mail_ip_binding(address="127.0.0.2", state="absent"), by_hand())
-step("same-no-assignment-to-remove", mail_ip_binding(address="127.0.0.1", state="absent", ports=["SMTP"]), by_hand())
+step(
+    "same-no-assignment-to-remove",
+    mail_ip_binding(address="127.0.0.1", state="absent", ports=["SMTP"]),
+    by_hand(),
+)
 step(
     "same-address-as-stored-though-away",
     mail_bindings(ports=[{"name": "SMTP"}]),
@@ -566,7 +659,11 @@ step(
     mail_port(name="IMAP", description="x"),
     document([IMAP, SMTP, POP], [an_address("127.0.0.1", "SMTP")]),
 )
-step("all-assigned", mail_bindings(require_assigned=True), document([SMTP], [an_address("127.0.0.1", "SMTP")]))
+step(
+    "all-assigned",
+    mail_bindings(require_assigned=True),
+    document([SMTP], [an_address("127.0.0.1", "SMTP")]),
+)
 
 EXPIRED = {**IMAPS, "certificate_path": "{pki}/expired.pem"}
 EXPIRED_STORED = document([EXPIRED, SMTP])
@@ -582,12 +679,26 @@ step(
     mail_bindings(ports=[{"name": "IMAPS", "protocol": "imap"}, {"name": "SMTP", "port": 26}]),
     EXPIRED_STORED,
 )
-step("certificate-expired-assigned", mail_ip_binding(address="127.0.0.1", ports=["IMAPS", "SMTP"]), EXPIRED_STORED)
+step(
+    "certificate-expired-assigned",
+    mail_ip_binding(address="127.0.0.1", ports=["IMAPS", "SMTP"]),
+    EXPIRED_STORED,
+)
 step("certificate-expired-changed", mail_port(name="IMAPS", port=1993), EXPIRED_STORED)
-step("certificate-not-checked", mail_port(name="IMAPS", port=1993, check_certificate=False), EXPIRED_STORED)
+step(
+    "certificate-not-checked",
+    mail_port(name="IMAPS", port=1993, check_certificate=False),
+    EXPIRED_STORED,
+)
 step(
     "certificate-not-there-not-checked",
-    mail_port(name="X", protocol="pop", encryption="ssl", certificate_path="/nothing.pem", check_certificate=False),
+    mail_port(
+        name="X",
+        protocol="pop",
+        encryption="ssl",
+        certificate_path="/nothing.pem",
+        check_certificate=False,
+    ),
 )
 step(
     "certificate-other-hostname",
@@ -611,10 +722,16 @@ GOOD_FILES = {
         "certificate_path": "{pki}/wildcard.pem",
         "certificate_hostnames": ["mail.example.com", "IMAP.example.com"],
     },
-    "address": {"certificate_path": "{pki}/address.pem", "certificate_hostnames": ["mail.example.com", "2001:db8::10"]},
+    "address": {
+        "certificate_path": "{pki}/address.pem",
+        "certificate_hostnames": ["mail.example.com", "2001:db8::10"],
+    },
     "pkcs12": {"certificate_path": "{pki}/password.p12", "certificate_password": "{password}"},
     "pkcs12 no password": {"certificate_path": "{pki}/no-password.p12"},
-    "pkcs12 empty password": {"certificate_path": "{pki}/empty-password.p12", "certificate_password": ""},
+    "pkcs12 empty password": {
+        "certificate_path": "{pki}/empty-password.p12",
+        "certificate_password": "",
+    },
 }
 step(
     "certificates-of-all-kinds",
@@ -634,7 +751,9 @@ def prepare(place, before, pki):
     place.mkdir()
     path = place / "bindings.json"
     if before is not None:
-        path.write_bytes(expand(before, pki) if isinstance(before, bytes) else canonical(expand(before, pki)))
+        path.write_bytes(
+            expand(before, pki) if isinstance(before, bytes) else canonical(expand(before, pki))
+        )
     return path
 
 
@@ -706,7 +825,16 @@ def test_check_mode_agrees(results, one):
     checked, real = results[f"{one.name} (check)"], results[one.name]
     assert not checked.failed, checked["msg"]
     assert checked.after == checked.before
-    for key in ("changed", "changes", "diff", "ports", "ip_addresses", "unassigned_ports", "certificates", "warnings"):
+    for key in (
+        "changed",
+        "changes",
+        "diff",
+        "ports",
+        "ip_addresses",
+        "unassigned_ports",
+        "certificates",
+        "warnings",
+    ):
         assert checked.get(key) == real.get(key), key
     for key in ("port", "ip_address"):
         assert checked.get(key) == real.get(key), key
@@ -752,7 +880,9 @@ def test_results_have_one_shape(results):
         assert ("ip_address" in result) == result.task.endswith("mail_ip_binding"), name
         for one in result["changes"]:
             assert set(one) == {"action", "kind", "name", "before", "after"}, name
-            assert one["action"] == ("remove" if not one["after"] else "change" if one["before"] else "add"), name
+            assert one["action"] == (
+                "remove" if not one["after"] else "change" if one["before"] else "add"
+            ), name
 
 
 def test_diff_has_the_parts_that_changed(results):
@@ -764,7 +894,11 @@ def test_diff_has_the_parts_that_changed(results):
             group = {"port": "ports", "ip_binding": "ip_addresses", "file": "files"}[one["kind"]]
             for side, other in (("before", "after"), ("after", "before")):
                 if one[side]:
-                    parts = {key: value for key, value in one[side].items() if one[other].get(key, ...) != value}
+                    parts = {
+                        key: value
+                        for key, value in one[side].items()
+                        if one[other].get(key, ...) != value
+                    }
                     expected[side].setdefault(group, {})[one["name"]] = parts
         assert result["diff"] == expected, name
 
@@ -839,7 +973,12 @@ def test_permissions(results, name, mode):
 
 @pytest.mark.parametrize(
     "name",
-    ["file-mode", "file-mode-symbolic", pytest.param("file-owner", marks=ROOT), pytest.param("file-group", marks=ROOT)],
+    [
+        "file-mode",
+        "file-mode-symbolic",
+        pytest.param("file-owner", marks=ROOT),
+        pytest.param("file-group", marks=ROOT),
+    ],
 )
 def test_change_of_attributes_only(results, name):
     ((action, kind, path),) = changes_of(results[name])
@@ -887,7 +1026,9 @@ def test_no_backup_of_no_config(results):
 # --- single steps ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [one.name for one in STEPS if one.name.startswith(("same", "info", "all-assigned"))])
+@pytest.mark.parametrize(
+    "name", [one.name for one in STEPS if one.name.startswith(("same", "info", "all-assigned"))]
+)
 def test_changes_nothing(results, name):
     result = results[name]
     assert not result.failed, result["msg"]
@@ -1013,18 +1154,25 @@ def test_module_defaults(play, tmp_path):
             {"name": "ip", **mail_ip_binding(address="127.0.0.1", ports=["SMTP", "IMAP"])},
             {"name": "info", **mail_bindings_info()},
         ],
-        play_keywords={"module_defaults": {"group/mailops.bindings.bindings": {"config_path": path}}},
+        play_keywords={
+            "module_defaults": {"group/mailops.bindings.bindings": {"config_path": path}}
+        },
     )
     assert [result.failed for result in results] == [False] * 4
     assert [port["name"] for port in results["info"]["ports"]] == ["IMAP", "SMTP"]
-    assert json.loads(pathlib.Path(path).read_bytes())["ip_addresses"] == [an_address("127.0.0.1", "IMAP", "SMTP")]
+    assert json.loads(pathlib.Path(path).read_bytes())["ip_addresses"] == [
+        an_address("127.0.0.1", "IMAP", "SMTP")
+    ]
 
 
 def test_many_at_the_same_time(play, tmp_path):
     hosts = [f"host{number}" for number in range(1, 65)]
     path = tmp_path / "bindings.json"
     task = mail_port(
-        name="{{ inventory_hostname }}", protocol="smtp", port="{{ inventory_hostname[4:] }}", config_path=str(path)
+        name="{{ inventory_hostname }}",
+        protocol="smtp",
+        port="{{ inventory_hostname[4:] }}",
+        config_path=str(path),
     )
     results = play([{"name": "add", **task}], hosts=hosts, extra_args=["--forks=32"])
     assert [result["msg"] for result in results if result.failed] == []
@@ -1054,7 +1202,12 @@ class ProcessList:
 
 @pytest.mark.parametrize("pipelining", ["true", "false"])
 def test_secrets_stay_secret(play, pki, pki_password, tmp_path, pipelining):
-    ssl = {"name": "POP", "protocol": "pop", "encryption": "ssl", "certificate_path": f"{pki}/password.p12"}
+    ssl = {
+        "name": "POP",
+        "protocol": "pop",
+        "encryption": "ssl",
+        "certificate_path": f"{pki}/password.p12",
+    }
     wrong = "a-w0rd-that-is-wr0ng"
     path = tmp_path / "bindings.json"
     path.write_bytes(canonical(document([a_port("POP", "pop", 110)])))
@@ -1063,15 +1216,23 @@ def test_secrets_stay_secret(play, pki, pki_password, tmp_path, pipelining):
     results = play(
         [
             {"name": "wrong", **mail_port(**ssl, **options, certificate_password=wrong)},
-            {"name": "check", **mail_port(**ssl, **options, certificate_password=pki_password), "check_mode": True},
+            {
+                "name": "check",
+                **mail_port(**ssl, **options, certificate_password=pki_password),
+                "check_mode": True,
+            },
             {"name": "right", **mail_port(**ssl, **options, certificate_password=pki_password)},
             {
                 "name": "many",
-                **mail_bindings(ports=[{**ssl, "name": "X", "certificate_password": pki_password}], **options),
+                **mail_bindings(
+                    ports=[{**ssl, "name": "X", "certificate_password": pki_password}], **options
+                ),
             },
             {
                 "name": "many wrong",
-                **mail_bindings(ports=[{**ssl, "name": "Y", "certificate_password": wrong}], **options),
+                **mail_bindings(
+                    ports=[{**ssl, "name": "Y", "certificate_password": wrong}], **options
+                ),
             },
         ],
         diff=True,
@@ -1104,10 +1265,15 @@ def test_floating(play, tmp_path, allowed):
     results = play(
         [
             {"name": "ip", **mail_ip_binding(address=AWAY, config_path=str(path), **options)},
-            {"name": "ip6", **mail_ip_binding(address="2001:db8::9", config_path=str(path), **options)},
+            {
+                "name": "ip6",
+                **mail_ip_binding(address="2001:db8::9", config_path=str(path), **options),
+            },
             {
                 "name": "bindings",
-                **mail_bindings(ip_addresses=[{"address": "203.0.113.10", **options}], config_path=str(path)),
+                **mail_bindings(
+                    ip_addresses=[{"address": "203.0.113.10", **options}], config_path=str(path)
+                ),
             },
         ],
         prefix=prefix,
@@ -1115,7 +1281,9 @@ def test_floating(play, tmp_path, allowed):
     assert [result.failed for result in results] == [not allowed] * 3, results
     if allowed:
         assert all(entry["floating"] for entry in results["bindings"]["ip_addresses"])
-        assert json.loads(path.read_bytes())["ip_addresses"][0] == an_address(AWAY, "SMTP", floating=True)
+        assert json.loads(path.read_bytes())["ip_addresses"][0] == an_address(
+            AWAY, "SMTP", floating=True
+        )
     else:
         assert [result["msg"].count("ip_nonlocal_bind") > 0 for result in results] == [True] * 3
         assert "net.ipv6" in results["ip6"]["msg"]

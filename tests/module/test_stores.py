@@ -29,7 +29,15 @@ pytestmark = [pytest.mark.needs_ansible, pytest.mark.once]
 
 PASSWORD = "p\"\\&<ü'%s ☃+=;"
 CERTIFICATE_PASSWORD = "P\"F\\X&<ö>'%41 ☂"
-OPTIONS = ("store", "config_path", "smartermail_url", "smartermail_username", "smartermail_password", "smartermail_ca_path", "smartermail_api")
+OPTIONS = (
+    "store",
+    "config_path",
+    "smartermail_url",
+    "smartermail_username",
+    "smartermail_password",
+    "smartermail_ca_path",
+    "smartermail_api",
+)
 # Of the story, a part that holds together: a task costs a good part of a second. All of it is told in test_smartermail_doors.
 PLAYED = (
     "nothing is there yet",
@@ -46,14 +54,21 @@ PLAYED = (
     "nothing is to stay",
 )
 # And of that, what is played in check mode first, and once more afterwards.
-REHEARSED = ("create and assign", "renew a certificate", "exactly these, with all that changes at once")
+REHEARSED = (
+    "create and assign",
+    "renew a certificate",
+    "exactly these, with all that changes at once",
+)
 
 
 def defaults(hosts):
     """Play keywords: for each of these hosts its options of the store, as module_defaults of the action group."""
     return {
         "module_defaults": {
-            "group/mailops.bindings.bindings": {option: "{{ hosts_options[inventory_hostname]['%s'] | default(omit) }}" % option for option in OPTIONS}
+            "group/mailops.bindings.bindings": {
+                option: "{{ hosts_options[inventory_hostname]['%s'] | default(omit) }}" % option
+                for option in OPTIONS
+            }
         },
         "vars": {
             "hosts_options": hosts,
@@ -87,7 +102,9 @@ def story(play, stand_ins, tmp_path_factory):
         tasks.append({"name": name, **task, "diff": True})
         if name in REHEARSED:
             tasks.append({"name": name + " (again)", **task})
-    return play(tasks, hosts=("file", "rest", "soap"), play_keywords=defaults(hosts), extra_args=("-vvvv",))
+    return play(
+        tasks, hosts=("file", "rest", "soap"), play_keywords=defaults(hosts), extra_args=("-vvvv",)
+    )
 
 
 def by_host(results, host):
@@ -103,8 +120,15 @@ def test_every_store_tells_the_same_story(story, stand_ins, door):
         unseen = set(told_by_file) - set(told_here)
         if unseen:
             # to ask little: a port that is as declared takes one look at the ports
-            assert unseen == {"ip_addresses", "unassigned_ports"} and door == "soap" and "mail_port" in result.task and not result["changed"]
-        assert told_here == {key: value for key, value in told_by_file.items() if key not in unseen}, f"{name}: {result.get('msg')}"
+            assert (
+                unseen == {"ip_addresses", "unassigned_ports"}
+                and door == "soap"
+                and "mail_port" in result.task
+                and not result["changed"]
+            )
+        assert told_here == {
+            key: value for key, value in told_by_file.items() if key not in unseen
+        }, f"{name}: {result.get('msg')}"
     assert stand_ins[door].violations == []
     assert stand_ins[door].state.ports == []
 
@@ -136,8 +160,12 @@ def assert_secret(text, secrets):
 
 
 def test_no_password_and_no_token_is_in_any_output(story, stand_ins):
-    everything = story.output + json.dumps(list(story), ensure_ascii=False) + json.dumps(list(story))
-    assert "create and assign" in story.output and "ESTABLISH LOCAL CONNECTION" in story.output  # it was as loud as can be
+    everything = (
+        story.output + json.dumps(list(story), ensure_ascii=False) + json.dumps(list(story))
+    )
+    assert (
+        "create and assign" in story.output and "ESTABLISH LOCAL CONNECTION" in story.output
+    )  # it was as loud as can be
     for server in stand_ins.values():
         assert len(server.given_out()) > (10 if server is stand_ins["rest"] else 0)
         assert_secret(everything, server.given_out())
@@ -146,25 +174,43 @@ def test_no_password_and_no_token_is_in_any_output(story, stand_ins):
 @pytest.fixture(scope="module")
 def troubles(play):
     """What goes wrong, loudly, with a certificate's password in the task: (results, servers by host)."""
-    servers = {name: StandIn(State([Port("SMTP"), Port("IMAPS", "IMAP", 993, "ssl", "C:\\old.pfx")], {"127.0.0.1": ["SMTP", "IMAPS"]})) for name in (
-        "refused", "unavailable", "middle", "echo")}
+    servers = {
+        name: StandIn(
+            State(
+                [Port("SMTP"), Port("IMAPS", "IMAP", 993, "ssl", "C:\\old.pfx")],
+                {"127.0.0.1": ["SMTP", "IMAPS"]},
+            )
+        )
+        for name in ("refused", "unavailable", "middle", "echo")
+    }
     for server in servers.values():
         server.account.password = PASSWORD
     servers["refused"].account.refusal = "ACCOUNT_LOCKED"
     servers["unavailable"].fail("*", answer=Answer(503, "<html>" + PASSWORD), times=1000)
     servers["middle"].fail("write", refusal="No " + CERTIFICATE_PASSWORD, skip=1, times=1000)
-    servers["echo"].fail("*", answer=Answer(500, "<html>authPassword=" + urllib.parse.quote_plus(PASSWORD)), times=1000)
+    servers["echo"].fail(
+        "*",
+        answer=Answer(500, "<html>authPassword=" + urllib.parse.quote_plus(PASSWORD)),
+        times=1000,
+    )
     for server in servers.values():
         server.__enter__()
     try:
         task = {
             "name": "renew",
             "mailops.bindings.mail_port": {
-                "name": "IMAPS", "certificate_path": "C:\\new.pfx", "certificate_password": "{{ pfx_password }}", "smartermail_timeout": 2},
+                "name": "IMAPS",
+                "certificate_path": "C:\\new.pfx",
+                "certificate_password": "{{ pfx_password }}",
+                "smartermail_timeout": 2,
+            },
         }
         keywords = defaults({name: server.options("auto") for name, server in servers.items()})
         keywords["vars"]["pfx_password"] = CERTIFICATE_PASSWORD
-        yield play([task], hosts=tuple(servers), play_keywords=keywords, extra_args=("-vvvv",)), servers
+        yield (
+            play([task], hosts=tuple(servers), play_keywords=keywords, extra_args=("-vvvv",)),
+            servers,
+        )
     finally:
         for server in servers.values():
             server.__exit__()
@@ -178,7 +224,10 @@ def test_failures_are_told_without_secrets(troubles):
         assert result.failed and (not result["changed"] or result.host == "middle")
         assert server.url in result["msg"] or result.host == "middle"
         assert "Traceback" not in results.output
-        assert_secret(results.output + json.dumps(list(results), ensure_ascii=False), [*server.given_out(), CERTIFICATE_PASSWORD])
+        assert_secret(
+            results.output + json.dumps(list(results), ensure_ascii=False),
+            [*server.given_out(), CERTIFICATE_PASSWORD],
+        )
     said = {result.host: result["msg"] for result in results}
     assert "ACCOUNT_LOCKED" in said["refused"] and len(servers["refused"].logins()) == 1
     assert "503" in said["unavailable"]
@@ -190,16 +239,27 @@ def test_failures_are_told_without_secrets(troubles):
 
 def of_the_guide(name):
     """The play of this name in docs/smartermail.md."""
-    page = (pathlib.Path(__file__).parents[2] / "docs" / "smartermail.md").read_text(encoding="utf-8")
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "smartermail.md").read_text(
+        encoding="utf-8"
+    )
     blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
-    return next(found for block in blocks if isinstance(block, list) for found in block if found["name"] == name)
+    return next(
+        found
+        for block in blocks
+        if isinstance(block, list)
+        for found in block
+        if found["name"] == name
+    )
 
 
 def played(play, guide, servers, variables, **how):
     """Play it for these stand-ins, each a host of the inventory. Of the guide only the URL and who vouches for it are replaced."""
     defaults_of_group = guide["module_defaults"]["group/mailops.bindings.bindings"]
     assert defaults_of_group["smartermail_url"] == "https://{{ inventory_hostname }}"
-    defaults_of_group.update(smartermail_url="{{ urls[inventory_hostname] }}", smartermail_ca_path=next(iter(servers.values())).ca_path)
+    defaults_of_group.update(
+        smartermail_url="{{ urls[inventory_hostname] }}",
+        smartermail_ca_path=next(iter(servers.values())).ca_path,
+    )
     keywords = {key: value for key, value in guide.items() if key not in ("hosts", "tasks", "name")}
     keywords["vars"] = {
         "ansible_connection": "local",
@@ -210,7 +270,12 @@ def played(play, guide, servers, variables, **how):
         "smartermail_pfx": "C:\\SmarterMail\\Certificates\\2026-11.pfx",
         **variables,
     }
-    return play(guide["tasks"], hosts=tuple(servers), play_keywords={**keywords, "ignore_errors": False}, **how)
+    return play(
+        guide["tasks"],
+        hosts=tuple(servers),
+        play_keywords={**keywords, "ignore_errors": False},
+        **how,
+    )
 
 
 def administered(*ports, addresses):
@@ -221,23 +286,42 @@ def administered(*ports, addresses):
 
 def test_the_guides_fleet(play):
     addresses = {
-        "mail1": [{"address": "127.0.0.1", "ports": ["SMTP", "IMAPS", "POP3S"]}, {"address": "::1", "ports": ["SMTP"]}],
+        "mail1": [
+            {"address": "127.0.0.1", "ports": ["SMTP", "IMAPS", "POP3S"]},
+            {"address": "::1", "ports": ["SMTP"]},
+        ],
         "mail2": [{"address": "127.0.0.2", "ports": ["SMTP", "IMAPS"]}],
     }
-    servers = {name: administered(addresses={entry["address"]: [] for entry in entries}) for name, entries in addresses.items()}
+    servers = {
+        name: administered(addresses={entry["address"]: [] for entry in entries})
+        for name, entries in addresses.items()
+    }
     with servers["mail1"], servers["mail2"]:
-        variables = {"smartermail_ip_addresses": "{{ all_addresses[inventory_hostname] }}", "all_addresses": addresses}
-        rehearsed = played(play, of_the_guide("Ports and addresses of our SmarterMail servers"), servers, variables, check=True)
+        variables = {
+            "smartermail_ip_addresses": "{{ all_addresses[inventory_hostname] }}",
+            "all_addresses": addresses,
+        }
+        rehearsed = played(
+            play,
+            of_the_guide("Ports and addresses of our SmarterMail servers"),
+            servers,
+            variables,
+            check=True,
+        )
         assert [result["changed"] for result in rehearsed] == [True, True]
         assert [server.writes() for server in servers.values()] == [[], []]
-        declared = played(play, of_the_guide("Ports and addresses of our SmarterMail servers"), servers, variables)
+        declared = played(
+            play, of_the_guide("Ports and addresses of our SmarterMail servers"), servers, variables
+        )
         assert declared.returncode == 0, declared.output
         assert [told(result) for result in sorted(declared, key=lambda result: result.host)] == [
             told(result) for result in sorted(rehearsed, key=lambda result: result.host)
         ]
     for name, server in servers.items():
         assert server.violations == []
-        assert server.state.summary()["addresses"] == {entry["address"]: sorted(entry["ports"]) for entry in addresses[name]}
+        assert server.state.summary()["addresses"] == {
+            entry["address"]: sorted(entry["ports"]) for entry in addresses[name]
+        }
         assert {port.password for port in server.state.ports} == {CERTIFICATE_PASSWORD}
 
 
@@ -252,7 +336,10 @@ def imaps(path):
             tag, ignored, command = session.hear().partition(b" ")
             if not tag:
                 return
-            session.say(*([b"* CAPABILITY IMAP4rev1"] if command.upper() == b"CAPABILITY" else []), tag + b" OK done")
+            session.say(
+                *([b"* CAPABILITY IMAP4rev1"] if command.upper() == b"CAPABILITY" else []),
+                tag + b" OK done",
+            )
 
     return scripted.Server(script)
 
@@ -262,7 +349,10 @@ def test_the_guides_renewal(play, pki, tmp_path, serves):
     (tmp_path / "2026-11.pem").write_bytes((pki / "cert.pem").read_bytes())
     with imaps(pki / ("combined.pem" if serves == "new" else "five-days.pem")) as server:
         ports = [Port("IMAPS", "IMAP", server.port, "ssl", "C:\\old.pfx"), Port("SMTP", "SMTP", 1)]
-        servers = {name: administered(*ports, addresses={"127.0.0.1": ["IMAPS"]}) for name in ("mail1", "mail2")}
+        servers = {
+            name: administered(*ports, addresses={"127.0.0.1": ["IMAPS"]})
+            for name in ("mail1", "mail2")
+        }
         with servers["mail1"], servers["mail2"]:
             guide = of_the_guide("A new certificate on every secure port")
             assert "ansible.windows.win_copy" in guide["tasks"].pop(0)  # there is no Windows here

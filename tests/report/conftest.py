@@ -28,10 +28,28 @@ class Browser:
     def __init__(self, driver):
         self.driver = driver
 
-    def show(self, path: pathlib.Path, width: int = 1280, height: int = 900, dark: bool = False, script: bool = True, media: str = "") -> None:
+    def show(
+        self,
+        path: pathlib.Path,
+        width: int = 1280,
+        height: int = 900,
+        dark: bool = False,
+        script: bool = True,
+        media: str = "",
+    ) -> None:
         """Open the page so."""
-        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
-        self.cdp("Emulation.setEmulatedMedia", media=media, features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.cdp(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        self.cdp(
+            "Emulation.setEmulatedMedia",
+            media=media,
+            features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
+        )
         self.cdp("Emulation.setScriptExecutionDisabled", value=not script)
         self.driver.get("about:blank")
         self.complaints()
@@ -52,8 +70,14 @@ class Browser:
 
     def requests(self) -> list:
         """The addresses that were asked for since it was last asked."""
-        messages = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
-        return [message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"]
+        messages = (
+            json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
+        )
+        return [
+            message["params"]["request"]["url"]
+            for message in messages
+            if message["method"] == "Network.requestWillBeSent"
+        ]
 
     def picture(self, name: str) -> None:
         """A screenshot, where a folder for them is given in MAILOPS_SCREENSHOTS."""
@@ -67,13 +91,22 @@ class Browser:
 def browser(tmp_path_factory):
     programs = [shutil.which("chromium"), shutil.which("chromedriver")]
     if not all(programs):
-        pytest.skip("THE REPORT WAS NOT READ IN A BROWSER: it takes Debian's packages chromium and chromium-driver")
+        pytest.skip(
+            "THE REPORT WAS NOT READ IN A BROWSER: it takes Debian's packages chromium and chromium-driver"
+        )
     options = Options()
     options.binary_location = programs[0]
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for argument in ("--headless=new", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update", "--no-first-run",
-                     "--force-prefers-reduced-motion",
-                     "--user-data-dir=%s" % tmp_path_factory.mktemp("chromium"), *(["--no-sandbox"] if os.geteuid() == 0 else [])):
+    for argument in (
+        "--headless=new",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--no-first-run",
+        "--force-prefers-reduced-motion",
+        "--user-data-dir=%s" % tmp_path_factory.mktemp("chromium"),
+        *(["--no-sandbox"] if os.geteuid() == 0 else []),
+    ):
         options.add_argument(argument)
     driver = webdriver.Chrome(options=options, service=Service(programs[1]))
     yield Browser(driver)
@@ -88,7 +121,9 @@ def page(tmp_path_factory):
     def make(name, findings):
         if name not in made:
             made[name] = folder / (name + ".html")
-            made[name].write_text(drift_html(drift_report(findings, "2026-11-22T10:36:13Z")), encoding="utf-8")
+            made[name].write_text(
+                drift_html(drift_report(findings, "2026-11-22T10:36:13Z")), encoding="utf-8"
+            )
         return made[name]
 
     return make

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The drift report as a person meets it: in a browser, with the keyboard, in light and dark, on a phone, on paper, on 500 hosts.
 
-    MAILOPS_SCREENSHOTS=/tmp/pictures pytest tests/report    # and look at them
+MAILOPS_SCREENSHOTS=/tmp/pictures pytest tests/report    # and look at them
 """
 
 from __future__ import annotations
@@ -16,13 +16,24 @@ import time
 import drift_fleet
 import pytest
 
-axe_selenium_python = pytest.importorskip("axe_selenium_python", reason="tests/requirements/report.txt is not installed")
+axe_selenium_python = pytest.importorskip(
+    "axe_selenium_python", reason="tests/requirements/report.txt is not installed"
+)
 
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 
-AXE = (pathlib.Path(axe_selenium_python.__file__).parent / "node_modules" / "axe-core" / "axe.min.js")
-KINDS = ["removed_port", "stray_listener", "stale_certificate", "other_encryption", "edited_config", "bare", "unreachable", "refused"]
+AXE = pathlib.Path(axe_selenium_python.__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+KINDS = [
+    "removed_port",
+    "stray_listener",
+    "stale_certificate",
+    "other_encryption",
+    "edited_config",
+    "bare",
+    "unreachable",
+    "refused",
+]
 
 
 def every_kind():
@@ -52,16 +63,23 @@ def large(page):
 
 
 def shown(browser):
-    return browser.run("return Array.from(document.querySelectorAll('.host:not([hidden]) h3')).map(heading => heading.textContent)")
+    return browser.run(
+        "return Array.from(document.querySelectorAll('.host:not([hidden]) h3')).map(heading => heading.textContent)"
+    )
 
 
 def unfold(browser, everything=True):
-    browser.run("document.querySelectorAll(arguments[0]).forEach(details => { details.open = true; })", "details" if everything else ".host")
+    browser.run(
+        "document.querySelectorAll(arguments[0]).forEach(details => { details.open = true; })",
+        "details" if everything else ".host",
+    )
 
 
 def settle(browser):
     """Let it draw."""
-    browser.driver.execute_async_script("const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));")
+    browser.driver.execute_async_script(
+        "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));"
+    )
 
 
 def test_it_is_quiet_and_asks_for_nothing(browser, one_of_each):
@@ -70,14 +88,27 @@ def test_it_is_quiet_and_asks_for_nothing(browser, one_of_each):
     settle(browser)
     browser.picture("unfolded")
     assert browser.complaints() == []
-    assert [url for url in browser.requests() if not url.startswith("data:")] == [one_of_each.as_uri()]
+    assert [url for url in browser.requests() if not url.startswith("data:")] == [
+        one_of_each.as_uri()
+    ]
 
 
 def test_what_hosts_say_stays_text(browser, page):
     evil = "</script><script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">'\">"
-    browser.show(page("evil", [
-        drift_fleet.finding(evil, before=[drift_fleet.seen("192.0.2.1", 993, "wrong_protocol", evil, greeting=evil)]),
-        {"host": evil, "result": {"failed": True, "msg": evil}}]))
+    browser.show(
+        page(
+            "evil",
+            [
+                drift_fleet.finding(
+                    evil,
+                    before=[
+                        drift_fleet.seen("192.0.2.1", 993, "wrong_protocol", evil, greeting=evil)
+                    ],
+                ),
+                {"host": evil, "result": {"failed": True, "msg": evil}},
+            ],
+        )
+    )
     unfold(browser)
     browser.driver.find_element(By.ID, "filter").send_keys("</script>")
     settle(browser)
@@ -90,7 +121,12 @@ def test_what_hosts_say_stays_text(browser, page):
 def test_a_script_that_got_in_would_not_run(browser, page, tmp_path):
     text = page("one_of_each", every_kind()).read_text(encoding="utf-8")
     changed = tmp_path / "changed.html"
-    changed.write_text(text.replace("</main>", "<script>document.title = 'pwned'</script><img src=x onerror=\"document.title = 'pwned'\"></main>"))
+    changed.write_text(
+        text.replace(
+            "</main>",
+            "<script>document.title = 'pwned'</script><img src=x onerror=\"document.title = 'pwned'\"></main>",
+        )
+    )
     browser.show(changed)
     assert browser.driver.title != "pwned"
     assert "Content Security Policy" in str(browser.complaints())
@@ -108,7 +144,12 @@ def test_hosts_are_found_with_the_keyboard_alone(browser, one_of_each):
             break
     box = browser.driver.switch_to.active_element
     assert box.get_attribute("id") == "filter"
-    for typed, found in (("mx03", ["mx03.example.com"]), ("2001:db8:4::1", ["mx03.example.com"]), ("TIMED out", ["mx06.example.com"]), ("nobody", [])):
+    for typed, found in (
+        ("mx03", ["mx03.example.com"]),
+        ("2001:db8:4::1", ["mx03.example.com"]),
+        ("TIMED out", ["mx06.example.com"]),
+        ("nobody", []),
+    ):
         box.send_keys(typed)
         settle(browser)
         assert shown(browser) == found
@@ -128,14 +169,21 @@ def test_a_host_unfolds_with_the_keyboard_and_a_cell_leads_to_what_differs(brows
     settle(browser)
     target = browser.driver.find_element(By.CSS_SELECTOR, ".notes > li:target")
     assert target.is_displayed() and link.text in target.text
-    assert browser.run("const box = arguments[0].getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight", target)
+    assert browser.run(
+        "const box = arguments[0].getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight",
+        target,
+    )
 
 
 def test_chips_show_the_hosts_that_have_it(browser, one_of_each):
     browser.show(one_of_each)
 
     def press(words):
-        chip, = [chip for chip in browser.driver.find_elements(By.CSS_SELECTOR, "button.chip") if chip.text.replace("✓", "").strip().startswith(words)]
+        (chip,) = [
+            chip
+            for chip in browser.driver.find_elements(By.CSS_SELECTOR, "button.chip")
+            if chip.text.replace("✓", "").strip().startswith(words)
+        ]
         chip.send_keys(Keys.SPACE)
         return chip.get_attribute("aria-pressed")
 
@@ -159,18 +207,29 @@ def test_chips_show_the_hosts_that_have_it(browser, one_of_each):
 def test_everybody_can_read_it(browser, one_of_each, dark, width):
     browser.show(one_of_each, width=width, dark=dark)
     unfold(browser)
-    browser.run("document.querySelectorAll('.host').forEach(host => { host.style.contentVisibility = 'visible'; })")
+    browser.run(
+        "document.querySelectorAll('.host').forEach(host => { host.style.contentVisibility = 'visible'; })"
+    )
     browser.run(AXE.read_text(encoding="utf-8"))
     results = browser.driver.execute_async_script(
-        "axe.run(document, {resultTypes: ['violations']}).then(arguments[0], error => arguments[0]({violations: [String(error)]}))")
-    found = [(rule["id"], rule["help"], [node["html"] for node in rule["nodes"][:3]]) for rule in results["violations"]]
+        "axe.run(document, {resultTypes: ['violations']}).then(arguments[0], error => arguments[0]({violations: [String(error)]}))"
+    )
+    found = [
+        (rule["id"], rule["help"], [node["html"] for node in rule["nodes"][:3]])
+        for rule in results["violations"]
+    ]
     assert found == []
-    assert {"color-contrast", "label", "scope-attr-valid", "heading-order"} <= {rule["id"] for rule in results["passes"]}
+    assert {"color-contrast", "label", "scope-attr-valid", "heading-order"} <= {
+        rule["id"] for rule in results["passes"]
+    }
 
 
 def test_dark_is_dark(browser, one_of_each):
     def lightness(selector):
-        color = browser.run("return getComputedStyle(document.querySelector(arguments[0])).backgroundColor", selector)
+        color = browser.run(
+            "return getComputedStyle(document.querySelector(arguments[0])).backgroundColor",
+            selector,
+        )
         return sum(map(int, color[4:-1].split(",")))
 
     browser.show(one_of_each)
@@ -187,7 +246,9 @@ def test_it_fits_a_phone(browser, one_of_each):
     unfold(browser)
     settle(browser)
     assert browser.run("return document.documentElement.scrollWidth") <= 390
-    assert browser.run("return Array.from(document.querySelectorAll('.scroll')).some(box => box.scrollWidth > box.clientWidth)")
+    assert browser.run(
+        "return Array.from(document.querySelectorAll('.scroll')).some(box => box.scrollWidth > box.clientWidth)"
+    )
 
 
 def test_it_reads_without_a_script(browser, one_of_each):
@@ -201,7 +262,9 @@ def test_it_reads_without_a_script(browser, one_of_each):
 
 def test_it_prints_what_is_not_well(browser, one_of_each, tmp_path):
     browser.show(one_of_each)
-    paper = base64.b64decode(browser.cdp("Page.printToPDF", printBackground=False, preferCSSPageSize=True)["data"])
+    paper = base64.b64decode(
+        browser.cdp("Page.printToPDF", printBackground=False, preferCSSPageSize=True)["data"]
+    )
     assert paper.startswith(b"%PDF") and len(paper) > 20_000
     assert browser.run("return document.querySelectorAll('.host[open]').length") == 0
     folder = __import__("os").environ.get("MAILOPS_SCREENSHOTS")
@@ -244,9 +307,18 @@ def test_five_hundred_hosts_open_and_scroll_well(browser, large):
             requestAnimationFrame(step);
         """)
         browser.picture("large_" + state)
-    print("\n%d bytes; opened in %.2f s, filtered in %.2f s; frames while scrolling, median and 95 %%, in ms: %s" % (
-        large.stat().st_size, opened, filtered,
-        ", ".join("%s %.0f, %.0f" % (state, frames[60], frames[114]) for state, frames in longest.items())))
+    print(
+        "\n%d bytes; opened in %.2f s, filtered in %.2f s; frames while scrolling, median and 95 %%, in ms: %s"
+        % (
+            large.stat().st_size,
+            opened,
+            filtered,
+            ", ".join(
+                "%s %.0f, %.0f" % (state, frames[60], frames[114])
+                for state, frames in longest.items()
+            ),
+        )
+    )
     assert large.stat().st_size < 5_000_000
     assert opened < 20 and filtered < 5
     assert longest["folded"][60] < 300 and longest["unfolded"][60] < 600

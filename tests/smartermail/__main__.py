@@ -27,8 +27,16 @@ def main() -> None:
     options.add_argument("--no-soap", action="store_true")
     given = options.parse_args()
     begin = given.folder / "begin.json"
-    content = json.loads(begin.read_text(encoding="utf-8")) if begin.exists() else {"addresses": {"127.0.0.1": [], "127.0.0.2": []}}
-    state = State([Port(**port) for port in content.get("ports", ())], content.get("addresses"), content.get("hostnames"))
+    content = (
+        json.loads(begin.read_text(encoding="utf-8"))
+        if begin.exists()
+        else {"addresses": {"127.0.0.1": [], "127.0.0.2": []}}
+    )
+    state = State(
+        [Port(**port) for port in content.get("ports", ())],
+        content.get("addresses"),
+        content.get("hostnames"),
+    )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with StandIn(state, rest=not given.no_rest, soap=not given.no_soap, port=given.port) as server:
         shutil.copy(server.ca_path, given.folder / "ca.pem")
@@ -45,9 +53,16 @@ def main() -> None:
 
 def _note(folder: pathlib.Path, server: StandIn, call: Call) -> None:
     with open(folder / "calls.jsonl", "a", encoding="utf-8") as file:
-        file.write(json.dumps({"name": call.name, "arguments": call.arguments, "status": call.status}) + "\n")
-    (folder / "state.json").write_text(json.dumps(server.state.summary(), indent=1), encoding="utf-8")
-    (folder / "violations.txt").write_text("".join(line + "\n" for line in server.violations), encoding="utf-8")
+        file.write(
+            json.dumps({"name": call.name, "arguments": call.arguments, "status": call.status})
+            + "\n"
+        )
+    (folder / "state.json").write_text(
+        json.dumps(server.state.summary(), indent=1), encoding="utf-8"
+    )
+    (folder / "violations.txt").write_text(
+        "".join(line + "\n" for line in server.violations), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,18 @@ TYPES = {"SMTP": 0, "POP": 1, "IMAP": 2, "Submission": 41, "LDAP": 42, "XMPP": 4
 #: type in what is added: the names that public code has
 ADDED_TYPES = ("SMTP", "POP", "IMAP")
 
-PORT_FIELDS = {"id", "Type", "name", "description", "port", "isSSL", "isTls", "certificatePath", "password", "boundIpAddresses"}
+PORT_FIELDS = {
+    "id",
+    "Type",
+    "name",
+    "description",
+    "port",
+    "isSSL",
+    "isTls",
+    "certificatePath",
+    "password",
+    "boundIpAddresses",
+}
 
 
 @dataclasses.dataclass
@@ -48,7 +59,11 @@ class Rest:
     def name(method: str, path: str, arguments) -> str:
         """What a call is known by in tests; '' where there is none."""
         if (method, path) == ("POST", "settings/sysadmin/ip-binding-ports"):
-            return "/".join(key for key in ("toAdd", "toRemove") if isinstance(arguments, dict) and key in arguments)
+            return "/".join(
+                key
+                for key in ("toAdd", "toRemove")
+                if isinstance(arguments, dict) and key in arguments
+            )
         return _PATHS.get((method, path), "")
 
     def answer(self, name: str, arguments, authorization: str) -> tuple:
@@ -58,7 +73,10 @@ class Rest:
         if name == "refresh-token":
             return self._refresh(arguments)
         if not self._is_good(authorization):
-            return self.state.unknowns.stale_token_status, {"success": False, "message": "Unauthorized"}
+            return self.state.unknowns.stale_token_status, {
+                "success": False,
+                "message": "Unauthorized",
+            }
         try:
             return 200, {"success": True, **self._carry_out(name, arguments)}
         except Refusal as refusal:
@@ -77,20 +95,36 @@ class Rest:
 
     def _log_in(self, arguments) -> tuple:
         account = self.account
-        self._check_keys("authenticate-user", arguments, {"username", "password"}, {"language", "twoFactorCode", "clientId"})
+        self._check_keys(
+            "authenticate-user",
+            arguments,
+            {"username", "password"},
+            {"language", "twoFactorCode", "clientId"},
+        )
         refusal = account.refusal
-        if (arguments.get("username"), arguments.get("password")) != (account.username, account.password):
+        if (arguments.get("username"), arguments.get("password")) != (
+            account.username,
+            account.password,
+        ):
             refusal = "USERNAME_OR_PASSWORD_INCORRECT"
         if refusal:
             self.refused_logins += 1
             if self.refused_logins > 1:
                 self.violations.append("a refused login was tried again")
-            return self.state.unknowns.refused_login_status, {"success": False, "message": refusal, "resultCode": 401}
+            return self.state.unknowns.refused_login_status, {
+                "success": False,
+                "message": refusal,
+                "resultCode": 401,
+            }
         pair = self._new_pair((account.username, arguments.get("clientId")))
         if account.two_factors:
             pair[2] = 0.0
         return 200, {
-            **self._pair(pair), "isAdmin": account.is_admin, "changePasswordNeeded": account.change_password_needed, "username": account.username}
+            **self._pair(pair),
+            "isAdmin": account.is_admin,
+            "changePasswordNeeded": account.change_password_needed,
+            "username": account.username,
+        }
 
     def _refresh(self, arguments) -> tuple:
         self._check_keys("refresh-token", arguments, {"token"}, set())
@@ -100,20 +134,36 @@ class Rest:
         return self.state.unknowns.stale_token_status, {"success": False, "message": "Unauthorized"}
 
     def _new_pair(self, key: tuple) -> list:
-        access, refresh = "access-" + secrets.token_urlsafe(16), "refresh-" + secrets.token_urlsafe(16)
+        access, refresh = (
+            "access-" + secrets.token_urlsafe(16),
+            "refresh-" + secrets.token_urlsafe(16),
+        )
         self.secrets += [access, refresh]
         self.tokens[key] = [access, refresh, time.time() + self.account.token_lifetime]
         return self.tokens[key]
 
     def _pair(self, pair: list) -> dict:
-        answer = {"success": True, "message": "", "resultCode": 200, "accessToken": pair[0], "refreshToken": pair[1]}
+        answer = {
+            "success": True,
+            "message": "",
+            "resultCode": 200,
+            "accessToken": pair[0],
+            "refreshToken": pair[1],
+        }
         end = datetime.datetime.fromtimestamp(pair[2] or time.time() + 900, datetime.timezone.utc)
         if self.state.unknowns.expiration != "absent":
-            answer["accessTokenExpiration"] = end.strftime("%Y-%m-%dT%H:%M:%S.0000000Z") if self.state.unknowns.expiration == "iso" else "soon"
+            answer["accessTokenExpiration"] = (
+                end.strftime("%Y-%m-%dT%H:%M:%S.0000000Z")
+                if self.state.unknowns.expiration == "iso"
+                else "soon"
+            )
         return answer
 
     def _is_good(self, authorization: str) -> bool:
-        return any(authorization == "Bearer " + access and time.time() < end for access, ignored, end in self.tokens.values())
+        return any(
+            authorization == "Bearer " + access and time.time() < end
+            for access, ignored, end in self.tokens.values()
+        )
 
     # -- bindings
 
@@ -136,7 +186,10 @@ class Rest:
 
     def _each(self, entries: list, carry_out: t.Callable) -> None:
         """All of these, up to the first that is refused."""
-        ports, addresses = list(self.state.ports), {address: list(ids) for address, ids in self.state.addresses.items()}
+        ports, addresses = (
+            list(self.state.ports),
+            {address: list(ids) for address, ids in self.state.addresses.items()},
+        )
         try:
             for entry in entries:
                 carry_out(entry)
@@ -153,42 +206,92 @@ class Rest:
     def _bindings(self) -> dict:
         return {
             "bindingPorts": [self._filled(self._shown(port)) for port in self.state.ports],
-            "bindingInfo": [self._filled({"ipAddress": address, "portIDs": list(ids)}) for address, ids in self.state.addresses.items()],
+            "bindingInfo": [
+                self._filled({"ipAddress": address, "portIDs": list(ids)})
+                for address, ids in self.state.addresses.items()
+            ],
         }
 
     def _filled(self, entry: dict) -> dict:
-        return {key: None if self.state.unknowns.nulls and value in ("", []) else value for key, value in entry.items()}
+        return {
+            key: None if self.state.unknowns.nulls and value in ("", []) else value
+            for key, value in entry.items()
+        }
 
     def _shown(self, port: Port) -> dict:
         shown = {
-            "id": port.id, "name": port.name, "description": port.description, "type": TYPES[port.protocol], "port": port.port,
-            "isSSL": port.encryption == "ssl", "isTls": port.encryption == "tls", "certificatePath": port.certificate_path, **port.extra}
+            "id": port.id,
+            "name": port.name,
+            "description": port.description,
+            "type": TYPES[port.protocol],
+            "port": port.port,
+            "isSSL": port.encryption == "ssl",
+            "isTls": port.encryption == "tls",
+            "certificatePath": port.certificate_path,
+            **port.extra,
+        }
         how = self.state.unknowns.password_shown
         if how != "absent":
-            shown["password"] = {"clear": port.password, "masked": "********" if port.password else "", "empty": ""}[how]
+            shown["password"] = {
+                "clear": port.password,
+                "masked": "********" if port.password else "",
+                "empty": "",
+            }[how]
         return shown
 
     def _read_port(self, entry) -> tuple:
         """(Port, addresses) of an entry of toAdd, which public code sends with texts for number and booleans."""
         self._check_keys("toAdd", entry, PORT_FIELDS, self.state.extra_fields)
-        wrong = [key for key in ("Type", "name", "description", "port", "isSSL", "isTls", "certificatePath", "password") if not isinstance(entry.get(key), str)]
+        wrong = [
+            key
+            for key in (
+                "Type",
+                "name",
+                "description",
+                "port",
+                "isSSL",
+                "isTls",
+                "certificatePath",
+                "password",
+            )
+            if not isinstance(entry.get(key), str)
+        ]
         wrong += [key for key in ("isSSL", "isTls") if entry.get(key) not in ("true", "false")]
-        if wrong or entry.get("id") is not None or not isinstance(entry.get("boundIpAddresses"), list):
+        if (
+            wrong
+            or entry.get("id") is not None
+            or not isinstance(entry.get("boundIpAddresses"), list)
+        ):
             self.violations.append("toAdd: values of %s" % (wrong or "id or boundIpAddresses"))
             raise Refusal("Not known to work")
         if entry["Type"] not in ADDED_TYPES:
             self.violations.append("toAdd: Type %s" % entry["Type"])
             raise Refusal("Not known to work")
-        encryption = "ssl" if entry["isSSL"] == "true" else "tls" if entry["isTls"] == "true" else "none"
+        encryption = (
+            "ssl" if entry["isSSL"] == "true" else "tls" if entry["isTls"] == "true" else "none"
+        )
         port = Port(
-            entry["name"], entry["Type"], int(entry["port"]), encryption, entry["certificatePath"], entry["password"], entry["description"],
-            extra={key: value for key, value in entry.items() if key not in PORT_FIELDS})
+            entry["name"],
+            entry["Type"],
+            int(entry["port"]),
+            encryption,
+            entry["certificatePath"],
+            entry["password"],
+            entry["description"],
+            extra={key: value for key, value in entry.items() if key not in PORT_FIELDS},
+        )
         return port, entry["boundIpAddresses"]
 
     def _check_keys(self, what: str, given, needed: set, more: set) -> None:
         keys = set(given) if isinstance(given, dict) else None
         if keys is None or not needed <= keys <= needed | more:
-            self.violations.append("%s: %s" % (what, "no object" if keys is None else "keys %s" % sorted((keys ^ needed) - more)))
+            self.violations.append(
+                "%s: %s"
+                % (
+                    what,
+                    "no object" if keys is None else "keys %s" % sorted((keys ^ needed) - more),
+                )
+            )
             raise Refusal("Not known to work")
 
 

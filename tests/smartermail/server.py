@@ -25,7 +25,14 @@ from .soap import ENVELOPES, METHODS, Malformed, Soap
 from .state import State
 
 REST, SOAP = "/api/v1/", "/Services/svcServerAdmin.asmx"
-READS = {"ip-binding-manager", "get-version", "root", "ListServerPorts", "ListPortsAssignedToIP", "ListHostnames"}
+READS = {
+    "ip-binding-manager",
+    "get-version",
+    "root",
+    "ListServerPorts",
+    "ListPortsAssignedToIP",
+    "ListHostnames",
+}
 LOGINS = {"authenticate-user", "refresh-token"}
 WRITES = {"toAdd", "toRemove", "toAdd/toRemove", *METHODS} - READS
 
@@ -64,7 +71,9 @@ class Fault:
     name: str
     answer: t.Optional[Answer] = None  # and the call is not carried out, unless it is late
     late: bool = False
-    refusal: str = ""  # the server says no, as it does: with this message, and the call is not carried out
+    refusal: str = (
+        ""  # the server says no, as it does: with this message, and the call is not carried out
+    )
     before: t.Optional[t.Callable] = None  # before(server), and then the call is carried out
     after: t.Optional[t.Callable] = None  # after(server), once it was
     cut: str = ""  # the connection: before or after it was carried out
@@ -73,7 +82,16 @@ class Fault:
     times: float = 1
 
     def strikes(self, call: Call) -> bool:
-        if self.name not in ("*", call.name, "write" if call.writes else "read" if call.name in READS else "", call.door) or not self.times:
+        if (
+            self.name
+            not in (
+                "*",
+                call.name,
+                "write" if call.writes else "read" if call.name in READS else "",
+                call.door,
+            )
+            or not self.times
+        ):
             return False
         if self.skip:
             self.skip -= 1
@@ -85,12 +103,23 @@ class Fault:
 class StandIn:
     """A server on loopback. Use it as a context."""
 
-    def __init__(self, state: t.Optional[State] = None, rest: bool = True, soap: bool = True, port: int = 0, host: str = "127.0.0.1"):
+    def __init__(
+        self,
+        state: t.Optional[State] = None,
+        rest: bool = True,
+        soap: bool = True,
+        port: int = 0,
+        host: str = "127.0.0.1",
+    ):
         self.state = state or State()
         self.account = Account()
         self.violations: list = []
-        self.rest: t.Optional[Rest] = Rest(self.state, self.account, self.violations) if rest else None
-        self.soap: t.Optional[Soap] = Soap(self.state, self.account, self.violations) if soap else None
+        self.rest: t.Optional[Rest] = (
+            Rest(self.state, self.account, self.violations) if rest else None
+        )
+        self.soap: t.Optional[Soap] = (
+            Soap(self.state, self.account, self.violations) if soap else None
+        )
         self.calls: list = []
         self.faults: list = []
         self.host, self.port = host, port
@@ -102,7 +131,9 @@ class StandIn:
         self.ca_path = str(certificates() / "ca.pem")
         self._server = _Server((self.host, self.port), self)
         self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self._thread.start()
         return self
 
@@ -118,8 +149,14 @@ class StandIn:
     def options(self, api: str = "auto", **more) -> dict:
         """The options of a task for this server."""
         return {
-            "store": "smartermail", "smartermail_url": self.url, "smartermail_username": self.account.username,
-            "smartermail_password": self.account.password, "smartermail_ca_path": self.ca_path, "smartermail_api": api, **more}
+            "store": "smartermail",
+            "smartermail_url": self.url,
+            "smartermail_username": self.account.username,
+            "smartermail_password": self.account.password,
+            "smartermail_ca_path": self.ca_path,
+            "smartermail_api": api,
+            **more,
+        }
 
     # -- what went on
 
@@ -175,12 +212,18 @@ class StandIn:
         number = len(self.calls) + 1
         if path.startswith(REST) and self.rest:
             arguments = parsed(body)
-            name = self.rest.name(method, path[len(REST):], arguments)
-            if name and (method == "GET" or headers.get("Content-Type", "").startswith("application/json")):
+            name = self.rest.name(method, path[len(REST) :], arguments)
+            if name and (
+                method == "GET" or headers.get("Content-Type", "").startswith("application/json")
+            ):
                 rest, authorization = self.rest, headers.get("Authorization", "")
-                return Call(number, name, arguments, "rest"), lambda: _json_pair(rest.answer(name, arguments, authorization), self.state.unknowns.spelling)
+                return Call(number, name, arguments, "rest"), lambda: _json_pair(
+                    rest.answer(name, arguments, authorization), self.state.unknowns.spelling
+                )
         elif path.startswith(SOAP) and self.soap and method == "POST":
-            return self._understood_soap(number, path[len(SOAP):].lstrip("/"), headers, body, self.soap)
+            return self._understood_soap(
+                number, path[len(SOAP) :].lstrip("/"), headers, body, self.soap
+            )
         elif (method, path) == ("GET", "/interface/root") and self.rest:
             page = '<html><script>var stProductVersion = "%s";</script></html>' % VERSION
             return Call(number, "root", None, "rest"), lambda: Answer(200, page)
@@ -191,18 +234,26 @@ class StandIn:
     def _understood_soap(self, number: int, path: str, headers, body: bytes, soap: Soap) -> tuple:
         content_type = headers.get("Content-Type", "")
         try:
-            method, arguments, namespace = soap.read(path, content_type, headers.get("SOAPAction", ""), body)
+            method, arguments, namespace = soap.read(
+                path, content_type, headers.get("SOAPAction", ""), body
+            )
             if method not in METHODS:
                 raise Malformed("%s Web Service method name is not valid." % method)
         except (Malformed, ValueError, SyntaxError) as error:
             message = str(error)
             self.violations.append("%s%s: %s" % (SOAP, path, message))
-            return Call(number, path or "soap", None, "soap"), lambda: Answer(500, message, "text/plain")
+            return Call(number, path or "soap", None, "soap"), lambda: Answer(
+                500, message, "text/plain"
+            )
 
         def carry_out() -> Answer:
-            kind = next((kind for kind, known in ENVELOPES.items() if known == namespace), "text/xml")
+            kind = next(
+                (kind for kind, known in ENVELOPES.items() if known == namespace), "text/xml"
+            )
             try:
-                return Answer(200, soap.answer(method, arguments, namespace), kind + "; charset=utf-8")
+                return Answer(
+                    200, soap.answer(method, arguments, namespace), kind + "; charset=utf-8"
+                )
             except Malformed as error:
                 return Answer(500, str(error), "text/plain")
 
@@ -223,6 +274,7 @@ def _json_pair(answered: tuple, spelling: str) -> Answer:
 
 # -- HTTPS
 
+
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 100
@@ -237,7 +289,9 @@ class _Server(http.server.ThreadingHTTPServer):
         connection, address = super().get_request()
         connection.settimeout(20)
         # the handshake is the thread's own, so that a client that does not come forward holds up nobody
-        return self.context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
+        return self.context.wrap_socket(
+            connection, server_side=True, do_handshake_on_connect=False
+        ), address
 
     def server_bind(self) -> None:
         # HTTPServer's own asks the DNS for our name
@@ -250,7 +304,9 @@ class _Server(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # or the second part of an answer waits for the client to acknowledge the first one
+    disable_nagle_algorithm = (
+        True  # or the second part of an answer waits for the client to acknowledge the first one
+    )
     server_version, sys_version = "Microsoft-IIS/10.0", ""
 
     def do_GET(self) -> None:
@@ -264,7 +320,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         content = answer.body.encode("utf-8")
         with contextlib.suppress(OSError):  # the client may have given up
             self.send_response(answer.status)
-            for name, value in {"Content-Type": answer.content_type, "Content-Length": str(len(content)), **answer.headers}.items():
+            for name, value in {
+                "Content-Type": answer.content_type,
+                "Content-Length": str(len(content)),
+                **answer.headers,
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
@@ -284,7 +344,12 @@ def certificates() -> pathlib.Path:
         _made["folder"] = tempfile.TemporaryDirectory(prefix="smartermail-stand-in-")
         folder = pathlib.Path(_made["folder"].name)
         authority, key = pki.Authority(), pki.key("ecdsa", "SmarterMail")
-        certificate = authority.issue(key, names=("localhost",), addresses=("127.0.0.1", "::1"), common_name="localhost")
-        pki.write(folder / "server.pem", pki.key_bytes(key) + pki.certificate_bytes(certificate, authority.intermediate))
+        certificate = authority.issue(
+            key, names=("localhost",), addresses=("127.0.0.1", "::1"), common_name="localhost"
+        )
+        pki.write(
+            folder / "server.pem",
+            pki.key_bytes(key) + pki.certificate_bytes(certificate, authority.intermediate),
+        )
         pki.write(folder / "ca.pem", pki.certificate_bytes(authority.root), 0o644)
     return pathlib.Path(_made["folder"].name)

@@ -17,13 +17,19 @@ class Unknowns:
     password_shown: str = "masked"  # in bindingPorts: masked, clear, empty, absent
     nulls: bool = False  # in place of empty texts and lists in answers; XML leaves them out then
     spelling: str = "usual"  # of JSON keys in answers: usual (as public code has it), pascal, lower
-    shared_number: bool = True  # may two ports with one number answer on one address? One public script has it so
+    shared_number: bool = (
+        True  # may two ports with one number answer on one address? One public script has it so
+    )
     shared_name: bool = True  # may two ports have one name?
     second_hostname: str = "refused"  # AddHostname where the address has one: refused, replaces
     all_hostnames: bool = True  # ListHostnames has addresses without one too, which are seen by nothing else over SOAP
-    unknown_address: str = "refused"  # ListPortsAssignedToIP for an address that the server has not: refused, empty
+    unknown_address: str = (
+        "refused"  # ListPortsAssignedToIP for an address that the server has not: refused, empty
+    )
     missing_id: str = "refused"  # toRemove of an id that is not there: refused, ignored
-    submission: str = "Submission Port"  # SOAP's word; the help has this one, people also say Submission
+    submission: str = (
+        "Submission Port"  # SOAP's word; the help has this one, people also say Submission
+    )
     plain: str = "None"  # SOAP's Encryption of a port without any
     soap_password: bool = True  # AddServerPort takes a password: "newer builds"
     refused_login_status: int = 200  # HTTP status of a refused login
@@ -48,24 +54,38 @@ class Port:
     password: str = ""
     description: str = ""
     id: str = ""
-    extra: dict = dataclasses.field(default_factory=dict)  # fields that builds from 9378 on have; which ones is not known
+    extra: dict = dataclasses.field(
+        default_factory=dict
+    )  # fields that builds from 9378 on have; which ones is not known
 
 
 class State:
     """A server's bindings. C(moments): after each change, (number of the call that made it, all (address, number) that answer)."""
 
-    def __init__(self, ports: t.Iterable[Port] = (), addresses: t.Optional[dict] = None, hostnames: t.Optional[dict] = None):
+    def __init__(
+        self,
+        ports: t.Iterable[Port] = (),
+        addresses: t.Optional[dict] = None,
+        hostnames: t.Optional[dict] = None,
+    ):
         """C(addresses): address, as the server spells it -> names or ids of its ports."""
         self.unknowns = Unknowns()
         self.ports = [dataclasses.replace(port, id=port.id or new_id()) for port in ports]
         ids = {port.name: port.id for port in self.ports}
-        self.addresses = {address: [ids.get(port, port) for port in names] for address, names in (addresses or {}).items()}
+        self.addresses = {
+            address: [ids.get(port, port) for port in names]
+            for address, names in (addresses or {}).items()
+        }
         self.hostnames = dict(hostnames or {})
-        self.extra_fields = {key for port in self.ports for key in port.extra}  # that this build has
+        self.extra_fields = {
+            key for port in self.ports for key in port.extra
+        }  # that this build has
         self.call = 0  # that is being carried out
         self.refusal = ""  # of whatever is asked for now
         self.attempts = 0  # to change something
-        self.refused_attempts = range(0)  # range(3, 4): the third is refused; range(3, 1000): and all after it
+        self.refused_attempts = range(
+            0
+        )  # range(3, 4): the third is refused; range(3, 1000): and all after it
         self.moments = [(0, self.answering())]
 
     # -- reading
@@ -75,7 +95,7 @@ class State:
 
     def named(self, name: str) -> Port:
         """The one port of this name."""
-        port, = [port for port in self.ports if port.name == name]
+        (port,) = [port for port in self.ports if port.name == name]
         return port
 
     def assigned(self, address: str) -> list:
@@ -83,12 +103,20 @@ class State:
         return sorted(port.name for port in self.ports if port.id in self.addresses[address])
 
     def answering(self) -> frozenset:
-        return frozenset((address, port.port) for address, ids in self.addresses.items() for port in self.ports if port.id in ids)
+        return frozenset(
+            (address, port.port)
+            for address, ids in self.addresses.items()
+            for port in self.ports
+            if port.id in ids
+        )
 
     def summary(self) -> dict:
         """All of it but ids, to compare servers and moments."""
         return {
-            "ports": sorted((dataclasses.astuple(dataclasses.replace(port, id="")) for port in self.ports), key=repr),
+            "ports": sorted(
+                (dataclasses.astuple(dataclasses.replace(port, id="")) for port in self.ports),
+                key=repr,
+            ),
             "addresses": {address: self.assigned(address) for address in self.addresses},
             "hostnames": dict(self.hostnames),
         }
@@ -98,7 +126,11 @@ class State:
         found, ended = [], {}
         for (ignored, before), (call, after) in zip(self.moments, self.moments[1:]):
             ended.update({place: call for place in before - after})
-            found += [(*place, ended.pop(place), call) for place in sorted(after - before) if place in ended]
+            found += [
+                (*place, ended.pop(place), call)
+                for place in sorted(after - before)
+                if place in ended
+            ]
         return found
 
     # -- changing: each raises Refusal, and changes nothing then

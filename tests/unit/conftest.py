@@ -11,7 +11,13 @@ import signal
 from hypothesis import HealthCheck, settings
 
 # In CI always the same examples: what lands must not depend on luck. No deadline: machines that run tests are busy ones
-settings.register_profile("thorough", max_examples=200, deadline=None, derandomize=bool(os.environ.get("CI")), suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "thorough",
+    max_examples=200,
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.register_profile("quick", parent=settings.get_profile("thorough"), max_examples=20)
 settings.load_profile("thorough")
 

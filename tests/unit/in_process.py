@@ -37,15 +37,28 @@ except ImportError:  # ansible-core 2.17
 def as_on_a_host():
     """Warnings are the result's, and only this run's, whatever of the controller's code another test has loaded: since ansible-core 2.19 that counts."""
     warnings._global_warnings.clear()
-    with mock.patch.object(_internal, "is_controller", False) if _internal else contextlib.nullcontext():
+    with (
+        mock.patch.object(_internal, "is_controller", False)
+        if _internal
+        else contextlib.nullcontext()
+    ):
         yield
 
 
 def run(module: str, options: dict, check: bool = False) -> dict:
     """What the module answers to these options."""
-    main = importlib.import_module("ansible_collections.mailops.bindings.plugins.modules." + module).main
+    main = importlib.import_module(
+        "ansible_collections.mailops.bindings.plugins.modules." + module
+    ).main
     out = io.StringIO()
-    with patch_module_args({**options, "_ansible_check_mode": check, "_ansible_remote_tmp": "/tmp", "_ansible_keep_remote_files": False}):
+    with patch_module_args(
+        {
+            **options,
+            "_ansible_check_mode": check,
+            "_ansible_remote_tmp": "/tmp",
+            "_ansible_keep_remote_files": False,
+        }
+    ):
         with contextlib.redirect_stdout(out), contextlib.suppress(SystemExit), as_on_a_host():
             main()
     return json.loads(out.getvalue())
@@ -57,5 +70,13 @@ def everything_in(folder: pathlib.Path) -> dict:
     for path in [folder, *sorted(folder.rglob("*"))]:
         status = os.lstat(path)
         content = path.read_bytes() if path.is_file() else None
-        found[str(path)] = (status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, content)
+        found[str(path)] = (
+            status.st_mode,
+            status.st_uid,
+            status.st_gid,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_ino,
+            content,
+        )
     return found

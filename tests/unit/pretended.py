@@ -20,7 +20,14 @@ import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _listener, _model, _rules
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import base, journal, rollback, signals, transaction, watch
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import (
+    base,
+    journal,
+    rollback,
+    signals,
+    transaction,
+    watch,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.side import How
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import Socket
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
@@ -44,17 +51,25 @@ class Pretended(base.Server):
         self.told = []  # all orders
 
     def write(self, *lines):
-        pathlib.Path(self.path).write_text("".join(line + "\n" for line in ("# a file of somebody's", *lines)), encoding="utf-8")
+        pathlib.Path(self.path).write_text(
+            "".join(line + "\n" for line in ("# a file of somebody's", *lines)), encoding="utf-8"
+        )
 
     def listens(self):
         """(address, port) of all, None if it does not run."""
-        return {tuple(key) for key, ignored in json.loads(self._state.read_text())} if self._state.exists() else None
+        return (
+            {tuple(key) for key, ignored in json.loads(self._state.read_text())}
+            if self._state.exists()
+            else None
+        )
 
     def be(self, listeners):
         if listeners is None:
             self._state.unlink()
         else:
-            self._state.write_text(json.dumps([[(one.address, one.port), one.protocol] for one in listeners]))
+            self._state.write_text(
+                json.dumps([[(one.address, one.port), one.protocol] for one in listeners])
+            )
 
     # -- the interface
 
@@ -70,39 +85,80 @@ class Pretended(base.Server):
     def read(self):
         text = (base.read_file(self.path) or b"").decode()
         listeners = _listeners(text)
-        ours = [line[len("# ours, of "):] for line in text.splitlines() if line.startswith("# ours, of ")]
+        ours = [
+            line[len("# ours, of ") :]
+            for line in text.splitlines()
+            if line.startswith("# ours, of ")
+        ]
         return base.Configured(
-            tuple(base.Found(listener, "") for listener in listeners), (), _sockets(listeners), ours[0] if ours else "",
-            (text, base.read_file(self.drop_in)))
+            tuple(base.Found(listener, "") for listener in listeners),
+            (),
+            _sockets(listeners),
+            ours[0] if ours else "",
+            (text, base.read_file(self.drop_in)),
+        )
 
     def refusals(self, configured, wanted, options):
         if wanted is None:
             return ["%s: it is in use" % self.path] if "# keep" in configured.details[0] else []
-        return ["%s: port 13 is an unlucky number" % listener.name for listener in wanted if listener.port == 13]
+        return [
+            "%s: port 13 is an unlucky number" % listener.name
+            for listener in wanted
+            if listener.port == 13
+        ]
 
     def render(self, configured, wanted, options):
         text, drop_in = configured.details
-        original = [line[len("#was "):] if line.startswith("#was ") else line for line in _not_ours(text)]
+        original = [
+            line[len("#was ") :] if line.startswith("#was ") else line for line in _not_ours(text)
+        ]
         after = original
         if wanted is not None:
             kept = [line for line in original if line.startswith("127.0.0.1 ")]
-            after = [line if not _is_listener(line) or line in kept else "#was " + line for line in original]
-            after += ["# ours, of " + options.config_path, *("%s %d %s # ours" % listener[:3] for listener in wanted)]
+            after = [
+                line if not _is_listener(line) or line in kept else "#was " + line
+                for line in original
+            ]
+            after += [
+                "# ours, of " + options.config_path,
+                *("%s %d %s # ours" % listener[:3] for listener in wanted),
+            ]
         after = "".join(line + "\n" for line in after)
         listeners = _listeners(after)
-        plan = base.Plan(listeners=tuple(base.Found(listener, "") for listener in listeners), sockets=_sockets(listeners))
-        final = {self.path: (text.encode(), after.encode()), self.drop_in: (drop_in, None if wanted is None else b"wait for the network\n")}
+        plan = base.Plan(
+            listeners=tuple(base.Found(listener, "") for listener in listeners),
+            sockets=_sockets(listeners),
+        )
+        final = {
+            self.path: (text.encode(), after.encode()),
+            self.drop_in: (drop_in, None if wanted is None else b"wait for the network\n"),
+        }
         final = {resource: pair for resource, pair in final.items() if pair[0] != pair[1]}
         if not final:
             return plan
         steps = [{resource: pair[1] for resource, pair in final.items()}]
         back = [{resource: pair[0] for resource, pair in final.items()}]
         if self.two_steps and text != after:
-            between = text + "".join(line + "\n" for line in after.splitlines() if line.endswith("# ours") and line not in text)
+            between = text + "".join(
+                line + "\n"
+                for line in after.splitlines()
+                if line.endswith("# ours") and line not in text
+            )
             steps.insert(0, {self.path: between.encode()})
-            back.insert(0, {self.path: "".join(line + "\n" for line in original if not _is_listener(line)).encode()})
-        return plan._replace(steps=tuple(steps), back=tuple(back), activation="none" if text == after else "reload",
-                             shown={resource: ("was", "is") for resource in final})
+            back.insert(
+                0,
+                {
+                    self.path: "".join(
+                        line + "\n" for line in original if not _is_listener(line)
+                    ).encode()
+                },
+            )
+        return plan._replace(
+            steps=tuple(steps),
+            back=tuple(back),
+            activation="none" if text == after else "reload",
+            shown={resource: ("was", "is") for resource in final},
+        )
 
     def rehearse(self, state):
         self.world.passes("rehearse " + self.name)
@@ -134,11 +190,19 @@ def _is_listener(line):
 
 
 def _not_ours(text):
-    return [line for line in text.splitlines() if not line.endswith("# ours") and not line.startswith("# ours, of ")]
+    return [
+        line
+        for line in text.splitlines()
+        if not line.endswith("# ours") and not line.startswith("# ours, of ")
+    ]
 
 
 def _listeners(text):
-    return [Listener(line.split()[0], int(line.split()[1]), line.split()[2], "none") for line in text.splitlines() if _is_listener(line)]
+    return [
+        Listener(line.split()[0], int(line.split()[1]), line.split()[2], "none")
+        for line in text.splitlines()
+        if _is_listener(line)
+    ]
 
 
 def _sockets(listeners):
@@ -177,7 +241,10 @@ class World:
         for name in CHANGES:
             patch.setattr(os, name, self._passing(name, getattr(os, name)))
         self.servers = [
-            Pretended(self, "post", ("smtp", "submission"), two_steps=True), Pretended(self, "dove", ("imap", "pop")), Pretended(self, "slap", ("ldap",))]
+            Pretended(self, "post", ("smtp", "submission"), two_steps=True),
+            Pretended(self, "dove", ("imap", "pop")),
+            Pretended(self, "slap", ("ldap",)),
+        ]
         self.post, self.dove, self.slap = self.servers
         self.post.write("127.0.0.1 2525 smtp", "127.0.0.3 25 smtp")
         self.dove.write("127.0.0.3 143 imap")
@@ -189,24 +256,48 @@ class World:
 
     def _listening(self, ports=None):
         self.passes("look")
-        return [*self.others, *(Socket(address, port, (4711,), server.name) for server in self.servers for address, port in sorted(server.listens() or ()))]
+        return [
+            *self.others,
+            *(
+                Socket(address, port, (4711,), server.name)
+                for server in self.servers
+                for address, port in sorted(server.listens() or ())
+            ),
+        ]
 
     def _probe(self, wanted, *, timeout, min_days, now):
         self.passes("probe")
         self.probed.append([listener.name for listener in wanted])
         live = {key for server in self.servers for key in server.listens() or ()}
-        return [{
-            "address": one.address, "port": one.port, "name": one.name, "protocol": one.protocol, "encryption": one.encryption, "detail": "so it is",
-            "status": self.statuses.get((one.address, one.port), "ok") if (one.address, one.port) in live else "refused",
-            "greeting": "", "tls_version": "", "cipher": "", "certificate": {"fingerprint_sha256": "AB:CD"},
-        } for one in wanted]
+        return [
+            {
+                "address": one.address,
+                "port": one.port,
+                "name": one.name,
+                "protocol": one.protocol,
+                "encryption": one.encryption,
+                "detail": "so it is",
+                "status": self.statuses.get((one.address, one.port), "ok")
+                if (one.address, one.port) in live
+                else "refused",
+                "greeting": "",
+                "tls_version": "",
+                "cipher": "",
+                "certificate": {"fingerprint_sha256": "AB:CD"},
+            }
+            for one in wanted
+        ]
 
     def _passing(self, name, real):
         def passing(*arguments, **options):
-            target = next((str(argument) for argument in arguments if isinstance(argument, str)), "")
+            target = next(
+                (str(argument) for argument in arguments if isinstance(argument, str)), ""
+            )
             if name == "fsync" or str(self.folder) in target:
                 self.passes("%s %s" % (name, target))
-            return None if name == "fsync" else real(*arguments, **options)  # the disk is not what is tested
+            return (
+                None if name == "fsync" else real(*arguments, **options)
+            )  # the disk is not what is tested
 
         return passing
 
@@ -217,13 +308,23 @@ class World:
 
     # -- running
 
-    def run(self, wanted=(), check=False, document: t.Optional[str] = None, recovering=True, **options):
+    def run(
+        self, wanted=(), check=False, document: t.Optional[str] = None, recovering=True, **options
+    ):
         """What C(_tasks.listeners) does with them. C(document): what the config is to say."""
         self.passed = []
         self.probed = []
         for server in self.servers:
             server.told = []
-        how = How(**{"config_path": str(self.config), "now": NOW, "check_mode": check, "timeout": 1.0, **options})
+        how = How(
+            **{
+                "config_path": str(self.config),
+                "now": NOW,
+                "check_mode": check,
+                "timeout": 1.0,
+                **options,
+            }
+        )
         warnings: list = []
         with signals.raised(), contextlib.nullcontext() if check else transaction.locked():
             if not check and recovering:
@@ -248,9 +349,15 @@ class World:
         stored, desired = store.load(), _rules.read(json.loads(document))
         made = "" if self.config.parent.is_dir() else str(self.config.parent)
         with store.lock():
-            return changing.carry_out(transaction.ConfigFile(
-                str(self.config), stored.revision and stored.revision.content, _model.canonical_text(desired).encode(),
-                lambda: store.save(stored, desired), made))
+            return changing.carry_out(
+                transaction.ConfigFile(
+                    str(self.config),
+                    stored.revision and stored.revision.content,
+                    _model.canonical_text(desired).encode(),
+                    lambda: store.save(stored, desired),
+                    made,
+                )
+            )
 
     def run_in_child(self, *arguments, **options) -> int:
         """The same in a process of its own, whose end does us no harm. Its exit status; KILLED where it did not come to its end."""
@@ -273,7 +380,8 @@ class World:
         for path in sorted((self.folder / "etc").rglob("*")):
             status = path.lstat()
             found[str(path)] = (status.st_mode, status.st_uid, status.st_gid) + (
-                (status.st_mtime_ns, status.st_ino, path.read_bytes()) if path.is_file() else ())
+                (status.st_mtime_ns, status.st_ino, path.read_bytes()) if path.is_file() else ()
+            )
         return found
 
     @property

@@ -77,7 +77,11 @@ class Server:
         self._threads: list = []
 
     def __enter__(self) -> Server:
-        self._socket = socket.create_server((self.address, 0), family=socket.AF_INET6 if ":" in self.address else socket.AF_INET, backlog=100)
+        self._socket = socket.create_server(
+            (self.address, 0),
+            family=socket.AF_INET6 if ":" in self.address else socket.AF_INET,
+            backlog=100,
+        )
         self.port = self._socket.getsockname()[1]
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
@@ -113,7 +117,9 @@ class Server:
             with contextlib.suppress(OSError):
                 self.script(session)
         finally:
-            with self._lock:  # the place is free from here on, and only then does the client see the end
+            with (
+                self._lock
+            ):  # the place is free from here on, and only then does the client see the end
                 self._at_a_time -= 1
             with contextlib.suppress(OSError):
                 session.connection.close()
@@ -122,11 +128,17 @@ class Server:
 
 # -- scripts of healthy servers; what is given makes them otherwise
 
+
 def smtp(
-    tls=None, implicit=False, greeting=(b"220 mail.example.com ESMTP",), offers=(b"SIZE 1000",), offers_in_tls=(b"AUTH PLAIN LOGIN",),
+    tls=None,
+    implicit=False,
+    greeting=(b"220 mail.example.com ESMTP",),
+    offers=(b"SIZE 1000",),
+    offers_in_tls=(b"AUTH PLAIN LOGIN",),
     starttls=b"220 go ahead",
 ):
     """C(tls): a context. C(implicit): from the first byte on."""
+
     def script(session):
         secured = implicit
         if implicit:
@@ -136,8 +148,15 @@ def smtp(
             line = session.hear()
             verb = line.split(b" ")[0].upper()
             if verb == b"EHLO":
-                keywords = [b"mail.example.com", *offers, *(offers_in_tls if secured or not tls else ()), *([b"STARTTLS"] if tls and not secured else ())]
-                session.say(*(b"250-" + keyword for keyword in keywords[:-1]), b"250 " + keywords[-1])
+                keywords = [
+                    b"mail.example.com",
+                    *offers,
+                    *(offers_in_tls if secured or not tls else ()),
+                    *([b"STARTTLS"] if tls and not secured else ()),
+                ]
+                session.say(
+                    *(b"250-" + keyword for keyword in keywords[:-1]), b"250 " + keywords[-1]
+                )
             elif verb == b"STARTTLS" and tls and not secured:
                 session.say(starttls)
                 if starttls.startswith(b"220"):
@@ -150,10 +169,13 @@ def smtp(
                 return
             else:
                 session.say(b"502 5.5.2 Error: command not recognized")
+
     return script
 
 
-def imap(tls=None, implicit=False, greeting=b"* OK [CAPABILITY IMAP4rev1] ready", starttls=b"OK begin"):
+def imap(
+    tls=None, implicit=False, greeting=b"* OK [CAPABILITY IMAP4rev1] ready", starttls=b"OK begin"
+):
     def script(session):
         secured = implicit
         if implicit:
@@ -166,7 +188,11 @@ def imap(tls=None, implicit=False, greeting=b"* OK [CAPABILITY IMAP4rev1] ready"
             tag, ignored, verb = line.partition(b" ")
             verb = verb.upper()
             if verb == b"CAPABILITY":
-                session.say(b"* CAPABILITY IMAP4rev1" + (b" STARTTLS LOGINDISABLED" if tls and not secured else b" AUTH=PLAIN"), tag + b" OK done")
+                session.say(
+                    b"* CAPABILITY IMAP4rev1"
+                    + (b" STARTTLS LOGINDISABLED" if tls and not secured else b" AUTH=PLAIN"),
+                    tag + b" OK done",
+                )
             elif verb == b"STARTTLS" and tls and not secured:
                 session.say(tag + b" " + starttls)
                 if starttls.startswith(b"OK"):
@@ -177,6 +203,7 @@ def imap(tls=None, implicit=False, greeting=b"* OK [CAPABILITY IMAP4rev1] ready"
                 return
             else:
                 session.say(tag + b" BAD unknown command")
+
     return script
 
 
@@ -191,7 +218,9 @@ def pop(tls=None, implicit=False, greeting=b"+OK ready", capa=True, stls=b"+OK b
             if not verb:
                 return
             if verb == b"CAPA" and capa:
-                session.say(b"+OK", b"TOP", b"UIDL", *([b"STLS"] if tls and not secured else []), b".")
+                session.say(
+                    b"+OK", b"TOP", b"UIDL", *([b"STLS"] if tls and not secured else []), b"."
+                )
             elif verb == b"STLS" and tls and not secured:
                 session.say(stls)
                 if stls.startswith(b"+OK"):
@@ -202,11 +231,13 @@ def pop(tls=None, implicit=False, greeting=b"+OK ready", capa=True, stls=b"+OK b
                 return
             else:
                 session.say(b"-ERR unknown command")
+
     return script
 
 
 def ldap(tls=None, implicit=False, search=b"\0", starttls=b"\0", shows_starttls=True):
     """C(search), C(starttls): the result codes."""
+
     def script(session):
         if implicit:
             session.start_tls(tls)
@@ -216,13 +247,21 @@ def ldap(tls=None, implicit=False, search=b"\0", starttls=b"\0", shows_starttls=
                 return
             number = message[4:5]
             if message[5:6] == b"\x63":
-                entry = b"\x04\x00\x30" + _counted(b"supportedExtension" + b"1.3.6.1.4.1.1466.20037" * (bool(tls) and shows_starttls))
+                entry = b"\x04\x00\x30" + _counted(
+                    b"supportedExtension"
+                    + b"1.3.6.1.4.1.1466.20037" * (bool(tls) and shows_starttls)
+                )
                 done = b"\x0a\x01" + search + b"\x04\x00\x04\x00"
-                session.connection.sendall(_message(number, b"\x64", entry) + _message(number, b"\x65", done))
+                session.connection.sendall(
+                    _message(number, b"\x64", entry) + _message(number, b"\x65", done)
+                )
             elif message[5:6] == b"\x77":
-                session.connection.sendall(_message(number, b"\x78", b"\x0a\x01" + starttls + b"\x04\x00\x04\x00"))
+                session.connection.sendall(
+                    _message(number, b"\x78", b"\x0a\x01" + starttls + b"\x04\x00\x04\x00")
+                )
                 if starttls == b"\0":
                     session.start_tls(tls)
+
     return script
 
 
@@ -231,4 +270,6 @@ def _message(number: bytes, kind: bytes, content: bytes) -> bytes:
 
 
 def _counted(content: bytes) -> bytes:
-    return (bytes([len(content)]) if len(content) < 0x80 else b"\x84" + len(content).to_bytes(4, "big")) + content  # as OpenLDAP does
+    return (
+        bytes([len(content)]) if len(content) < 0x80 else b"\x84" + len(content).to_bytes(4, "big")
+    ) + content  # as OpenLDAP does

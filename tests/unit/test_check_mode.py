@@ -20,9 +20,15 @@ from . import strategies
 pytestmark = pytest.mark.needs_ansible
 
 
-@given(st.none() | strategies.documents(), strategies.tasks(), st.fixed_dictionaries({}, optional={"mode": st.sampled_from(["0600", "u=rw,g=r,o="])}),
-       st.sampled_from([None, 2]))
-def test_check_mode_says_what_the_real_run_does_and_a_second_one_does_nothing(document, task, attributes, indent):
+@given(
+    st.none() | strategies.documents(),
+    strategies.tasks(),
+    st.fixed_dictionaries({}, optional={"mode": st.sampled_from(["0600", "u=rw,g=r,o="])}),
+    st.sampled_from([None, 2]),
+)
+def test_check_mode_says_what_the_real_run_does_and_a_second_one_does_nothing(
+    document, task, attributes, indent
+):
     from .in_process import everything_in, run
 
     module, options = task
@@ -41,7 +47,18 @@ def test_check_mode_says_what_the_real_run_does_and_a_second_one_does_nothing(do
         assert everything_in(folder) == before
 
         real = run(module, options)
-        for kept in ("failed", "msg", "changed", "changes", "diff", "ports", "ip_addresses", "port", "ip_address", "unassigned_ports"):
+        for kept in (
+            "failed",
+            "msg",
+            "changed",
+            "changes",
+            "diff",
+            "ports",
+            "ip_addresses",
+            "port",
+            "ip_address",
+            "unassigned_ports",
+        ):
             assert announced.get(kept) == real.get(kept), kept
         after = everything_in(folder)
         if real.get("failed") or not real["changed"]:
@@ -51,9 +68,18 @@ def test_check_mode_says_what_the_real_run_does_and_a_second_one_does_nothing(do
         event("changed")
         assert real["changes"] and real["diff"]["before"] != real["diff"]["after"]
         written = _rules.read(json.loads(config.read_text(encoding="utf-8")))
-        assert (_model.port_entries(written), _model.ip_entries(written)) == (real["ports"], real["ip_addresses"])
-        assert [path.name for path in config.parent.iterdir()] == ["bindings.json"]  # no lock, no temporary file
+        assert (_model.port_entries(written), _model.ip_entries(written)) == (
+            real["ports"],
+            real["ip_addresses"],
+        )
+        assert [path.name for path in config.parent.iterdir()] == [
+            "bindings.json"
+        ]  # no lock, no temporary file
 
         again = run(module, options)
-        assert (again["changed"], again["changes"], again["diff"]) == (False, [], {"before": {}, "after": {}})
+        assert (again["changed"], again["changes"], again["diff"]) == (
+            False,
+            [],
+            {"before": {}, "after": {}},
+        )
         assert everything_in(folder) == after

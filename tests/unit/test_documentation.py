@@ -51,7 +51,7 @@ def tasks_of(value):
     elif isinstance(value, dict):
         for key, item in value.items():
             if isinstance(key, str) and key.startswith(PREFIX):
-                yield key[len(PREFIX):], item or {}
+                yield key[len(PREFIX) :], item or {}
             else:
                 yield from tasks_of(item)
 
@@ -73,15 +73,23 @@ def documented_tasks():
 TASKS = list(documented_tasks())
 
 
-@pytest.mark.parametrize("where, module, options", TASKS, ids=["%s: %s" % task[:2] for task in TASKS])
+@pytest.mark.parametrize(
+    "where, module, options", TASKS, ids=["%s: %s" % task[:2] for task in TASKS]
+)
 def test_every_documented_task_is_one_that_the_module_takes(where, module, options, monkeypatch):
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
     spec = argument_spec(module, monkeypatch)
-    plain = {key: value for key, value in options.items() if not (isinstance(value, str) and value.startswith("{{"))}
+    plain = {
+        key: value
+        for key, value in options.items()
+        if not (isinstance(value, str) and value.startswith("{{"))
+    }
     result = ArgumentSpecValidator(spec).validate(plain)
     assert not result.error_messages
-    assert set(options) <= set(spec) | {alias for option in spec.values() for alias in option.get("aliases", ())}
+    assert set(options) <= set(spec) | {
+        alias for option in spec.values() for alias in option.get("aliases", ())
+    }
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -89,14 +97,17 @@ def test_every_module_has_examples_of_its_own(module):
     assert [task for task in TASKS if task[0] == "EXAMPLES of " + module and task[1] == module]
 
 
-@pytest.mark.parametrize("module, options", [
-    ("mail_port", {"name": "A", "protocol": "smtp"}),
-    ("mail_ip_binding", {"address": "127.0.0.1"}),
-    ("mail_bindings", {"ports": [{"name": "A", "protocol": "smtp"}]}),
-    ("mail_bindings_info", {}),
-    ("mail_listeners_info", {}),
-    ("mail_listeners_info", {"listeners": []}),
-])
+@pytest.mark.parametrize(
+    "module, options",
+    [
+        ("mail_port", {"name": "A", "protocol": "smtp"}),
+        ("mail_ip_binding", {"address": "127.0.0.1"}),
+        ("mail_bindings", {"ports": [{"name": "A", "protocol": "smtp"}]}),
+        ("mail_bindings_info", {}),
+        ("mail_listeners_info", {}),
+        ("mail_listeners_info", {"listeners": []}),
+    ],
+)
 def test_every_result_is_documented_and_every_documented_result_is_there(module, options, tmp_path):
     from .in_process import run
 
@@ -111,15 +122,21 @@ def test_every_result_is_documented_and_every_documented_result_is_there(module,
         assert set(change) == set(documented["changes"]["contains"])
 
 
-@pytest.mark.parametrize("keys, modules", [
-    ({"changes", "diff"}, ["mail_port", "mail_ip_binding", "mail_bindings"]),
-    ({"changes", "diff"}, ["mail_bindings_info", "mail_listeners_info"]),
-    ({"ports", "ip_addresses", "unassigned_ports", "certificates"}, ["mail_port", "mail_ip_binding", "mail_bindings", "mail_listeners"]),
-    ({"unassigned_ports"}, ["mail_bindings", "mail_bindings_info", "mail_listeners_info"]),
-    ({"unmapped"}, ["mail_port", "mail_ip_binding", "mail_bindings", "mail_listeners_info"]),
-    ({"backup_file"}, ["mail_port", "mail_ip_binding"]),
-    ({"backup_file"}, ["mail_bindings", "mail_listeners"]),
-])
+@pytest.mark.parametrize(
+    "keys, modules",
+    [
+        ({"changes", "diff"}, ["mail_port", "mail_ip_binding", "mail_bindings"]),
+        ({"changes", "diff"}, ["mail_bindings_info", "mail_listeners_info"]),
+        (
+            {"ports", "ip_addresses", "unassigned_ports", "certificates"},
+            ["mail_port", "mail_ip_binding", "mail_bindings", "mail_listeners"],
+        ),
+        ({"unassigned_ports"}, ["mail_bindings", "mail_bindings_info", "mail_listeners_info"]),
+        ({"unmapped"}, ["mail_port", "mail_ip_binding", "mail_bindings", "mail_listeners_info"]),
+        ({"backup_file"}, ["mail_port", "mail_ip_binding"]),
+        ({"backup_file"}, ["mail_bindings", "mail_listeners"]),
+    ],
+)
 def test_what_modules_return_alike_is_documented_alike(keys, modules):
     """RETURN has no fragments: what is copied must not drift apart."""
     for key in keys:
@@ -133,11 +150,21 @@ def test_facts_of_a_certificate_are_documented(tmp_path):
     from .in_process import run
 
     pki.write_set(tmp_path)
-    result = run("mail_port", {
-        "name": "A", "protocol": "imap", "encryption": "ssl", "config_path": str(tmp_path / "bindings.json"),
-        "certificate_path": str(tmp_path / "cert.pem"), "private_key_path": str(tmp_path / "key.pem")})
-    certificate, = result["certificates"]
-    assert set(certificate) == set(yaml.safe_load(load("mail_port").RETURN)["certificates"]["contains"])
+    result = run(
+        "mail_port",
+        {
+            "name": "A",
+            "protocol": "imap",
+            "encryption": "ssl",
+            "config_path": str(tmp_path / "bindings.json"),
+            "certificate_path": str(tmp_path / "cert.pem"),
+            "private_key_path": str(tmp_path / "key.pem"),
+        },
+    )
+    (certificate,) = result["certificates"]
+    assert set(certificate) == set(
+        yaml.safe_load(load("mail_port").RETURN)["certificates"]["contains"]
+    )
 
 
 def test_every_module_is_in_the_action_group():
@@ -152,12 +179,22 @@ def test_readme_names_every_module():
 
 def test_every_module_has_an_integration_target():
     # one that has the name of our role would be taken for it
-    targets = {path.name.replace("module_", "") for path in (ROOT / "tests" / "integration" / "targets").iterdir()}
+    targets = {
+        path.name.replace("module_", "")
+        for path in (ROOT / "tests" / "integration" / "targets").iterdir()
+    }
     assert set(MODULES) <= targets
 
 
 def test_the_role_s_standard_numbers_are_the_modules():
     """The role has to write them out: a number that left the inventory is to leave the config too."""
-    numbers = yaml.safe_load((ROOT / "roles/mail_bindings/vars/main.yml").read_text(encoding="utf-8"))["mail_bindings__standard_numbers"]
+    numbers = yaml.safe_load(
+        (ROOT / "roles/mail_bindings/vars/main.yml").read_text(encoding="utf-8")
+    )["mail_bindings__standard_numbers"]
     assert numbers == {
-        protocol: {encryption: _model.standard_number(protocol, encryption) for encryption in _model.ENCRYPTIONS} for protocol in _model.PROTOCOLS}
+        protocol: {
+            encryption: _model.standard_number(protocol, encryption)
+            for encryption in _model.ENCRYPTIONS
+        }
+        for protocol in _model.PROTOCOLS
+    }

@@ -19,7 +19,12 @@ import time
 import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _replacing
-from ansible_collections.mailops.bindings.plugins.module_utils._model import EMPTY, Bindings, Port, Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    EMPTY,
+    Bindings,
+    Port,
+    Refused,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
 
@@ -70,7 +75,11 @@ def test_an_existing_config_keeps_its_owner_and_mode(store, config):
     before = config.stat()
     save(store, bindings("A"))
     after = config.stat()
-    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert (after.st_mode, after.st_uid, after.st_gid) == (
+        before.st_mode,
+        before.st_uid,
+        before.st_gid,
+    )
     assert after.st_ino != before.st_ino
 
 
@@ -108,38 +117,56 @@ def test_a_backup_has_the_bytes_and_attributes_of_before(config):
     assert names_in(config) == ["B"]
 
 
-@pytest.mark.parametrize("content, where", [
-    (b"", "the file is empty"),
-    (b" \n", "the file is empty"),
-    (b'{"schema_version": 1, "ports": [\n', "line 2, column 1: not JSON"),
-    (b"\xff\xfe{}", "byte 1 is not UTF-8"),
-    (b'{"schema_version": 1, "ports": [{"name": "caf\xe9"', "byte 46 is not UTF-8"),
-    (b"\xef\xbb\xbf{}", "not JSON: Unexpected UTF-8 BOM"),
-    (b"[]", "the document: a list is not an object"),
-    (b"null", "the document: null is not an object"),
-    (b'{"schema_version": 2}', "schema_version: 2 is newer"),
-    (b'{"schema_version": 1, "schema_version": 1}', "schema_version: stands more than once"),
-    (b'{"ports": [{}, {"port": 1, "port": 2, "a": 1, "a": 1}]}', r"  ports[1].a: stands more than once\n  ports[1].port: stands more than once"),
-    (b'{"schema_version": NaN}', "NaN is not a number in JSON"),
-    (b"[" * 100_000, "nested too deeply"),
-    (b'{"schema_version": ' + b"1" * 10_000 + b"}", "is newer than this version|not JSON"),
-])
-def test_a_config_that_is_not_valid_is_refused_says_where_and_names_the_way_out(store, config, content, where):
+@pytest.mark.parametrize(
+    "content, where",
+    [
+        (b"", "the file is empty"),
+        (b" \n", "the file is empty"),
+        (b'{"schema_version": 1, "ports": [\n', "line 2, column 1: not JSON"),
+        (b"\xff\xfe{}", "byte 1 is not UTF-8"),
+        (b'{"schema_version": 1, "ports": [{"name": "caf\xe9"', "byte 46 is not UTF-8"),
+        (b"\xef\xbb\xbf{}", "not JSON: Unexpected UTF-8 BOM"),
+        (b"[]", "the document: a list is not an object"),
+        (b"null", "the document: null is not an object"),
+        (b'{"schema_version": 2}', "schema_version: 2 is newer"),
+        (b'{"schema_version": 1, "schema_version": 1}', "schema_version: stands more than once"),
+        (
+            b'{"ports": [{}, {"port": 1, "port": 2, "a": 1, "a": 1}]}',
+            r"  ports[1].a: stands more than once\n  ports[1].port: stands more than once",
+        ),
+        (b'{"schema_version": NaN}', "NaN is not a number in JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"schema_version": ' + b"1" * 10_000 + b"}", "is newer than this version|not JSON"),
+    ],
+)
+def test_a_config_that_is_not_valid_is_refused_says_where_and_names_the_way_out(
+    store, config, content, where
+):
     config.parent.mkdir()
     config.write_bytes(content)
-    with pytest.raises(InvalidConfig, match=where.replace("[", r"\[").replace("(", r"\(").replace(")", r"\)")) as invalid:
+    with pytest.raises(
+        InvalidConfig, match=where.replace("[", r"\[").replace("(", r"\(").replace(")", r"\)")
+    ) as invalid:
         store.load()
-    assert str(invalid.value).startswith(str(config)) and "replace_invalid: true" in str(invalid.value)
+    assert str(invalid.value).startswith(str(config)) and "replace_invalid: true" in str(
+        invalid.value
+    )
     assert config.read_bytes() == content
 
 
-@pytest.mark.parametrize("make, reason", [
-    (lambda path: path.mkdir(), "is a directory"),
-    (os.mkfifo, "is a device, pipe or socket"),
-    (lambda path: path.symlink_to("nowhere.json"), "is a symbolic link to .*nowhere.json, which does not exist"),
-    (lambda path: path.symlink_to(path.name), "can't be read|symbolic link"),
-    (lambda path: path.symlink_to("/dev/null"), "is a device, pipe or socket"),
-])
+@pytest.mark.parametrize(
+    "make, reason",
+    [
+        (lambda path: path.mkdir(), "is a directory"),
+        (os.mkfifo, "is a device, pipe or socket"),
+        (
+            lambda path: path.symlink_to("nowhere.json"),
+            "is a symbolic link to .*nowhere.json, which does not exist",
+        ),
+        (lambda path: path.symlink_to(path.name), "can't be read|symbolic link"),
+        (lambda path: path.symlink_to("/dev/null"), "is a device, pipe or socket"),
+    ],
+)
 def test_what_is_no_file_is_refused(store, config, make, reason):
     config.parent.mkdir()
     make(config)
@@ -237,6 +264,7 @@ def in_child(work) -> int:
             work()
         except BaseException:
             import traceback
+
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
@@ -244,12 +272,17 @@ def in_child(work) -> int:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-@pytest.mark.parametrize("folder_mode, file_mode, owner, reason", [
-    (0o755, 0o666, 65534, "is not writable for the user nobody: use become"),
-    (0o777, 0o644, 0, "is not writable for the user nobody: use become"),
-    (0o777, 0o666, 0, "the user root, and only root can write such a file: use become"),
-])
-def test_a_user_who_may_not_write_is_told_before_anything_is(tmp_path, folder_mode, file_mode, owner, reason):
+@pytest.mark.parametrize(
+    "folder_mode, file_mode, owner, reason",
+    [
+        (0o755, 0o666, 65534, "is not writable for the user nobody: use become"),
+        (0o777, 0o644, 0, "is not writable for the user nobody: use become"),
+        (0o777, 0o666, 0, "the user root, and only root can write such a file: use become"),
+    ],
+)
+def test_a_user_who_may_not_write_is_told_before_anything_is(
+    tmp_path, folder_mode, file_mode, owner, reason
+):
     folder = tmp_path / "folder"
     config = folder / "bindings.json"
     save(FileStore(str(config)), bindings("A"))
@@ -280,9 +313,16 @@ def test_a_full_disk_leaves_all_as_it_was(config, exists, backup):
 
     def work():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))  # a write beyond fails, as on a full disk
-        with pytest.raises(Refused, match="can't be written: File too large. It was left as it was"):
-            save(FileStore(str(config), backup=backup), bindings(*("port-%d" % number for number in range(20))))
+        resource.setrlimit(
+            resource.RLIMIT_FSIZE, (300, 300)
+        )  # a write beyond fails, as on a full disk
+        with pytest.raises(
+            Refused, match="can't be written: File too large. It was left as it was"
+        ):
+            save(
+                FileStore(str(config), backup=backup),
+                bindings(*("port-%d" % number for number in range(20))),
+            )
 
     assert in_child(work) == 0
     if exists:
@@ -304,7 +344,11 @@ def test_who_waits_too_long_for_the_lock_is_told_who_may_hold_it(store, monkeypa
     holder.start()
     assert held.wait(20)
     try:
-        with pytest.raises(Refused, match=r"another run has held the lock .*/\.bindings\.json\.lock .*process %d \(" % holder.pid):
+        with pytest.raises(
+            Refused,
+            match=r"another run has held the lock .*/\.bindings\.json\.lock .*process %d \("
+            % holder.pid,
+        ):
             with store.lock():
                 pass
     finally:
@@ -322,7 +366,9 @@ def test_sixty_four_processes_add_a_port_each_and_none_is_lost(store, config):
         with store.lock():
             stored = store.load()
             name = "port-%02d" % number
-            store.save(stored, Bindings({**stored.bindings.ports, name: Port(name, "smtp", 25)}, {}))
+            store.save(
+                stored, Bindings({**stored.bindings.ports, name: Port(name, "smtp", 25)}, {})
+            )
 
     processes = [fork.Process(target=add, args=(number,)) for number in range(64)]
     for process in processes:
@@ -337,7 +383,10 @@ def test_sixty_four_processes_add_a_port_each_and_none_is_lost(store, config):
 
 @pytest.mark.once
 def test_killed_at_any_moment_the_config_is_the_old_or_the_new_one_whole(store, config):
-    old, new = bindings(*("old-%d" % number for number in range(200))), bindings(*("new-%d" % number for number in range(200)))
+    old, new = (
+        bindings(*("old-%d" % number for number in range(200))),
+        bindings(*("new-%d" % number for number in range(200))),
+    )
     save(store, old)
     whole = {True: config.read_bytes()}
     save(store, new)

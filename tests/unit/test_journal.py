@@ -20,11 +20,27 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.journal 
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files owners, and so takes root")
 
-states = st.tuples(st.dictionaries(st.sampled_from(["/nowhere/a", "/nowhere/b", "cn=config"]), st.none() | st.binary(max_size=40), min_size=1))
-sockets = st.frozensets(st.tuples(st.sampled_from(["192.0.2.1", "::"]), st.integers(1, 65535)), max_size=3)
+states = st.tuples(
+    st.dictionaries(
+        st.sampled_from(["/nowhere/a", "/nowhere/b", "cn=config"]),
+        st.none() | st.binary(max_size=40),
+        min_size=1,
+    )
+)
+sockets = st.frozensets(
+    st.tuples(st.sampled_from(["192.0.2.1", "::"]), st.integers(1, 65535)), max_size=3
+)
 entries = st.builds(
-    Entry, st.sampled_from(["", "postfix"]), states, states, st.booleans(), sockets, sockets, st.sampled_from(["none", "reload", "restart", "start"]),
-    st.sampled_from(["", "/etc/mail-bindings"]))
+    Entry,
+    st.sampled_from(["", "postfix"]),
+    states,
+    states,
+    st.booleans(),
+    sockets,
+    sockets,
+    st.sampled_from(["none", "reload", "restart", "start"]),
+    st.sampled_from(["", "/etc/mail-bindings"]),
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,19 +57,31 @@ def folder(tmp_path_factory):
 def test_what_is_written_down_is_read_again(found):
     assert journal.pending() is None
     journal.begin(found, "then")
-    assert (os.stat(journal.PATH).st_mode & 0o777, os.stat(journal.FOLDER).st_mode & 0o777) == (0o600, 0o700)
+    assert (os.stat(journal.PATH).st_mode & 0o777, os.stat(journal.FOLDER).st_mode & 0o777) == (
+        0o600,
+        0o700,
+    )
     assert journal.pending() == {"started": "then", "entries": found}
     journal.end(found)
     assert journal.pending() is None and os.listdir(journal.FOLDER) == []
 
 
-@pytest.mark.parametrize("content, message", [
-    ("{", "can't be read: look at what it says was replaced, then remove it"),
-    ('{"version": 1, "started": "x", "entries": [{}]}', "can't be read"),
-    ('{"version": 1, "started": "x", "entries": [{"server": "", "steps": [], "back": [], "sockets": [], "added": [], "later": 1}]}', "can't be read"),
-    ('{"version": 2}', "was written by another version of mailops.bindings: let that version put things right"),
-    ("[]", "can't be read"),
-])
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("{", "can't be read: look at what it says was replaced, then remove it"),
+        ('{"version": 1, "started": "x", "entries": [{}]}', "can't be read"),
+        (
+            '{"version": 1, "started": "x", "entries": [{"server": "", "steps": [], "back": [], "sockets": [], "added": [], "later": 1}]}',
+            "can't be read",
+        ),
+        (
+            '{"version": 2}',
+            "was written by another version of mailops.bindings: let that version put things right",
+        ),
+        ("[]", "can't be read"),
+    ],
+)
 def test_a_journal_that_says_nothing_is_left_and_named(content, message):
     os.makedirs(journal.FOLDER, exist_ok=True)
     with open(journal.PATH, "w", encoding="utf-8") as file:
@@ -66,7 +94,14 @@ def test_a_journal_that_says_nothing_is_left_and_named(content, message):
 
 def facts(path):
     status = os.stat(path)
-    return status.st_ino, status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns, path.read_bytes()
+    return (
+        status.st_ino,
+        status.st_mode,
+        status.st_uid,
+        status.st_gid,
+        status.st_mtime_ns,
+        path.read_bytes(),
+    )
 
 
 @pytest.mark.parametrize("links", [True, False])
@@ -79,8 +114,10 @@ def test_an_original_comes_back_itself(tmp_path, monkeypatch, links):
     os.utime(target, (1e9, 1e9))
     link.symlink_to(target)
     if not links:
+
         def no_links(source, name):
             raise OSError(errno.EPERM, "Operation not permitted")
+
         monkeypatch.setattr(os, "link", no_links)
     before = facts(target)
     entry = Entry("x", ({str(link): b"ours"},), ({str(link): b"as it was"},))
@@ -90,7 +127,7 @@ def test_an_original_comes_back_itself(tmp_path, monkeypatch, links):
     assert target.read_bytes() == b"ours" and link.is_symlink()
     journal.put_back(server, str(link), b"as it was", last=True)
     journal.end([entry])
-    assert facts(target)[not links:] == before[not links:]
+    assert facts(target)[not links :] == before[not links :]
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["main.conf", "main.conf", "real"]
 
 
@@ -113,13 +150,18 @@ def test_no_room_for_a_second_name_is_said_and_leaves_nothing(tmp_path, monkeypa
 
     monkeypatch.setattr(os, "link", full)
     entry = Entry("x", ({str(path): b"ours"},), ({str(path): b"as it was"},))
-    with pytest.raises(Refused, match=r"\.x\.conf\.mailops\.bindings-before, where the original is kept until all is done, can't be written: No space left"):
+    with pytest.raises(
+        Refused,
+        match=r"\.x\.conf\.mailops\.bindings-before, where the original is kept until all is done, can't be written: No space left",
+    ):
         journal.begin([entry], "then")
     journal.end([entry])
     assert os.listdir(tmp_path) == ["x.conf"] and journal.pending() is None
 
 
 def test_the_part_about_some_resources():
-    entry = Entry("x", ({"/a": b"1"}, {"/a": b"2", "/b": b"3"}), ({"/a": b"4"}, {"/a": b"5", "/b": None}))
+    entry = Entry(
+        "x", ({"/a": b"1"}, {"/a": b"2", "/b": b"3"}), ({"/a": b"4"}, {"/a": b"5", "/b": None})
+    )
     assert entry.only({"/b"}) == entry._replace(steps=({"/b": b"3"},), back=({"/b": None},))
     assert entry.only(()).resources() == [] and entry.ours("/a") == [b"1", b"2", b"4", b"5"]

@@ -38,37 +38,80 @@ def written(path, ports, ip_addresses):
 
 
 @pytest.mark.parametrize("check", [False, True])
-def test_the_config_s_listeners_are_probed_and_what_else_listens_is_unexpected(check, tmp_path, sockets):
+def test_the_config_s_listeners_are_probed_and_what_else_listens_is_unexpected(
+    check, tmp_path, sockets
+):
     with scripted.Server(scripted.imap()) as declared, scripted.Server(scripted.pop()) as other:
         options = written(
             tmp_path / "bindings.json",
-            [{"name": "IMAP", "protocol": "imap", "port": declared.port}, {"name": "SMTP", "protocol": "smtp", "port": declared.port + 1}],
-            [{"address": "127.0.0.1", "ports": ["IMAP"]}, {"address": "203.0.113.9", "ports": ["IMAP"]},
-             {"address": "203.0.113.10", "ports": ["IMAP"], "floating": True}])
-        sockets += [Socket("127.0.0.1", declared.port, (7,), "dovecot"), Socket("0.0.0.0", other.port, (7,), "dovecot")]
+            [
+                {"name": "IMAP", "protocol": "imap", "port": declared.port},
+                {"name": "SMTP", "protocol": "smtp", "port": declared.port + 1},
+            ],
+            [
+                {"address": "127.0.0.1", "ports": ["IMAP"]},
+                {"address": "203.0.113.9", "ports": ["IMAP"]},
+                {"address": "203.0.113.10", "ports": ["IMAP"], "floating": True},
+            ],
+        )
+        sockets += [
+            Socket("127.0.0.1", declared.port, (7,), "dovecot"),
+            Socket("0.0.0.0", other.port, (7,), "dovecot"),
+        ]
         before = everything_in(tmp_path)
         result = run("mail_listeners_info", options, check)
         assert everything_in(tmp_path) == before
-    assert [(listener["address"], listener["port"], listener["status"]) for listener in result["listeners"]] == [
-        ("127.0.0.1", declared.port, "ok"), ("203.0.113.9", declared.port, "not_local"), ("203.0.113.10", declared.port, "ok"),
-        ("0.0.0.0", other.port, "unexpected")]
-    assert result["changed"] is False and result["changes"] == [] and result["diff"] == {"before": {}, "after": {}}
-    assert [port["name"] for port in result["ports"]] == ["IMAP", "SMTP"] and result["unassigned_ports"] == ["SMTP"]
-    assert (len(declared.sessions), len(other.sessions)) == (1, 2), "the other was first taken for IMAP"
+    assert [
+        (listener["address"], listener["port"], listener["status"])
+        for listener in result["listeners"]
+    ] == [
+        ("127.0.0.1", declared.port, "ok"),
+        ("203.0.113.9", declared.port, "not_local"),
+        ("203.0.113.10", declared.port, "ok"),
+        ("0.0.0.0", other.port, "unexpected"),
+    ]
+    assert (
+        result["changed"] is False
+        and result["changes"] == []
+        and result["diff"] == {"before": {}, "after": {}}
+    )
+    assert [port["name"] for port in result["ports"]] == ["IMAP", "SMTP"] and result[
+        "unassigned_ports"
+    ] == ["SMTP"]
+    assert (len(declared.sessions), len(other.sessions)) == (1, 2), (
+        "the other was first taken for IMAP"
+    )
 
 
 def test_listeners_of_the_task_are_probed_wherever_they_are_and_no_config_is_read(tmp_path):
     broken = tmp_path / "bindings.json"
     broken.write_text("{")
     with scripted.Server(scripted.imap()) as server:
-        result = run("mail_listeners_info", {"config_path": str(broken), "listeners": [
-            {"address": "127.0.0.1", "port": server.port, "protocol": "imap", "encryption": None, "hostname": None, "certificate_path": None},
-            {"address": "127.0.0.2", "protocol": "imap", "encryption": "ssl"},
-            {"address": "0:0::1", "protocol": "submission", "encryption": "tls"},
-            {"address": "::", "protocol": "pop"},
-        ]})
+        result = run(
+            "mail_listeners_info",
+            {
+                "config_path": str(broken),
+                "listeners": [
+                    {
+                        "address": "127.0.0.1",
+                        "port": server.port,
+                        "protocol": "imap",
+                        "encryption": None,
+                        "hostname": None,
+                        "certificate_path": None,
+                    },
+                    {"address": "127.0.0.2", "protocol": "imap", "encryption": "ssl"},
+                    {"address": "0:0::1", "protocol": "submission", "encryption": "tls"},
+                    {"address": "::", "protocol": "pop"},
+                ],
+            },
+        )
     assert [(listener["name"], listener["encryption"]) for listener in result["listeners"]] == [
-        ("127.0.0.1:%d" % server.port, "none"), ("127.0.0.2:993", "ssl"), ("[::1]:587", "tls"), ("[::]:110", "none")]
+        ("127.0.0.1:%d" % server.port, "none"),
+        ("127.0.0.2:993", "ssl"),
+        ("[::1]:587", "tls"),
+        ("[::]:110", "none"),
+    ]
     assert [listener["status"] for listener in result["listeners"]][0::3] == ["ok", "ok"]
     assert result["ports"] == [] and result["ip_addresses"] == []
 
@@ -79,33 +122,86 @@ def test_how_it_is_probed_is_the_task_s(monkeypatch, tmp_path, sockets):
     from ansible_collections.mailops.bindings.plugins.module_utils._tasks import listeners_info
 
     monkeypatch.setattr(listeners_info, "probe", _listener.probe)
-    run("mail_listeners_info", {"timeout": 2.5, "workers": 3, "certificate_min_days": 30, "config_path": str(tmp_path / "none.json")})
-    assert (seen["timeout"], seen["workers"], seen["min_days"]) == (2.5, 3, 30) and "local" not in seen
+    run(
+        "mail_listeners_info",
+        {
+            "timeout": 2.5,
+            "workers": 3,
+            "certificate_min_days": 30,
+            "config_path": str(tmp_path / "none.json"),
+        },
+    )
+    assert (seen["timeout"], seen["workers"], seen["min_days"]) == (
+        2.5,
+        3,
+        30,
+    ) and "local" not in seen
 
 
-@pytest.mark.parametrize("options, message", [
-    ({"timeout": 0}, "timeout: give seconds, more than 0 and 3600 at the most"),
-    ({"timeout": float("inf")}, "timeout: give seconds"),
-    ({"timeout": float("nan")}, "timeout: give seconds"),
-    ({"workers": 0}, "workers: it takes 1 at least"),
-    ({"listeners": [{"address": "192.0.2.0/24", "protocol": "imap"}]}, 'listeners[0].address: "192.0.2.0/24" is a network'),
-    ({"listeners": [{"address": "mail.example.com", "protocol": "imap"}]}, "listeners[0].address: "),
-    ({"listeners": [{"address": "192.0.2.1", "protocol": "imap", "port": 65536}]}, "listeners[0].port: 65536 is no port number"),
-    ({"listeners": [{"address": "192.0.2.1", "protocol": "imap", "port": 0}]}, "listeners[0].port: 0 is no port number"),
-    ({"listeners": [{"address": "192.0.2.1", "protocol": "imap", "certificate_path": "cert.pem"}]}, "listeners[0].certificate_path: "),
-    ({"listeners": [{"address": "192.0.2.1", "protocol": "imap", "hostname": "a b"}]}, "listeners[0].hostname: "),
-    ({"listeners": [{"protocol": "imap"}]}, "address"),
-    ({"listeners": [{"address": "192.0.2.1", "protocol": "nntp"}]}, "nntp"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"timeout": 0}, "timeout: give seconds, more than 0 and 3600 at the most"),
+        ({"timeout": float("inf")}, "timeout: give seconds"),
+        ({"timeout": float("nan")}, "timeout: give seconds"),
+        ({"workers": 0}, "workers: it takes 1 at least"),
+        (
+            {"listeners": [{"address": "192.0.2.0/24", "protocol": "imap"}]},
+            'listeners[0].address: "192.0.2.0/24" is a network',
+        ),
+        (
+            {"listeners": [{"address": "mail.example.com", "protocol": "imap"}]},
+            "listeners[0].address: ",
+        ),
+        (
+            {"listeners": [{"address": "192.0.2.1", "protocol": "imap", "port": 65536}]},
+            "listeners[0].port: 65536 is no port number",
+        ),
+        (
+            {"listeners": [{"address": "192.0.2.1", "protocol": "imap", "port": 0}]},
+            "listeners[0].port: 0 is no port number",
+        ),
+        (
+            {
+                "listeners": [
+                    {"address": "192.0.2.1", "protocol": "imap", "certificate_path": "cert.pem"}
+                ]
+            },
+            "listeners[0].certificate_path: ",
+        ),
+        (
+            {"listeners": [{"address": "192.0.2.1", "protocol": "imap", "hostname": "a b"}]},
+            "listeners[0].hostname: ",
+        ),
+        ({"listeners": [{"protocol": "imap"}]}, "address"),
+        ({"listeners": [{"address": "192.0.2.1", "protocol": "nntp"}]}, "nntp"),
+    ],
+)
 def test_bad_input_is_refused(options, message):
     result = run("mail_listeners_info", options)
     assert result["failed"] is True and message in result["msg"]
 
 
 def test_all_that_is_wrong_is_said_at_once():
-    message = run("mail_listeners_info", {"workers": 0, "listeners": [
-        {"address": "x", "protocol": "imap", "port": 0}, {"address": "192.0.2.1", "protocol": "imap", "hostname": "a b"}]})["msg"]
-    assert all(place in message for place in ("workers: ", "listeners[0].address: ", "listeners[0].port: ", "listeners[1].hostname: "))
+    message = run(
+        "mail_listeners_info",
+        {
+            "workers": 0,
+            "listeners": [
+                {"address": "x", "protocol": "imap", "port": 0},
+                {"address": "192.0.2.1", "protocol": "imap", "hostname": "a b"},
+            ],
+        },
+    )["msg"]
+    assert all(
+        place in message
+        for place in (
+            "workers: ",
+            "listeners[0].address: ",
+            "listeners[0].port: ",
+            "listeners[1].hostname: ",
+        )
+    )
 
 
 def test_a_config_that_is_not_valid_is_a_failure(tmp_path):

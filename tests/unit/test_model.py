@@ -13,46 +13,57 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules, _schema, _shapes
+from ansible_collections.mailops.bindings.plugins.module_utils import (
+    _model,
+    _rules,
+    _schema,
+    _shapes,
+)
 
 from . import strategies
 
 
-@pytest.mark.parametrize("written, canonical", [
-    ("192.0.2.1", "192.0.2.1"),
-    ("0.0.0.0", "0.0.0.0"),
-    ("2001:DB8:0:0::10", "2001:db8::10"),
-    ("2001:0db8:0000:0000:0000:0000:0000:0010", "2001:db8::10"),
-    ("0:0:0:0:0:0:0:0", "::"),
-    ("::ffff:0:192.0.2.1", "::ffff:0:c000:201"),  # not the IPv4-mapped range
-])
+@pytest.mark.parametrize(
+    "written, canonical",
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("0.0.0.0", "0.0.0.0"),
+        ("2001:DB8:0:0::10", "2001:db8::10"),
+        ("2001:0db8:0000:0000:0000:0000:0000:0010", "2001:db8::10"),
+        ("0:0:0:0:0:0:0:0", "::"),
+        ("::ffff:0:192.0.2.1", "::ffff:0:c000:201"),  # not the IPv4-mapped range
+    ],
+)
 def test_an_address_has_one_notation(written, canonical):
     assert _model.canonical_address(written) == canonical
 
 
-@pytest.mark.parametrize("written, reason", [
-    ("192.0.2.010", "write 192.0.2.10"),
-    ("010.0.0.1", "write 10.0.0.1"),
-    ("192.0.2.1/24", "leave the prefix length out"),
-    ("2001:db8::1/64", "leave the prefix length out"),
-    ("fe80::1%eth0", "has a scope"),
-    ("::ffff:192.0.2.1", "write 192.0.2.1"),
-    ("::ffff:c000:201", "write 192.0.2.1"),
-    ("255.255.255.255", "broadcast"),
-    ("224.0.0.1", "multicast"),
-    ("ff02::1", "multicast"),
-    ("192.0.2", "is not an IPv4 or IPv6 address"),
-    ("192.0.2.256", "is not an IPv4 or IPv6 address"),
-    ("192.0.2.1:25", "is not an IPv4 or IPv6 address"),
-    ("[2001:db8::1]", "is not an IPv4 or IPv6 address"),
-    (" 192.0.2.1", "is not an IPv4 or IPv6 address"),
-    ("192.0.2.1\n", "is not an IPv4 or IPv6 address"),
-    ("٣.0.2.1", "is not an IPv4 or IPv6 address"),
-    ("mail.example.com", "is not an IPv4 or IPv6 address"),
-    ("3221225985", "is not an IPv4 or IPv6 address"),
-    ("", "is not an IPv4 or IPv6 address"),
-    ("1" * 5000 + ".0.0.1", "is not an IPv4 or IPv6 address"),
-])
+@pytest.mark.parametrize(
+    "written, reason",
+    [
+        ("192.0.2.010", "write 192.0.2.10"),
+        ("010.0.0.1", "write 10.0.0.1"),
+        ("192.0.2.1/24", "leave the prefix length out"),
+        ("2001:db8::1/64", "leave the prefix length out"),
+        ("fe80::1%eth0", "has a scope"),
+        ("::ffff:192.0.2.1", "write 192.0.2.1"),
+        ("::ffff:c000:201", "write 192.0.2.1"),
+        ("255.255.255.255", "broadcast"),
+        ("224.0.0.1", "multicast"),
+        ("ff02::1", "multicast"),
+        ("192.0.2", "is not an IPv4 or IPv6 address"),
+        ("192.0.2.256", "is not an IPv4 or IPv6 address"),
+        ("192.0.2.1:25", "is not an IPv4 or IPv6 address"),
+        ("[2001:db8::1]", "is not an IPv4 or IPv6 address"),
+        (" 192.0.2.1", "is not an IPv4 or IPv6 address"),
+        ("192.0.2.1\n", "is not an IPv4 or IPv6 address"),
+        ("٣.0.2.1", "is not an IPv4 or IPv6 address"),
+        ("mail.example.com", "is not an IPv4 or IPv6 address"),
+        ("3221225985", "is not an IPv4 or IPv6 address"),
+        ("", "is not an IPv4 or IPv6 address"),
+        ("1" * 5000 + ".0.0.1", "is not an IPv4 or IPv6 address"),
+    ],
+)
 def test_what_is_no_plain_address_is_refused_with_its_reason(written, reason):
     with pytest.raises(ValueError, match=reason):
         _model.canonical_address(written)
@@ -70,24 +81,45 @@ def test_every_notation_of_an_address_is_refused_or_canonical(address):
     assert outcome(str(address)) in (None, str(ipaddress.ip_address(str(address))))
 
 
-@pytest.mark.parametrize("protocol, plain, ssl", [
-    ("smtp", 25, 465), ("submission", 587, 465), ("imap", 143, 993), ("pop", 110, 995), ("ldap", 389, 636),
-])
+@pytest.mark.parametrize(
+    "protocol, plain, ssl",
+    [
+        ("smtp", 25, 465),
+        ("submission", 587, 465),
+        ("imap", 143, 993),
+        ("pop", 110, 995),
+        ("ldap", 389, 636),
+    ],
+)
 def test_standard_numbers(protocol, plain, ssl):
-    assert [_model.standard_number(protocol, encryption) for encryption in ("none", "tls", "ssl")] == [plain, plain, ssl]
+    assert [
+        _model.standard_number(protocol, encryption) for encryption in ("none", "tls", "ssl")
+    ] == [plain, plain, ssl]
 
 
 def test_the_canonical_text_is_sorted_and_ends_with_a_newline():
-    bindings = _rules.read({
-        "schema_version": 1,
-        "ports": [{"name": "b", "protocol": "smtp", "port": 2}, {"name": "a", "protocol": "imap", "port": 1, "description": "für alle"}],
-        "ip_addresses": [{"address": address, "ports": ["b", "a"]} for address in ("::1", "192.0.2.10", "192.0.2.9", "0.0.0.0")[:3]],
-    })
+    bindings = _rules.read(
+        {
+            "schema_version": 1,
+            "ports": [
+                {"name": "b", "protocol": "smtp", "port": 2},
+                {"name": "a", "protocol": "imap", "port": 1, "description": "für alle"},
+            ],
+            "ip_addresses": [
+                {"address": address, "ports": ["b", "a"]}
+                for address in ("::1", "192.0.2.10", "192.0.2.9", "0.0.0.0")[:3]
+            ],
+        }
+    )
     text = _model.canonical_text(bindings)
     assert text == json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     written = json.loads(text)
     assert [port["name"] for port in written["ports"]] == ["a", "b"]
-    assert [entry["address"] for entry in written["ip_addresses"]] == ["192.0.2.9", "192.0.2.10", "::1"]
+    assert [entry["address"] for entry in written["ip_addresses"]] == [
+        "192.0.2.9",
+        "192.0.2.10",
+        "::1",
+    ]
     assert written["ip_addresses"][0]["ports"] == ["a", "b"]
     assert "für alle" in text
     assert "certificate_path" not in text

@@ -12,7 +12,14 @@ import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import rehearse_in_copy
 
-MAY_MOUNT = subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=False, stderr=subprocess.DEVNULL).returncode == 0
+MAY_MOUNT = (
+    subprocess.run(
+        ["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"],
+        check=False,
+        stderr=subprocess.DEVNULL,
+    ).returncode
+    == 0
+)
 
 pytestmark = pytest.mark.skipif(not MAY_MOUNT, reason="mounts, and so takes root that may")
 
@@ -31,24 +38,44 @@ def test_the_live_files_can_not_be_reached(tmp_path, linked):
         (folder / "conf.d").symlink_to(elsewhere)
     if linked == "a file in it":
         (folder / "main.conf").symlink_to(real_main)
-    live = {real_main: "main", real_conf_d / "changed.conf": "before", real_conf_d / "removed.conf": "here", real_conf_d / "other.conf": "other"}
+    live = {
+        real_main: "main",
+        real_conf_d / "changed.conf": "before",
+        real_conf_d / "removed.conf": "here",
+        real_conf_d / "other.conf": "other",
+    }
     for path, content in live.items():
         path.write_text(content)
 
-    state = {"main.conf": b"new main", "conf.d/changed.conf": b"after", "conf.d/removed.conf": None, "conf.d/added.conf": b"new"}
+    state = {
+        "main.conf": b"new main",
+        "conf.d/changed.conf": b"after",
+        "conf.d/removed.conf": None,
+        "conf.d/added.conf": b"new",
+    }
     status, said = rehearse_in_copy(
-        str(folder), {"%s/%s" % (folder, name): content for name, content in state.items()},
-        ["sh", "-c", 'cd "$0"; grep -r "" main.conf conf.d/* >&2', str(folder)])
+        str(folder),
+        {"%s/%s" % (folder, name): content for name, content in state.items()},
+        ["sh", "-c", 'cd "$0"; grep -r "" main.conf conf.d/* >&2', str(folder)],
+    )
 
     assert not status, said
-    assert sorted(said.split("\n")) == ["", "conf.d/added.conf:new", "conf.d/changed.conf:after", "conf.d/other.conf:other", "main.conf:new main"]
+    assert sorted(said.split("\n")) == [
+        "",
+        "conf.d/added.conf:new",
+        "conf.d/changed.conf:after",
+        "conf.d/other.conf:other",
+        "main.conf:new main",
+    ]
     assert {path: path.read_text() for path in live} == live
     assert not (real_conf_d / "added.conf").exists()
 
 
 def test_the_folder_may_be_large(tmp_path):
     (tmp_path / "lookup.db").write_bytes(bytes(70 << 20))
-    assert rehearse_in_copy(str(tmp_path), {}, ["cmp", "-n", str(70 << 20), str(tmp_path / "lookup.db"), "/dev/zero"]) == (0, "")
+    assert rehearse_in_copy(
+        str(tmp_path), {}, ["cmp", "-n", str(70 << 20), str(tmp_path / "lookup.db"), "/dev/zero"]
+    ) == (0, "")
 
 
 def test_nothing_else_of_the_host_is_hidden(tmp_path):
@@ -56,7 +83,16 @@ def test_nothing_else_of_the_host_is_hidden(tmp_path):
     tmp_path.chmod(0o751)
     os.chown(tmp_path, 65534, 65534)
     before = mount_points()
-    status, said = rehearse_in_copy(str(tmp_path), {}, ["sh", "-c", 'cut -d " " -f5 /proc/self/mountinfo >&2; stat -c "%a %u" "$0" >&2', str(tmp_path)])
+    status, said = rehearse_in_copy(
+        str(tmp_path),
+        {},
+        [
+            "sh",
+            "-c",
+            'cut -d " " -f5 /proc/self/mountinfo >&2; stat -c "%a %u" "$0" >&2',
+            str(tmp_path),
+        ],
+    )
     stayed = before & mount_points()  # others mount and unmount meanwhile, as everywhere
     assert not status, said
     *inside, mode, owner = said.split()

@@ -14,8 +14,19 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 UTILS = ROOT / "plugins" / "module_utils"
 OURS = "ansible_collections.mailops.bindings.plugins.module_utils"
 #: They know no file, no clock and no Ansible.
-PURE = {"_model", "_shapes", "_strict", "_rules", "_schema", "_declaration", "_plan", "_stores.smartermail.held", "_stores.smartermail.steps",
-        "_servers.master_cf_changes", "_servers.slapd_plan"}
+PURE = {
+    "_model",
+    "_shapes",
+    "_strict",
+    "_rules",
+    "_schema",
+    "_declaration",
+    "_plan",
+    "_stores.smartermail.held",
+    "_stores.smartermail.steps",
+    "_servers.master_cf_changes",
+    "_servers.slapd_plan",
+}
 
 
 def imported(path):
@@ -31,13 +42,19 @@ def imported(path):
 def rooms():
     """Name of each of our modules -> all that it imports."""
     return {
-        ".".join(path.relative_to(UTILS).with_suffix("").parts): set(imported(path)) for path in sorted(UTILS.rglob("*.py")) if path.name != "__init__.py"}
+        ".".join(path.relative_to(UTILS).with_suffix("").parts): set(imported(path))
+        for path in sorted(UTILS.rglob("*.py"))
+        if path.name != "__init__.py"
+    }
 
 
 def test_imports_run_one_way():
     """Also those inside of functions: who is imported by somebody, however far down, imports nothing that leads back to him."""
     found = rooms()
-    below = {name: {other for other in found if "%s.%s" % (OURS, other) in imports} for name, imports in found.items()}
+    below = {
+        name: {other for other in found if "%s.%s" % (OURS, other) in imports}
+        for name, imports in found.items()
+    }
     while below:
         ground = {name for name, others in below.items() if not others}
         assert ground, "a circle among %s" % sorted(below)
@@ -47,5 +64,18 @@ def test_imports_run_one_way():
 @pytest.mark.parametrize("name", sorted(PURE))
 def test_the_core_does_no_input_or_output(name):
     roots = {module.partition(".")[0] for module in rooms()[name] if not module.startswith(OURS)}
-    assert roots <= {"__future__", "collections", "copy", "functools", "ipaddress", "itertools", "json", "jsonschema", "re", "shlex", "string", "types",
-                     "typing"}, roots
+    assert roots <= {
+        "__future__",
+        "collections",
+        "copy",
+        "functools",
+        "ipaddress",
+        "itertools",
+        "json",
+        "jsonschema",
+        "re",
+        "shlex",
+        "string",
+        "types",
+        "typing",
+    }, roots

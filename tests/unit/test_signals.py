@@ -82,10 +82,14 @@ def test_a_reader_that_is_there_is_enough():
         assert ended(task(ends[1], LONG)) == GONE_ON
 
 
-@pytest.mark.parametrize("output", ["/dev/null", "a file", "nothing", "a terminal", "a named pipe that we read ourselves"])
+@pytest.mark.parametrize(
+    "output",
+    ["/dev/null", "a file", "nothing", "a terminal", "a named pipe that we read ourselves"],
+)
 @pytest.mark.once
 def test_other_output_has_nobody_who_could_go(tmp_path, output):
     with contextlib.ExitStack() as stack:
+
         def opened(path, flags):
             handle = os.open(path, flags, 0o600)
             stack.callback(os.close, handle)
@@ -101,7 +105,9 @@ def test_other_output_has_nobody_who_could_go(tmp_path, output):
             os.mkfifo(tmp_path / "pipe")
             handle = opened(tmp_path / "pipe", os.O_RDWR)
         else:
-            handle = opened(output if output.startswith("/") else tmp_path / "output", os.O_WRONLY | os.O_CREAT)
+            handle = opened(
+                output if output.startswith("/") else tmp_path / "output", os.O_WRONLY | os.O_CREAT
+            )
         assert ended(task(handle, LONG)) == GONE_ON
 
 

@@ -18,7 +18,21 @@ from smartermail.state import Refusal  # noqa: E402
 
 from .in_process import run  # noqa: E402
 from .test_smartermail_doors import (  # noqa: E402, F401  # pylint: disable=unused-import  # the fixture is for every test here too
-    CERTIFICATE_PASSWORD, DOORS, HERE, IMAPS, NEW, OLD, SIXTH, SMTP, THERE, _environment, assert_declares, assert_refuses, declare, serving)
+    CERTIFICATE_PASSWORD,
+    DOORS,
+    HERE,
+    IMAPS,
+    NEW,
+    OLD,
+    SIXTH,
+    SMTP,
+    THERE,
+    _environment,
+    assert_declares,
+    assert_refuses,
+    declare,
+    serving,
+)
 
 POP = Port("POP", "POP", 110)
 LEFTOVER = Port("POP", "POP", 110, "none", OLD, "the old password")
@@ -32,21 +46,31 @@ def taking(server, change):
 
 # -- what is there already
 
+
 @pytest.mark.parametrize("api", DOORS)
-@pytest.mark.parametrize("name", ["IMAP: TLS", "a.b: c. d", "long: " + 60 * "x" + ": %s" + 40 * "y"])
+@pytest.mark.parametrize(
+    "name", ["IMAP: TLS", "a.b: c. d", "long: " + 60 * "x" + ": %s" + 40 * "y"]
+)
 def test_a_name_may_have_what_messages_are_taken_apart_by(api, name):
-    with serving(Port(name, "IMAP", 143, "tls"), Port(name + "!", "POP", 110, "none", OLD)) as server:
+    with serving(
+        Port(name, "IMAP", 143, "tls"), Port(name + "!", "POP", 110, "none", OLD)
+    ) as server:
         result = declare(server, api, "mail_bindings_info", {})
         assert not result.get("failed"), result["msg"]
         assert [entry["text"] for entry in result["unmapped"]] == ["", OLD]
-        assert not declare(server, api, "mail_port", {"name": "SMTP", "protocol": "smtp"}).get("failed")
+        assert not declare(server, api, "mail_port", {"name": "SMTP", "protocol": "smtp"}).get(
+            "failed"
+        )
 
 
 # -- faults of ours
 
+
 @pytest.mark.parametrize("api", DOORS)
 def test_a_fault_of_ours_is_undone_too(api, monkeypatch):
-    from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.store import SmarterMailStore
+    from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.store import (
+        SmarterMailStore,
+    )
 
     def fail(*ignored):
         raise ZeroDivisionError("by 'secret'")
@@ -55,20 +79,43 @@ def test_a_fault_of_ours_is_undone_too(api, monkeypatch):
         server.account.password = "secret"
         before = server.state.summary()
         monkeypatch.setattr(SmarterMailStore, "_prove", fail)
-        result = run("mail_port", {**server.options(api), "name": "POP", "protocol": "pop", "check_certificate": False})
+        result = run(
+            "mail_port",
+            {**server.options(api), "name": "POP", "protocol": "pop", "check_certificate": False},
+        )
         assert result["failed"] and result["rolled_back"] and not result["changed"]
-        assert "a fault of mailops.bindings, please report it: ZeroDivisionError (by '********')" in result["msg"]
+        assert (
+            "a fault of mailops.bindings, please report it: ZeroDivisionError (by '********')"
+            in result["msg"]
+        )
         assert "Traceback" not in json.dumps(result)
         assert server.state.summary() == before
 
 
 # -- secrets
 
-@pytest.mark.parametrize("url", [
-    "https://admin:S3cret#1@mail.example.com", "https://admin:S3cret/1@mail.example.com", "https://admin:S3cret?1@mail.example.com",
-    "https://admin:S3cret@1@mail.example.com", "admin:S3cret@mail.example.com", "https://admin:S3cret@mail.example.com:99999"])
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://admin:S3cret#1@mail.example.com",
+        "https://admin:S3cret/1@mail.example.com",
+        "https://admin:S3cret?1@mail.example.com",
+        "https://admin:S3cret@1@mail.example.com",
+        "admin:S3cret@mail.example.com",
+        "https://admin:S3cret@mail.example.com:99999",
+    ],
+)
 def test_a_password_in_the_url_is_in_no_result(url):
-    result = run("mail_bindings_info", {"store": "smartermail", "smartermail_username": "u", "smartermail_password": "p", "smartermail_url": url})
+    result = run(
+        "mail_bindings_info",
+        {
+            "store": "smartermail",
+            "smartermail_username": "u",
+            "smartermail_password": "p",
+            "smartermail_url": url,
+        },
+    )
     assert result["failed"] and "smartermail_url" in result["msg"]
     assert "S3cret" not in json.dumps(result)
 
@@ -76,29 +123,57 @@ def test_a_password_in_the_url_is_in_no_result(url):
 def test_a_password_with_blanks_is_not_quoted_with_fewer():
     with serving() as server:
         server.account.password = "correct horse  battery\tstaple"
-        server.fail("*", answer=Answer(200, json.dumps({"success": False, "message": "no: " + server.account.password}), "application/json"))
+        server.fail(
+            "*",
+            answer=Answer(
+                200,
+                json.dumps({"success": False, "message": "no: " + server.account.password}),
+                "application/json",
+            ),
+        )
         assert "battery" not in declare(server, "rest", "mail_bindings_info", {})["msg"]
 
 
 def test_half_a_password_is_one_too():
     with serving() as server:
         server.account.password = "Abcdefghijklmnopqrstuvwxyz0123456789"
-        server.fail("*", answer=Answer(302, "", headers={
-            "Location": "https://login.example.com/?username=admin&password=%s&returnUrl=%%2Fapi%%2Fv1%%2Fauth%%2Fauthenticate" % server.account.password}))
+        server.fail(
+            "*",
+            answer=Answer(
+                302,
+                "",
+                headers={
+                    "Location": "https://login.example.com/?username=admin&password=%s&returnUrl=%%2Fapi%%2Fv1%%2Fauth%%2Fauthenticate"
+                    % server.account.password
+                },
+            ),
+        )
         message = declare(server, "rest", "mail_bindings_info", {})["msg"]
         assert "sends us to" in message and "Abcdef" not in message and "456789" not in message
 
 
 # -- answers
 
+
 def test_numbers_of_another_kind():
     with serving() as server:
         server.fail("*", answer=Answer(503, "", headers={"Retry-After": "\u00b2"}))
         assert not declare(server, "rest", "mail_bindings_info", {}).get("failed")
         ports = [{"id": "1", "name": "x", "type": 0, "port": 1e999}]
-        server.fail("ip-binding-manager", answer=Answer(
-            200, json.dumps({"success": True, "bindingManager": {"bindingPorts": ports, "bindingInfo": []}}), "application/json"))
-        assert "in a form that is not known" in declare(server, "rest", "mail_bindings_info", {})["msg"]
+        server.fail(
+            "ip-binding-manager",
+            answer=Answer(
+                200,
+                json.dumps(
+                    {"success": True, "bindingManager": {"bindingPorts": ports, "bindingInfo": []}}
+                ),
+                "application/json",
+            ),
+        )
+        assert (
+            "in a form that is not known"
+            in declare(server, "rest", "mail_bindings_info", {})["msg"]
+        )
 
 
 @pytest.mark.parametrize("api", DOORS)
@@ -114,8 +189,12 @@ def test_a_ca_path_without_a_certificate_is_said_at_once(api, tmp_path):
 def test_the_word_for_no_encryption_is_not_forgotten():
     with serving(SMTP, Port("SMTP2", "SMTP", 26, "ssl", OLD)) as server:
         server.fail("DeleteServerPort", refusal="busy", skip=1)
-        assert declare(server, "soap", "mail_bindings", {"exclusive": True, "ports": [], "ip_addresses": []})["failed"]
-        assert [call.arguments["encryption"] for call in server.calls if call.name == "AddServerPort"] == ["None"]
+        assert declare(
+            server, "soap", "mail_bindings", {"exclusive": True, "ports": [], "ip_addresses": []}
+        )["failed"]
+        assert [
+            call.arguments["encryption"] for call in server.calls if call.name == "AddServerPort"
+        ] == ["None"]
 
 
 # -- what is put back
@@ -128,18 +207,28 @@ def _only_with(password, *names):
         if port.name in names and port.password != password:
             raise Refusal(WRONG)
         return port
+
     return change
 
 
 def test_a_step_back_that_is_refused_does_not_stop_the_others():
     with serving(SMTP, IMAPS) as server:
         taking(server, _only_with(None, "IMAPS"))
-        result = declare(server, "rest", "mail_bindings", {
-            "ports": [
-                {"name": "IMAPS", "description": "x", "certificate_password": "a typo"}, {"name": "POP", "protocol": "pop"}, {"name": "SMTP", "port": 26}],
-            "ip_addresses": [{"address": HERE, "ports": ["POP"]}]})
+        result = declare(
+            server,
+            "rest",
+            "mail_bindings",
+            {
+                "ports": [
+                    {"name": "IMAPS", "description": "x", "certificate_password": "a typo"},
+                    {"name": "POP", "protocol": "pop"},
+                    {"name": "SMTP", "port": 26},
+                ],
+                "ip_addresses": [{"address": HERE, "ports": ["POP"]}],
+            },
+        )
         assert result["failed"] and result["changed"] and not result["rolled_back"]
-        assert result["msg"].count(WRONG) == 2 and "port \"IMAPS\" is not there" in result["msg"]
+        assert result["msg"].count(WRONG) == 2 and 'port "IMAPS" is not there' in result["msg"]
         assert [(port.name, port.port) for port in server.state.ports] == [("SMTP", 25)]
         assert server.state.assigned(HERE) == ["SMTP"]
 
@@ -147,6 +236,7 @@ def test_a_step_back_that_is_refused_does_not_stop_the_others():
 @pytest.mark.parametrize("api", DOORS)
 def test_what_took_the_place_of_a_port_that_does_not_come_back_stays(api):
     with serving(SMTP, POP) as server:
+
         def refuse_the_old_one(port):
             if port.port == 110:
                 raise Refusal("no more")
@@ -154,9 +244,17 @@ def test_what_took_the_place_of_a_port_that_does_not_come_back_stays(api):
 
         taking(server, refuse_the_old_one)
         server.fail("toRemove" if api == "rest" else "DeleteServerPort", refusal="busy", skip=1)
-        result = declare(server, api, "mail_bindings", {"ports": [{"name": "SMTP", "port": 26}, {"name": "POP", "port": 111}]})
+        result = declare(
+            server,
+            api,
+            "mail_bindings",
+            {"ports": [{"name": "SMTP", "port": 26}, {"name": "POP", "port": 111}]},
+        )
         assert result["failed"] and "busy" in result["msg"] and "no more" in result["msg"]
-        assert sorted((port.name, port.port) for port in server.state.ports) == [("POP", 111), ("SMTP", 25)]
+        assert sorted((port.name, port.port) for port in server.state.ports) == [
+            ("POP", 111),
+            ("SMTP", 25),
+        ]
         assert server.state.assigned(HERE) == ["POP", "SMTP"]
 
 
@@ -165,7 +263,9 @@ def _stripped(port):
 
 
 @pytest.mark.parametrize("api", DOORS)
-@pytest.mark.parametrize("options", [{"name": "SMTP"}, {"name": "POP", "protocol": "pop"}], ids=["change", "create"])
+@pytest.mark.parametrize(
+    "options", [{"name": "SMTP"}, {"name": "POP", "protocol": "pop"}], ids=["change", "create"]
+)
 @pytest.mark.parametrize("fault", [{}, {"cut": "after"}], ids=str)
 def test_a_port_that_the_server_has_otherwise_is_ours_all_the_same(api, options, fault):
     with serving(SMTP) as server:
@@ -173,14 +273,18 @@ def test_a_port_that_the_server_has_otherwise_is_ours_all_the_same(api, options,
         taking(server, _stripped)
         if fault:
             server.fail("toAdd" if api == "rest" else "AddServerPort", **fault)
-        result = declare(server, api, "mail_port", {**options, "description": "a blank "}, smartermail_timeout=6)
+        result = declare(
+            server, api, "mail_port", {**options, "description": "a blank "}, smartermail_timeout=6
+        )
         assert result["failed"] and result["rolled_back"] and not result["changed"], result["msg"]
         assert server.state.summary() == before
 
 
 def test_line_ends_that_xml_folds_are_refused_over_soap():
     with serving(SMTP) as server:
-        assert_refuses(server, "soap", "mail_port", "description", "rest", name="SMTP", description="a\r\nb")
+        assert_refuses(
+            server, "soap", "mail_port", "description", "rest", name="SMTP", description="a\r\nb"
+        )
         assert_declares(server, "soap", "mail_port", name="SMTP", description="a\nb")
         assert_declares(server, "rest", "mail_port", name="SMTP", description="a\r\nb")
 
@@ -191,7 +295,12 @@ def test_a_typo_in_a_certificates_password_costs_no_port_where_the_server_shows_
         server.state.unknowns.password_shown = "clear"
         before = server.state.summary()
         taking(server, _only_with("the old password", "IMAPS"))
-        result = declare(server, api, "mail_port", {"name": "IMAPS", "description": "x", "certificate_password": "a typo"})
+        result = declare(
+            server,
+            api,
+            "mail_port",
+            {"name": "IMAPS", "description": "x", "certificate_password": "a typo"},
+        )
         assert result["failed"] and WRONG in result["msg"] and not result["changed"]
         assert result["rolled_back"] == (api == "rest")  # over SOAP nothing had been changed yet
         assert server.state.summary() == before
@@ -204,15 +313,21 @@ def test_a_certificates_password_that_may_be_lost_is_no_way_back(api, shown):
         server.state.unknowns.password_shown = shown
         before = server.state.summary()
         server.fail("toRemove" if api == "rest" else "DeleteServerPort", refusal="busy", skip=1)
-        result = declare(server, api, "mail_bindings", {"exclusive": True, "ports": [], "ip_addresses": []})
-        assert result["failed"] and (result["rolled_back"], result["changed"]) == ((True, False) if server.state.summary() == before else (False, True))
-        assert ("except the certificate password of \"IMAPS\"" in result["msg"]) == result["changed"]
+        result = declare(
+            server, api, "mail_bindings", {"exclusive": True, "ports": [], "ip_addresses": []}
+        )
+        assert result["failed"] and (result["rolled_back"], result["changed"]) == (
+            (True, False) if server.state.summary() == before else (False, True)
+        )
+        assert ('except the certificate password of "IMAPS"' in result["msg"]) == result["changed"]
 
 
 def test_fields_that_soap_can_not_give_back_are_told():
     with serving(Port("IMAP", "IMAP", 143, extra={"MaxConnections": "500"}), POP) as server:
         server.fail("DeleteServerPort", refusal="busy", skip=1)
-        result = declare(server, "soap", "mail_bindings", {"exclusive": True, "ports": [], "ip_addresses": []})
+        result = declare(
+            server, "soap", "mail_bindings", {"exclusive": True, "ports": [], "ip_addresses": []}
+        )
         assert result["failed"] and result["changed"] and not result["rolled_back"]
         assert "maxconnections" in result["msg"] and "500" not in result["msg"]
 
@@ -225,13 +340,17 @@ def test_a_server_where_no_two_ports_have_one_name_keeps_what_it_has(api, option
         before = server.state.summary()
         result = declare(server, api, "mail_port", {"name": "SMTP", **options})
         if result.get("failed"):
-            assert "A port of this name exists" in result["msg"] and "Nothing was changed" in result["msg"]
+            assert (
+                "A port of this name exists" in result["msg"]
+                and "Nothing was changed" in result["msg"]
+            )
             assert server.state.summary() == before
         else:  # over REST a port that keeps its number goes before it comes back
             assert (api, options) == ("rest", {"description": "x"})
 
 
 # -- a login that is refused
+
 
 def _lock(server):
     server.account.refusal = "Account locked"
@@ -258,55 +377,115 @@ def test_over_soap_a_login_may_be_refused_in_http():
 
 # -- addresses that SOAP can't see
 
+
 def _with_hostnames(hostnames, here=("SMTP",)):
-    return serving(SMTP, addresses={HERE: list(here), THERE: ["SMTP"], SIXTH: []}, hostnames=hostnames)
+    return serving(
+        SMTP, addresses={HERE: list(here), THERE: ["SMTP"], SIXTH: []}, hostnames=hostnames
+    )
 
 
 def test_over_soap_no_assignment_is_lost_where_nobody_could_look():
     with _with_hostnames({}) as server:
         server.state.unknowns.all_hostnames = False  # what has none is not listed
-        assert_refuses(server, "soap", "mail_port", "must be assigned again", "ip_addresses", "smartermail_api: rest", name="SMTP", description="x")
-        assert_refuses(server, "soap", "mail_bindings", "must be assigned again", ports=[{"name": "SMTP", "description": "x"}])
+        assert_refuses(
+            server,
+            "soap",
+            "mail_port",
+            "must be assigned again",
+            "ip_addresses",
+            "smartermail_api: rest",
+            name="SMTP",
+            description="x",
+        )
+        assert_refuses(
+            server,
+            "soap",
+            "mail_bindings",
+            "must be assigned again",
+            ports=[{"name": "SMTP", "description": "x"}],
+        )
         assert_declares(
-            server, "soap", "mail_bindings", ports=[{"name": "SMTP", "description": "x"}],
-            ip_addresses=[{"address": address} for address in (HERE, THERE, SIXTH)])
+            server,
+            "soap",
+            "mail_bindings",
+            ports=[{"name": "SMTP", "description": "x"}],
+            ip_addresses=[{"address": address} for address in (HERE, THERE, SIXTH)],
+        )
         assert (server.state.assigned(HERE), server.state.assigned(THERE)) == (["SMTP"], ["SMTP"])
-        assert_declares(server, "soap", "mail_port", name="POP", protocol="pop")  # which nobody can have assigned
+        assert_declares(
+            server, "soap", "mail_port", name="POP", protocol="pop"
+        )  # which nobody can have assigned
 
 
 def test_over_soap_a_port_that_may_be_in_use_does_not_go_unless_it_may():
     with _with_hostnames({}) as server:
         server.state.unknowns.all_hostnames = False  # what has none is not listed
-        message = assert_refuses(server, "soap", "mail_port", "whether others answer on", "unassign", name="SMTP", state="absent")
+        message = assert_refuses(
+            server,
+            "soap",
+            "mail_port",
+            "whether others answer on",
+            "unassign",
+            name="SMTP",
+            state="absent",
+        )
         assert "assigned again" not in message
-        assert declare(server, "soap", "mail_port", {"name": "SMTP", "state": "absent", "unassign": True})["changed"]
+        assert declare(
+            server, "soap", "mail_port", {"name": "SMTP", "state": "absent", "unassign": True}
+        )["changed"]
         assert server.state.ports == []
 
 
 def test_over_soap_it_is_said_where_was_looked():
     """Nobody knows whether the list of host names has all addresses: where each in it has one, it may, and it may not."""
-    for options, then in (({"description": "x"}, "assign it there"), ({"state": "absent"}, "they do no longer")):
+    for options, then in (
+        ({"description": "x"}, "assign it there"),
+        ({"state": "absent"}, "they do no longer"),
+    ):
         with _with_hostnames({HERE: "mail.example.com"}, here=()) as server:
             server.state.unknowns.all_hostnames = False  # what has none is not listed
             for check in (True, False):
                 result = declare(server, "soap", "mail_port", {"name": "SMTP", **options}, check)
                 assert result["changed"]
                 warned = str(result["warnings"])  # with ansible-core 2.21 they are more than texts
-                assert "these were looked at: %s. If others answered on \"SMTP\", %s" % (HERE, then) in warned, warned
+                assert (
+                    'these were looked at: %s. If others answered on "SMTP", %s' % (HERE, then)
+                    in warned
+                ), warned
 
 
 # -- certificate paths that are left over
 
+
 @pytest.mark.parametrize("api", DOORS)
 def test_a_path_that_is_left_over_has_a_password_too(api):
     with serving(LEFTOVER) as server:
-        assert_refuses(server, api, "mail_port", "certificate_password", "POP", name="POP", encryption="ssl")
+        assert_refuses(
+            server, api, "mail_port", "certificate_password", "POP", name="POP", encryption="ssl"
+        )
         if api == "rest":
-            assert_refuses(server, api, "mail_ip_binding", "certificate_password", "POP", address=THERE, ports=["POP"])
-        assert_declares(server, api, "mail_port", name="POP", encryption="ssl", certificate_password=CERTIFICATE_PASSWORD)
+            assert_refuses(
+                server,
+                api,
+                "mail_ip_binding",
+                "certificate_password",
+                "POP",
+                address=THERE,
+                ports=["POP"],
+            )
+        assert_declares(
+            server,
+            api,
+            "mail_port",
+            name="POP",
+            encryption="ssl",
+            certificate_password=CERTIFICATE_PASSWORD,
+        )
         assert server.state.named("POP").password == CERTIFICATE_PASSWORD
     with serving(LEFTOVER) as server:
-        assert_declares(server, api, "mail_port", name="POP", encryption="ssl", certificate_path=NEW)
+        assert_declares(
+            server, api, "mail_port", name="POP", encryption="ssl", certificate_path=NEW
+        )
 
 
 @pytest.mark.parametrize("api", DOORS)
@@ -314,6 +493,8 @@ def test_what_is_unmapped_is_so_after_the_change(api):
     with serving(LEFTOVER, Port("IMAP", "IMAP", 143, "none", OLD)) as server:
         for check in (True, False):
             result = declare(server, api, "mail_port", {"name": "POP", "description": "x"}, check)
-            assert [entry["where"] for entry in result["unmapped"]] == ["port \"IMAP\".certificate_path"]
+            assert [entry["where"] for entry in result["unmapped"]] == [
+                'port "IMAP".certificate_path'
+            ]
             assert "certificate_path" not in result["port"]
         assert declare(server, api, "mail_bindings_info", {})["unmapped"] == result["unmapped"]

@@ -32,17 +32,34 @@ def port_of(server):
     return server.getsockname()[1]
 
 
-@pytest.mark.parametrize("address, seen", [
-    ("127.0.0.1", "127.0.0.1"), ("127.3.2.1", "127.3.2.1"), ("0.0.0.0", "0.0.0.0"), ("::1", "::1"), ("::", "::"), ("::ffff:127.0.0.1", "127.0.0.1")])
+@pytest.mark.parametrize(
+    "address, seen",
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("127.3.2.1", "127.3.2.1"),
+        ("0.0.0.0", "0.0.0.0"),
+        ("::1", "::1"),
+        ("::", "::"),
+        ("::ffff:127.0.0.1", "127.0.0.1"),
+    ],
+)
 def test_a_listening_socket_is_seen_with_its_owner(address, seen):
     with listener(address) as server:
         assert listening([port_of(server)]) == [Socket(seen, port_of(server), (os.getpid(),), WE)]
 
 
 def test_all_are_seen_where_no_ports_are_given_in_address_order_and_then_by_number():
-    with listener("::1") as third, listener("127.0.0.1") as first, listener("127.0.0.2", port_of(first)) as second:
+    with (
+        listener("::1") as third,
+        listener("127.0.0.1") as first,
+        listener("127.0.0.2", port_of(first)) as second,
+    ):
         seen = [(found.address, found.port) for found in listening() if os.getpid() in found.pids]
-        assert seen == [("127.0.0.1", port_of(first)), ("127.0.0.2", port_of(second)), ("::1", port_of(third))]
+        assert seen == [
+            ("127.0.0.1", port_of(first)),
+            ("127.0.0.2", port_of(second)),
+            ("::1", port_of(third)),
+        ]
 
 
 def test_a_socket_that_does_not_listen_is_not_seen():
@@ -58,9 +75,13 @@ def test_a_socket_that_does_not_listen_is_not_seen():
 def test_what_several_processes_hold_is_the_oldest_s(monkeypatch):
     with listener("127.0.0.1") as server:
         command = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
-        with subprocess.Popen(command, pass_fds=[server.fileno()], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        with subprocess.Popen(
+            command, pass_fds=[server.fileno()], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as child:
             child.stdout.readline()
-            assert listening([port_of(server)]) == [Socket("127.0.0.1", port_of(server), (os.getpid(), child.pid), WE)]
+            assert listening([port_of(server)]) == [
+                Socket("127.0.0.1", port_of(server), (os.getpid(), child.pid), WE)
+            ]
             # numbers begin from 1 again after a while: it is not the lowest that counts
             ages = {os.getpid(): 1, child.pid: 0}
             monkeypatch.setattr(_sockets, "_age", ages.get)
@@ -100,9 +121,17 @@ def test_a_kernel_without_ipv6_has_no_table_of_it(monkeypatch, tmp_path):
 
 
 def test_an_address_is_read_as_this_machine_s_words(monkeypatch):
-    monkeypatch.setattr(_sockets.struct, "pack", lambda form, *words: b"".join(word.to_bytes(4, "little") for word in words))
+    monkeypatch.setattr(
+        _sockets.struct,
+        "pack",
+        lambda form, *words: b"".join(word.to_bytes(4, "little") for word in words),
+    )
     assert _sockets._address("0100007F") == "127.0.0.1"
     assert _sockets._address("B80D0120000000000000000001000000") == "2001:db8::1"
-    monkeypatch.setattr(_sockets.struct, "pack", lambda form, *words: b"".join(word.to_bytes(4, "big") for word in words))
+    monkeypatch.setattr(
+        _sockets.struct,
+        "pack",
+        lambda form, *words: b"".join(word.to_bytes(4, "big") for word in words),
+    )
     assert _sockets._address("7F000001") == "127.0.0.1"
     assert _sockets._address("20010DB8000000000000000000000001") == "2001:db8::1"

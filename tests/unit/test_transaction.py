@@ -15,9 +15,16 @@ import pytest
 from _pytest.monkeypatch import MonkeyPatch  # pytest.MonkeyPatch only since 6.2
 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import base, journal, rollback, transaction
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import (
+    base,
+    journal,
+    rollback,
+    transaction,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.transaction import RolledBack
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.transaction import (
+    RolledBack,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import Socket
 
 from .pretended import KILLED, World, world  # noqa: F401  # pylint: disable=unused-import
@@ -44,11 +51,20 @@ def test_it_listens_as_declared_and_then_there_is_nothing_to_do(world):
     foreseen = world.run(ALL, check=True)
     assert world.state() == before and not world.journal.parent.exists()
     done = world.run(ALL, document=DOCUMENT)
-    assert done.changes == foreseen.changes and done.activation == foreseen.activation == dict.fromkeys(("post", "dove", "slap"), "reload")
+    assert (
+        done.changes == foreseen.changes
+        and done.activation
+        == foreseen.activation
+        == dict.fromkeys(("post", "dove", "slap"), "reload")
+    )
     assert world.post.listens() == {("127.0.0.1", 2525), SMTP[:2], SUBMISSION[:2]}
     assert world.dove.listens() == {IMAP[:2]} and world.slap.listens() == {LDAP[:2]}
     assert world.config.read_text() == DOCUMENT
-    assert not [path for path in world.folder.rglob("*") if "-before" in path.name or path.name.endswith((".new", ".lock"))]
+    assert not [
+        path
+        for path in world.folder.rglob("*")
+        if "-before" in path.name or path.name.endswith((".new", ".lock"))
+    ]
     assert not world.journal.exists()
     after = world.state()
     again = world.run(ALL)
@@ -57,8 +73,12 @@ def test_it_listens_as_declared_and_then_there_is_nothing_to_do(world):
     assert not [point for point in world.passed if not point.startswith(("look", "probe"))]
     world.run(present=False)
     now = world.state()
-    assert {name: now[name] for name in ("post", "dove", "slap")} == {name: before[name] for name in ("post", "dove", "slap")}
-    assert [pathlib.Path(server.path).read_bytes() for server in world.servers] == [before[server.path][-1] for server in world.servers]
+    assert {name: now[name] for name in ("post", "dove", "slap")} == {
+        name: before[name] for name in ("post", "dove", "slap")
+    }
+    assert [pathlib.Path(server.path).read_bytes() for server in world.servers] == [
+        before[server.path][-1] for server in world.servers
+    ]
 
 
 class Surprise(Exception):
@@ -69,12 +89,14 @@ def fails(index, how):
     def harm(number, point):
         if number == index:
             how()
+
     return harm
 
 
 def raiser(error):
     def how():
         raise error
+
     return how
 
 
@@ -107,8 +129,12 @@ def test_whatever_happens_wherever_everything_is_as_before(points, harm, tmp_pat
             try:
                 world.run(ALL, document=DOCUMENT)
                 committed += 1
-                assert harm not in ("exception", "failed") or points[index].startswith(("fsync", "look")), points[index]
-                assert world.config.read_text() == DOCUMENT and world.dove.listens() == {IMAP[:2]}, points[index]
+                assert harm not in ("exception", "failed") or points[index].startswith(
+                    ("fsync", "look")
+                ), points[index]
+                assert world.config.read_text() == DOCUMENT and world.dove.listens() == {
+                    IMAP[:2]
+                }, points[index]
             except RolledBack as refused:
                 rolled_back += 1
                 assert refused.facts["rolled_back"] is True, (points[index], str(refused))
@@ -117,12 +143,19 @@ def test_whatever_happens_wherever_everything_is_as_before(points, harm, tmp_pat
                 assert world.state() == before, points[index]
             except Refused as refused:
                 untouched += 1
-                assert any(words in str(refused) for words in ("Nothing was changed", "can't be made", "left as it was")), (points[index], str(refused))
+                assert any(
+                    words in str(refused)
+                    for words in ("Nothing was changed", "can't be made", "left as it was")
+                ), (points[index], str(refused))
                 assert world.state() == before, points[index]
             except BaseException as error:  # pylint: disable=broad-except
                 pytest.fail("%r at %s" % (error, points[index]))
             assert not world.journal.exists(), points[index]
-            left = [path for path in folder.rglob("*") if "-before" in path.name or path.name.endswith((".new", ".lock"))]
+            left = [
+                path
+                for path in folder.rglob("*")
+                if "-before" in path.name or path.name.endswith((".new", ".lock"))
+            ]
             assert not left, (points[index], left)
     assert rolled_back > 20 and untouched
 
@@ -177,13 +210,24 @@ def test_killed_wherever_the_next_run_puts_it_right_first(points, tmp_path):
             assert bool(warnings) == pending, points[index]
             if pending:
                 warned += 1
-                assert "the run of 2026-11-22T10:36:13Z was interrupted; what it had done was put back first" in warnings[0]
+                assert (
+                    "the run of 2026-11-22T10:36:13Z was interrupted; what it had done was put back first"
+                    in warnings[0]
+                )
                 assert without_backups(world.state()) == before, points[index]
             assert not world.journal.exists() and transaction.recover() == []
             # and then it goes on as if nothing had been
             world.run(ALL, document=DOCUMENT)
-            assert world.dove.listens() == {IMAP[:2]} and world.post.listens() == {("127.0.0.1", 2525), SMTP[:2], SUBMISSION[:2]}
-            left = [path for path in folder.rglob("*") if path.name.endswith((".new", ".lock")) or "-before" in path.name]
+            assert world.dove.listens() == {IMAP[:2]} and world.post.listens() == {
+                ("127.0.0.1", 2525),
+                SMTP[:2],
+                SUBMISSION[:2],
+            }
+            left = [
+                path
+                for path in folder.rglob("*")
+                if path.name.endswith((".new", ".lock")) or "-before" in path.name
+            ]
             # what was done was done, when it was killed while it cleared up: its litter goes with the next change
             assert not left or not pending, (points[index], left)
     assert warned > 30
@@ -214,7 +258,9 @@ def test_killed_while_it_puts_things_back_it_goes_on_from_there(points, tmp_path
             if ended == KILLED and world.journal.exists():
                 transaction.recover()
                 assert world.state() == before
-            assert not world.journal.exists() and [facts for name, facts in world.state().items() if name in before] == list(before.values())
+            assert not world.journal.exists() and [
+                facts for name, facts in world.state().items() if name in before
+            ] == list(before.values())
 
 
 def test_a_second_signal_does_not_end_the_way_back(world):
@@ -236,15 +282,19 @@ def test_who_ignores_hangups_goes_on_ignoring_them(world):
     try:
         world.harm = lambda number, point: os.kill(os.getpid(), signal.SIGHUP)
         world.run(ALL)
-        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN and world.dove.listens() == {IMAP[:2]}
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN and world.dove.listens() == {
+            IMAP[:2]
+        }
     finally:
         signal.signal(signal.SIGHUP, before)
 
 
 # -- what is put back, and how
 
+
 def test_only_what_was_touched_goes_back(world):
     """A server that the run never came to is not told to reload, let alone to restart."""
+
     def refuse(number, point):
         if point == "have activated dove" and len(world.dove.told) == 1:
             raise Failed("no")
@@ -329,12 +379,18 @@ def test_old_listeners_that_do_not_answer_again_are_no_rollback(world):
     with pytest.raises(RolledBack) as caught:
         world.run(ALL)
     assert caught.value.facts["rolled_back"] is False
-    assert "Every file is as it was, but these do not answer as before:\n  127.0.0.3:389: timeout" in str(caught.value)
+    assert (
+        "Every file is as it was, but these do not answer as before:\n  127.0.0.3:389: timeout"
+        in str(caught.value)
+    )
 
 
 def test_the_drift_of_before_is_no_trouble_of_the_rollback(world):
     """What listens and stands in no file can't come back by the files."""
-    world.post.be([listener.listener for listener in world.post.read().listeners] + [world.post.read().listeners[0].listener._replace(port=2626)])
+    world.post.be(
+        [listener.listener for listener in world.post.read().listeners]
+        + [world.post.read().listeners[0].listener._replace(port=2626)]
+    )
     world.statuses[LDAP[:2]] = "tls_failed"
     with pytest.raises(RolledBack) as caught:
         world.run(ALL)
@@ -343,6 +399,7 @@ def test_the_drift_of_before_is_no_trouble_of_the_rollback(world):
 
 
 # -- what somebody else does meanwhile
+
 
 def test_a_foreign_edit_after_the_write_is_left_and_shown_without_its_secrets(world):
     before = world.state()
@@ -361,13 +418,24 @@ def test_a_foreign_edit_after_the_write_is_left_and_shown_without_its_secrets(wo
             else:
                 transaction.recover()
         said = str(caught.value)
-        assert "%s was changed by somebody else meanwhile, and is left as it is" % world.dove.path in said, said
-        assert "as it was" in said and "as we wrote it" in said and "+users = 12" in said and "+dnpass = ********" in said
+        assert (
+            "%s was changed by somebody else meanwhile, and is left as it is" % world.dove.path
+            in said
+        ), said
+        assert (
+            "as it was" in said
+            and "as we wrote it" in said
+            and "+users = 12" in said
+            and "+dnpass = ********" in said
+        )
         assert "hunter" not in said and journal.PATH in said
         assert pathlib.Path(world.dove.path).read_bytes() == edited
         assert world.journal.exists()
         now = world.state()
-        assert now[world.post.path] == before[world.post.path] and world.post.listens() == before["post"]
+        assert (
+            now[world.post.path] == before[world.post.path]
+            and world.post.listens() == before["post"]
+        )
     # it answers by what somebody wrote, so it is not told to read what may be half done
     pathlib.Path(world.dove.path).write_bytes(before[world.dove.path][-1])
     world.harm = None
@@ -385,13 +453,17 @@ def test_a_foreign_edit_before_the_write_is_kept_and_is_no_trouble(world):
     world.harm = harm
     with pytest.raises(RolledBack) as caught:
         world.run(ALL)
-    assert "%s was changed by somebody else since it was read: run again" % world.dove.path in str(caught.value)
+    assert "%s was changed by somebody else since it was read: run again" % world.dove.path in str(
+        caught.value
+    )
     assert caught.value.facts["rolled_back"] is True and not world.journal.exists()
     assert pathlib.Path(world.dove.path).read_bytes() == theirs and world.dove.told == []
 
 
 def test_a_foreign_edit_after_a_kill_stops_the_recovery_there(world):
-    world.harm = lambda number, point: os.kill(os.getpid(), signal.SIGKILL) if point == "activate slap" else None
+    world.harm = lambda number, point: (
+        os.kill(os.getpid(), signal.SIGKILL) if point == "activate slap" else None
+    )
     assert world.run_in_child(ALL) == KILLED
     world.harm = None
     with open(world.slap.path, "a", encoding="utf-8") as file:
@@ -399,7 +471,11 @@ def test_a_foreign_edit_after_a_kill_stops_the_recovery_there(world):
     with pytest.raises(Refused) as caught:
         world.run(ALL)
     said = str(caught.value)
-    assert "the run of 2026-11-22T10:36:13Z was interrupted, and what it left can't be put back" in said and "then remove " + journal.PATH in said
+    assert (
+        "the run of 2026-11-22T10:36:13Z was interrupted, and what it left can't be put back"
+        in said
+        and "then remove " + journal.PATH in said
+    )
     assert world.slap.path in said and "+rootpw  ********" in said and "hunter2" not in said
     world.journal.unlink()  # as it says: to keep what is there
     assert world.run(ALL).changes
@@ -407,12 +483,16 @@ def test_a_foreign_edit_after_a_kill_stops_the_recovery_there(world):
 
 # -- what was wrong before
 
+
 def test_a_fault_of_before_neither_blocks_nor_is_rolled_back(world):
     world.statuses[("127.0.0.1", 2525)] = "timeout"  # it never answered
     world.run([SMTP])
     assert SMTP[:2] in world.post.listens()
     world.statuses[SMTP[:2]] = "expired"
-    assert [change["name"] for change in world.run([SMTP, SUBMISSION]).changes] == [world.post.path, "127.0.0.2:587"]
+    assert [change["name"] for change in world.run([SMTP, SUBMISSION]).changes] == [
+        world.post.path,
+        "127.0.0.2:587",
+    ]
 
 
 def test_what_gets_worse_is_rolled_back(world):
@@ -432,12 +512,14 @@ def test_what_gets_worse_is_rolled_back(world):
 def test_old_listeners_go_when_the_new_ones_beside_them_are_proved(world):
     """Where a server can have both."""
     missed = []
-    world.harm = lambda number, point: missed.append(point) if ("127.0.0.3", 25) not in world.post.listens() else None
+    world.harm = lambda number, point: (
+        missed.append(point) if ("127.0.0.3", 25) not in world.post.listens() else None
+    )
     world.statuses[SUBMISSION[:2]] = "no_auth"
     with pytest.raises(RolledBack, match=r"127.0.0.2:587 \(submission, none\): no_auth: so it is"):
         world.run([SMTP, SUBMISSION])
     # but for the moment that a service of its which failed has to be away
-    assert {point.split()[0] for point in missed} .isdisjoint({"probe"}), missed
+    assert {point.split()[0] for point in missed}.isdisjoint({"probe"}), missed
     assert world.post.told == ["reload", "reload", "reload"]
 
 
@@ -493,7 +575,10 @@ def test_a_listener_of_others_at_an_address_that_is_away_is_refused_before_it_ki
     before = world.state()
     real = world.dove.render
     world.dove.render = lambda *arguments: with_sockets(real(*arguments), ("192.0.2.77", 110))
-    with pytest.raises(Refused, match="Dove does not listen on 192.0.2.77:110 yet.*192.0.2.77 is not an address of this host"):
+    with pytest.raises(
+        Refused,
+        match="Dove does not listen on 192.0.2.77:110 yet.*192.0.2.77 is not an address of this host",
+    ):
         world.run(ALL)
     assert world.state() == before
 
@@ -504,17 +589,26 @@ def with_sockets(plan, *sockets):
 
 # -- certificates that were renewed
 
+
 def test_a_renewed_certificate_is_a_reload_of_that_server_alone(world):
     world.run(ALL)
     before = world.state()
     world.statuses[IMAP[:2]] = "wrong_certificate"
     foreseen = world.run(ALL, check=True)
     assert foreseen.activation == {"post": "none", "dove": "reload", "slap": "none"}
-    assert [(change["action"], change["kind"], change["name"]) for change in foreseen.changes] == [("change", "listener", "127.0.0.2:143")]
+    assert [(change["action"], change["kind"], change["name"]) for change in foreseen.changes] == [
+        ("change", "listener", "127.0.0.2:143")
+    ]
     assert foreseen.changes[0]["before"]["fingerprint_sha256"] == "AB:CD"
-    world.harm = lambda number, point: world.statuses.clear() if point == "have activated dove" else None
+    world.harm = lambda number, point: (
+        world.statuses.clear() if point == "have activated dove" else None
+    )
     done = world.run(ALL)
-    assert done.changes == foreseen.changes and (world.post.told, world.dove.told, world.slap.told) == ([], ["reload"], [])
+    assert done.changes == foreseen.changes and (
+        world.post.told,
+        world.dove.told,
+        world.slap.told,
+    ) == ([], ["reload"], [])
     assert world.state() == before
     assert world.run(ALL).changes == []
 
@@ -529,20 +623,29 @@ def test_a_renewed_certificate_that_still_is_not_served_fails(world):
 
 # -- options
 
+
 def test_a_stopped_server_that_nothing_is_asked_of_stays_stopped(world):
     world.run(ALL)
     world.dove.be(None)
     done = world.run(present=False)
-    assert world.dove.listens() is None and world.dove.told == [] and done.activation["dove"] == "none"
+    assert (
+        world.dove.listens() is None and world.dove.told == [] and done.activation["dove"] == "none"
+    )
     assert "# ours" not in pathlib.Path(world.dove.path).read_text(encoding="utf-8")
-    assert [change["name"] for change in done.changes if "143" in change["name"]] == ["127.0.0.2:143", "127.0.0.3:143"]
+    assert [change["name"] for change in done.changes if "143" in change["name"]] == [
+        "127.0.0.2:143",
+        "127.0.0.3:143",
+    ]
     assert world.run(servers=["dove"]).activation == {"dove": "none"}
     assert world.dove.listens() is None
 
 
 def test_started_when_asked_to_and_stopped_again_where_that_fails(world):
     world.dove.be(None)
-    with pytest.raises(Refused, match="Dove is not running: start it first, or set start to true, or take dove off servers"):
+    with pytest.raises(
+        Refused,
+        match="Dove is not running: start it first, or set start to true, or take dove off servers",
+    ):
         world.run(ALL)
     before = world.state()
     world.statuses[LDAP[:2]] = "tls_failed"
@@ -558,14 +661,19 @@ def test_without_activation_only_files_are_written_and_a_kill_starts_nothing(wor
     before = world.state()
     for server in world.servers:
         server.be(None)
-    world.harm = lambda number, point: os.kill(os.getpid(), signal.SIGKILL) if point == "have put " + world.slap.path else None
+    world.harm = lambda number, point: (
+        os.kill(os.getpid(), signal.SIGKILL) if point == "have put " + world.slap.path else None
+    )
     assert world.run_in_child(ALL, activate=False) == KILLED
     world.harm = None
     assert transaction.recover()
     assert {name: facts for name, facts in world.state().items() if name.startswith("/")} == {
-        name: facts for name, facts in before.items() if name.startswith("/")}
+        name: facts for name, facts in before.items() if name.startswith("/")
+    }
     done = world.run(ALL, activate=False)
-    assert set(done.activation.values()) == {"none"} and not any(server.told or server.running() for server in world.servers)
+    assert set(done.activation.values()) == {"none"} and not any(
+        server.told or server.running() for server in world.servers
+    )
     assert world.probed == []
     assert world.run(ALL, activate=False).changes == []
 
@@ -579,22 +687,39 @@ def test_without_probe_only_sockets_are_looked_at(world):
 def test_only_the_servers_that_are_asked_for(world):
     done = world.run(ALL, servers=["dove"])
     assert done.passed_over == ["%s:%d" % one[:2] for one in (SMTP, SUBMISSION, LDAP)]
-    assert world.run(ALL, check=True).passed_over == world.run(servers=["dove"], check=True, present=False).passed_over == []
-    assert list(done.sides) == ["dove"] and world.post.listens() == {("127.0.0.1", 2525), ("127.0.0.3", 25)}
+    assert (
+        world.run(ALL, check=True).passed_over
+        == world.run(servers=["dove"], check=True, present=False).passed_over
+        == []
+    )
+    assert list(done.sides) == ["dove"] and world.post.listens() == {
+        ("127.0.0.1", 2525),
+        ("127.0.0.3", 25),
+    }
     os.unlink(world.slap.path)
-    with pytest.raises(Refused, match="Slap is not installed on this host, and is what listens for ldap: install it, or declare no such port here"):
+    with pytest.raises(
+        Refused,
+        match="Slap is not installed on this host, and is what listens for ldap: install it, or declare no such port here",
+    ):
         world.run(ALL)
 
 
-def test_a_server_with_parts_of_ours_is_not_passed_over_because_it_can_not_be_read(world, monkeypatch):
+def test_a_server_with_parts_of_ours_is_not_passed_over_because_it_can_not_be_read(
+    world, monkeypatch
+):
     """Else what was declared there would stay, and nobody would be told."""
+
     def unreadable():
         raise Refused("post.conf, line 9: too few fields")
 
     monkeypatch.setattr(world.post, "read", unreadable)
     monkeypatch.setattr(world.post, "files", (world.post.path,))
-    assert "post" not in world.run(present=False).sides  # nothing of ours, nothing declared: not our affair
-    monkeypatch.setattr(world.post, "files", (os.path.dirname(world.post.path), world.post.path))  # where a file should be may be a folder
+    assert (
+        "post" not in world.run(present=False).sides
+    )  # nothing of ours, nothing declared: not our affair
+    monkeypatch.setattr(
+        world.post, "files", (os.path.dirname(world.post.path), world.post.path)
+    )  # where a file should be may be a folder
     assert "post" not in world.run(present=False).sides
     world.post.write("# " + base.MARK)
     for present in (True, False):
@@ -629,6 +754,7 @@ def test_a_server_that_dies_late_is_seen(world, monkeypatch):
 
 # -- who else
 
+
 def test_another_config_is_named(world):
     world.run(ALL)
     with pytest.raises(Refused, match="Post listens as .*/bindings.json says, not /etc/other.json"):
@@ -639,54 +765,94 @@ def test_check_mode_beside_a_run_says_that_it_goes_on(world):
     world.journal.parent.mkdir()
     world.journal.write_text('{"version": 1, "started": "now", "entries": []}')
     with transaction.locked():
-        with pytest.raises(Refused, match=r"another run of mail_listeners is going on.*process \d+"):
+        with pytest.raises(
+            Refused, match=r"another run of mail_listeners is going on.*process \d+"
+        ):
             world.run(ALL, check=True)
 
 
 def test_a_second_run_waits_and_then_says_for_whom(world, monkeypatch):
     monkeypatch.setattr(transaction, "LOCK_SECONDS", 0.05)
-    with transaction.locked(), pytest.raises(Refused, match=r"another run of mail_listeners.*process \d+ \(.*nothing was changed"):
+    with (
+        transaction.locked(),
+        pytest.raises(
+            Refused, match=r"another run of mail_listeners.*process \d+ \(.*nothing was changed"
+        ),
+    ):
         world.run(ALL)
 
 
-@pytest.mark.parametrize("line, shown", [
-    ("-o smtp_sasl_password_maps=static:user:hunter2 -o x=y", "-o smtp_sasl_password_maps= ********"),
-    ("connect = host=localhost password=hunter2 dbname=mail", "connect = host=localhost password= ********"),
-    ("+sql_url: mysql://mail:hunter2@db/mail", "+sql_url: mysql://mail:********@db/mail"),
-    ("127.0.0.1:25 inet n - y - - smtpd", "127.0.0.1:25 inet n - y - - smtpd"),
-    ("olcRootPW: hunter2", "olcRootPW: ********"),
-])
+@pytest.mark.parametrize(
+    "line, shown",
+    [
+        (
+            "-o smtp_sasl_password_maps=static:user:hunter2 -o x=y",
+            "-o smtp_sasl_password_maps= ********",
+        ),
+        (
+            "connect = host=localhost password=hunter2 dbname=mail",
+            "connect = host=localhost password= ********",
+        ),
+        ("+sql_url: mysql://mail:hunter2@db/mail", "+sql_url: mysql://mail:********@db/mail"),
+        ("127.0.0.1:25 inet n - y - - smtpd", "127.0.0.1:25 inet n - y - - smtpd"),
+        ("olcRootPW: hunter2", "olcRootPW: ********"),
+    ],
+)
 def test_no_secret_is_shown(line, shown):
     assert rollback.without_secrets(line) == shown
 
 
 # -- the whole module
 
+
 @pytest.mark.needs_ansible
 def test_a_signal_before_anything_was_done_is_a_plain_failure(world):
     from .in_process import run
 
     before = world.state()
-    world.harm = lambda number, point: os.kill(os.getpid(), signal.SIGTERM) if point.startswith("rehearse") else None
+    world.harm = lambda number, point: (
+        os.kill(os.getpid(), signal.SIGTERM) if point.startswith("rehearse") else None
+    )
     options = {
-        "config_path": str(world.config), "ports": [{"name": "IMAP", "protocol": "imap"}], "ip_addresses": [{"address": "127.0.0.2", "ports": ["IMAP"]}]}
+        "config_path": str(world.config),
+        "ports": [{"name": "IMAP", "protocol": "imap"}],
+        "ip_addresses": [{"address": "127.0.0.2", "ports": ["IMAP"]}],
+    }
     answer = run("mail_listeners", options)
-    assert answer["failed"] and answer["msg"] == "the task was ended by SIGTERM. Nothing was changed"
+    assert (
+        answer["failed"] and answer["msg"] == "the task was ended by SIGTERM. Nothing was changed"
+    )
     assert world.state() == before and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     world.harm = None
-    assert run("mail_listeners", options, check=True)["changes"] == run("mail_listeners", options)["changes"]
+    assert (
+        run("mail_listeners", options, check=True)["changes"]
+        == run("mail_listeners", options)["changes"]
+    )
     assert world.dove.listens() == {IMAP[:2]} and world.config.exists()
     world.statuses[("127.0.0.4", 143)] = "timeout"
-    answer = run("mail_listeners", {**options, "ip_addresses": [{"address": "127.0.0.4", "ports": ["IMAP"]}]})
-    assert answer["failed"] is True and answer["changed"] is False and answer["rolled_back"] is True and "127.0.0.4:143 (imap, none): timeout" in answer["msg"]
+    answer = run(
+        "mail_listeners", {**options, "ip_addresses": [{"address": "127.0.0.4", "ports": ["IMAP"]}]}
+    )
+    assert (
+        answer["failed"] is True
+        and answer["changed"] is False
+        and answer["rolled_back"] is True
+        and "127.0.0.4:143 (imap, none): timeout" in answer["msg"]
+    )
 
 
 @pytest.mark.needs_ansible
-@pytest.mark.parametrize("options, message", [
-    ({"state": "absent", "ports": []}, "state absent gives the servers back and leaves the config as it is: leave ports and ip_addresses out"),
-    ({"timeout": 0}, "timeout: give seconds, more than 0 and 3600 at the most"),
-    ({"drain": -1}, "drain: give seconds, 0 to 86400 (a day)"),
-])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (
+            {"state": "absent", "ports": []},
+            "state absent gives the servers back and leaves the config as it is: leave ports and ip_addresses out",
+        ),
+        ({"timeout": 0}, "timeout: give seconds, more than 0 and 3600 at the most"),
+        ({"drain": -1}, "drain: give seconds, 0 to 86400 (a day)"),
+    ],
+)
 def test_options_that_make_no_sense(world, options, message):
     from .in_process import run
 
@@ -701,7 +867,10 @@ def test_who_is_not_root_is_told_so_before_anything_else(world, monkeypatch):
     world.journal.parent.mkdir()
     world.journal.write_text("{")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert run("mail_listeners", {})["msg"] == "mail_listeners changes servers, and needs root for that: use become"
+    assert (
+        run("mail_listeners", {})["msg"]
+        == "mail_listeners changes servers, and needs root for that: use become"
+    )
 
 
 def test_what_a_server_said_is_shown_once_and_only_what_it_complained_of():
@@ -712,19 +881,40 @@ def test_what_a_server_said_is_shown_once_and_only_what_it_complained_of():
         "warning: process /usr/lib/postfix/sbin/smtpd pid 1446 exit status 1",
     ]
     last = "warning: process /usr/lib/postfix/sbin/smtpd pid 1447 exit status 2"
-    assert rollback.complaints([*said, *said, said[3].replace("1446", "1456"), last]) == [said[1], said[3], last]
-    assert rollback.complaints(["error %s" % number for number in range(30)]) == ["error %s" % number for number in range(20, 30)]
+    assert rollback.complaints([*said, *said, said[3].replace("1446", "1456"), last]) == [
+        said[1],
+        said[3],
+        last,
+    ]
+    assert rollback.complaints(["error %s" % number for number in range(30)]) == [
+        "error %s" % number for number in range(20, 30)
+    ]
 
 
-def test_systemd_reads_the_units_of_all_servers_once_on_the_way_there_and_once_on_the_way_back(world, monkeypatch):
+def test_systemd_reads_the_units_of_all_servers_once_on_the_way_there_and_once_on_the_way_back(
+    world, monkeypatch
+):
     told = []
     monkeypatch.setattr(base, "has_systemd", lambda: True)
-    monkeypatch.setattr(base, "run", lambda argv: told.append((argv, [os.path.exists(server.drop_in) for server in world.servers])))
+    monkeypatch.setattr(
+        base,
+        "run",
+        lambda argv: told.append(
+            (argv, [os.path.exists(server.drop_in) for server in world.servers])
+        ),
+    )
     before = world.state()
     world.statuses[IMAP[:2]] = "no_starttls"
     with pytest.raises(RolledBack):
         world.run(ALL)
-    assert told == [(["systemctl", "daemon-reload"], [True] * 3), (["systemctl", "daemon-reload"], [False] * 3)] and world.state() == before
+    assert (
+        told
+        == [
+            (["systemctl", "daemon-reload"], [True] * 3),
+            (["systemctl", "daemon-reload"], [False] * 3),
+        ]
+        and world.state() == before
+    )
     del world.statuses[IMAP[:2]], told[:]
     world.run(ALL)
     assert told == [(["systemctl", "daemon-reload"], [True] * 3)]
@@ -737,7 +927,13 @@ def test_systemd_reads_the_units_of_all_servers_once_on_the_way_there_and_once_o
 def test_what_is_new_is_visited_while_the_rest_settles_and_only_who_is_not_well_again(world):
     world.run([SMTP, IMAP])
     world.statuses[LDAP[:2]] = "tls_failed"
-    world.harm = lambda number, point: world.statuses.clear() if point == "probe" and len(world.probed) == 3 else None
+    world.harm = lambda number, point: (
+        world.statuses.clear() if point == "probe" and len(world.probed) == 3 else None
+    )
     world.run(ALL)
     new, later = world.probed[-2:]
-    assert new == ["127.0.0.2:389", "127.0.0.2:587"] and "127.0.0.2:389" in later and "127.0.0.2:587" not in later, world.probed
+    assert (
+        new == ["127.0.0.2:389", "127.0.0.2:587"]
+        and "127.0.0.2:389" in later
+        and "127.0.0.2:587" not in later
+    ), world.probed

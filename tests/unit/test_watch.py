@@ -13,7 +13,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers import w
 def test_sessions_are_those_on_the_address_or_on_its_wildcard():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
+        with (
+            socket.create_connection(("127.0.0.1", port)),
+            socket.create_connection(("127.0.0.1", port)),
+        ):
             assert watch.sessions([("127.0.0.1", port)]) == watch.sessions([("0.0.0.0", port)]) == 2
             # on another address, on the other family's wildcard, on another port
             assert watch.sessions([("127.0.0.2", port), ("::", port), ("0.0.0.0", 1)]) == 0

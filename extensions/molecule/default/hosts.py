@@ -28,7 +28,13 @@ def up(folder, hosts):
     down(folder)
     folder.mkdir(parents=True)
     with open(folder / "log", "wb") as log:
-        process = subprocess.Popen([sys.executable, __file__, "hold", folder, *hosts], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            [sys.executable, __file__, "hold", folder, *hosts],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     (folder / "pid").write_text(str(process.pid), encoding="ascii")
     while not (folder / "ssh").exists():
         if process.poll() is not None:
@@ -70,7 +76,10 @@ def down(folder):
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             if str(folder).encode() in file.read():  # not somebody else by now
                 os.kill(pid, signal.SIGTERM)
-        while os.path.exists(f"/proc/{pid}") and b"\0hold\0" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+        while (
+            os.path.exists(f"/proc/{pid}")
+            and b"\0hold\0" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+        ):
             time.sleep(0.1)
     except (FileNotFoundError, ProcessLookupError):
         pass

@@ -9,8 +9,17 @@ import ipaddress
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, IPBinding, Port, canonical_address, standard_number
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Configured, Unmapped
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    Bindings,
+    IPBinding,
+    Port,
+    canonical_address,
+    standard_number,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+    Configured,
+    Unmapped,
+)
 
 #: What people call these: (protocol, encryption is ssl).
 _NAMES = {
@@ -27,7 +36,9 @@ _NAMES = {
 }
 
 
-def adopted(configured: t.Mapping[str, Configured], away: t.Container[str] = ()) -> t.Tuple[Bindings, list]:
+def adopted(
+    configured: t.Mapping[str, Configured], away: t.Container[str] = ()
+) -> t.Tuple[Bindings, list]:
     """(the bindings, what has no place in them as C(Unmapped)) of what each server, by name, is configured with.
 
     C(away): addresses that this host has not now: they are floating.
@@ -35,20 +46,38 @@ def adopted(configured: t.Mapping[str, Configured], away: t.Container[str] = ())
     fitting: list = []
     unmapped = [entry for found in configured.values() for entry in found.unmapped]
     every = [(server, found) for server, config in configured.items() for found in config.listeners]
-    wildcards = {(found.listener.address, found.listener.port) for server, found in every if found.listener.address in ("0.0.0.0", "::")}
+    wildcards = {
+        (found.listener.address, found.listener.port)
+        for server, found in every
+        if found.listener.address in ("0.0.0.0", "::")
+    }
     said: dict = {}
     for entry in unmapped:
         said[entry.server, entry.where] = said.get((entry.server, entry.where), "") + entry.reason
     for server, found in every:
         reason = _misfit(found.listener, wildcards)
-        if any(subject in reason and subject in said.get((server, found.where), "") for subject in ("loopback", "certificate")):
+        if any(
+            subject in reason and subject in said.get((server, found.where), "")
+            for subject in ("loopback", "certificate")
+        ):
             continue  # it says so itself, in its own words
         if reason:
-            unmapped.append(Unmapped(server, found.where, "%s (%s, %s)" % (found.listener.name, found.listener.protocol, found.listener.encryption), reason))
+            unmapped.append(
+                Unmapped(
+                    server,
+                    found.where,
+                    "%s (%s, %s)"
+                    % (found.listener.name, found.listener.protocol, found.listener.encryption),
+                    reason,
+                )
+            )
         else:
             fitting.append(found.listener)
     ports, assigned = _ports(fitting)
-    addresses = {address: IPBinding(address, tuple(sorted(names)), floating=address in away) for address, names in assigned.items()}
+    addresses = {
+        address: IPBinding(address, tuple(sorted(names)), floating=address in away)
+        for address, names in assigned.items()
+    }
     return Bindings(ports, addresses), unmapped
 
 
@@ -62,7 +91,10 @@ def _misfit(listener: Listener, wildcards: t.Container[tuple]) -> str:
         return "a loopback address: mail_listeners leaves it as it is (keep_loopback)"
     if listener.encryption != "none" and not listener.certificate_path:
         return "TLS without a certificate of its own: the config needs a path to declare"
-    if not address.is_unspecified and ("::" if address.version == 6 else "0.0.0.0", listener.port) in wildcards:
+    if (
+        not address.is_unspecified
+        and ("::" if address.version == 6 else "0.0.0.0", listener.port) in wildcards
+    ):
         return "its port is on the wildcard too, which answers on every address: the config can say one of them"
     return ""
 
@@ -73,7 +105,11 @@ def _ports(listeners: t.Iterable[Listener]) -> t.Tuple[dict, dict]:
     names: dict = {}
     assigned: dict = {}
     for listener in listeners:
-        certificate = (listener.certificate_path, listener.private_key_path) if listener.encryption != "none" else ("", "")
+        certificate = (
+            (listener.certificate_path, listener.private_key_path)
+            if listener.encryption != "none"
+            else ("", "")
+        )
         kind = (listener.protocol, listener.port, listener.encryption, *certificate)
         if kind not in names:
             names[kind] = _new_name(listener, ports)

@@ -18,7 +18,11 @@ import os
 import subprocess
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge, read_regular_file
+from ansible_collections.mailops.bindings.plugins.module_utils._files import (
+    NotAFile,
+    TooLarge,
+    read_regular_file,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import LOOPBACK, Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._local import bind_error
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
@@ -57,7 +61,9 @@ class Configured(t.NamedTuple):
 
     listeners: tuple = ()  # of Found: the five protocols', loopback's too
     unmapped: tuple = ()  # of Unmapped
-    sockets: frozenset = frozenset()  # of (address, port): all that the server would bind, of whatever protocol
+    sockets: frozenset = (
+        frozenset()
+    )  # of (address, port): all that the server would bind, of whatever protocol
     config_path: str = ""  # the bindings config that our parts of the files were written from; '' where there are none of ours
     details: t.Any = None  # the server's own business, for its render
 
@@ -110,20 +116,26 @@ class Server:
 
     def holds(self, socket: Socket) -> bool:
         """Is this socket one of its processes'? By name and by the program file's path: Cyrus has a 'master' too."""
-        return socket.program in self.programs and any("/" + self.name in _program_file(pid) for pid in socket.pids)
+        return socket.program in self.programs and any(
+            "/" + self.name in _program_file(pid) for pid in socket.pids
+        )
 
     def read(self) -> Configured:
         """What its files say. Works whether it runs or not. Raises Refused where it can't be told."""
         raise NotImplementedError
 
-    def refusals(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> list:
+    def refusals(
+        self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options
+    ) -> list:
         """All that it can't do, as whole messages, each with its remedy. Its own limits only: addresses of the host,
         ports of other programs and certificates that can't be read are looked at for all servers alike.
 
         C(None): what has come since to stand against giving back what we took over."""
         raise NotImplementedError
 
-    def render(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:
+    def render(
+        self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options
+    ) -> Plan:
         """What is to be written so that it listens exactly so, on loopback as it did. C(None): give back what we took over.
 
         Pure: of what C(read) has found, and nothing else.
@@ -163,6 +175,7 @@ class Server:
 
 # -- what servers use
 
+
 def _program_file(pid: int) -> str:
     try:
         return os.readlink("/proc/%d/exe" % pid)
@@ -170,20 +183,39 @@ def _program_file(pid: int) -> str:
         return ""
 
 
-def run(argv: t.Sequence[str], input: t.Optional[bytes] = None, timeout: float = 60) -> t.Tuple[int, str, str]:  # pylint: disable=redefined-builtin
+def run(
+    argv: t.Sequence[str], input: t.Optional[bytes] = None, timeout: float = 60
+) -> t.Tuple[int, str, str]:  # pylint: disable=redefined-builtin
     """(exit status, standard output, standard error) of a program, in the C locale. Raises Refused where it can't be run."""
-    environment = {**os.environ, "LC_ALL": "C", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+    environment = {
+        **os.environ,
+        "LC_ALL": "C",
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    }
     try:
         # not AnsibleModule.run_command: it knows no time limit, and a rollback must come to an end. In a session of its own,
         # since what a terminal sends when it goes is for us: whoever puts things back needs programs that live
         done = subprocess.run(  # pylint: disable=ansible-bad-function
-            argv, input=input, stdin=subprocess.DEVNULL if input is None else None,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, timeout=timeout, check=False, cwd="/", start_new_session=True)
+            argv,
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            timeout=timeout,
+            check=False,
+            cwd="/",
+            start_new_session=True,
+        )
     except OSError as error:
         raise Refused("%s can't be run: %s" % (argv[0], error.strerror)) from None
     except subprocess.TimeoutExpired:
         raise Refused("%s did not end within %d seconds" % (argv[0], timeout)) from None
-    return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    return (
+        done.returncode,
+        done.stdout.decode(errors="replace"),
+        done.stderr.decode(errors="replace"),
+    )
 
 
 def loopback() -> t.Tuple[str, ...]:
@@ -209,7 +241,9 @@ def kind_of_key(path: str) -> str:
     if not begin:
         return ""
     with contextlib.suppress(ValueError):
-        if kind.endswith(b"-----BEGIN EC ") or _CURVE in binascii.a2b_base64(rest.partition(b"-----")[0]):
+        if kind.endswith(b"-----BEGIN EC ") or _CURVE in binascii.a2b_base64(
+            rest.partition(b"-----")[0]
+        ):
             return "EC"
     return "other"
 
@@ -250,12 +284,34 @@ def rehearse_in_copy(folder: str, state: t.Mapping, argv: t.Sequence[str]) -> t.
         'tar -xf - --overwrite; while [ "$1" != -- ]; do rm -f "$1"; shift; done; shift; '
         'cd /; "$@" >/dev/null'
     )
-    inside = {os.path.relpath(path, folder): content for path, content in state.items() if path.startswith(folder + "/")}
+    inside = {
+        os.path.relpath(path, folder): content
+        for path, content in state.items()
+        if path.startswith(folder + "/")
+    }
     folders = {os.path.dirname(name) for name in inside} - {""}
     removed = [name for name, content in inside.items() if content is None]
     status, ignored, said = run(
-        ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", folder, *folders, "--", *removed, "--", *argv],
-        input=_archive(folder, {name: content for name, content in inside.items() if content is not None}))
+        [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            folder,
+            *folders,
+            "--",
+            *removed,
+            "--",
+            *argv,
+        ],
+        input=_archive(
+            folder, {name: content for name, content in inside.items() if content is not None}
+        ),
+    )
     return status, said
 
 
@@ -271,7 +327,11 @@ def _archive(folder: str, files: t.Mapping) -> bytes:
             member.size = len(content)
             try:
                 status = os.stat(os.path.join(folder, name))
-                member.uid, member.gid, member.mode = status.st_uid, status.st_gid, status.st_mode & 0o7777
+                member.uid, member.gid, member.mode = (
+                    status.st_uid,
+                    status.st_gid,
+                    status.st_mode & 0o7777,
+                )
             except FileNotFoundError:
                 member.uid, member.gid, member.mode = NEW_FILE_ATTRIBUTES
             tar.addfile(member, io.BytesIO(content))
@@ -305,6 +365,6 @@ def boot_file(unit: str, config_path: str) -> t.Tuple[str, bytes]:
         "# Written by mail_listeners of %s from %s; state: absent removes it.\n"
         "[Unit]\nWants=network-online.target\nAfter=network-online.target\n[Service]\n"
         # $$ is systemd's way of writing $ (systemd.service(5), command lines)
-        "ExecStartPre=/bin/sh -c 'n=0; while [ $$n -lt 150 ] && grep -Eq \" [4-7c-f][0-9a-f] +[^ ]+$$\" /proc/self/net/if_inet6; "
+        'ExecStartPre=/bin/sh -c \'n=0; while [ $$n -lt 150 ] && grep -Eq " [4-7c-f][0-9a-f] +[^ ]+$$" /proc/self/net/if_inet6; '
         "do n=$$((n+1)); sleep 0.2; done'\n" % (MARK, config_path)
     ).encode()

@@ -19,9 +19,23 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import dovecot_config as config
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import (
+    dovecot_config as config,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    UNITS, Configured, Failed, Options, Plan, Server, has_systemd, kind_of_key, loopback, read_file, rehearse_in_copy, run)
+    UNITS,
+    Configured,
+    Failed,
+    Options,
+    Plan,
+    Server,
+    has_systemd,
+    kind_of_key,
+    loopback,
+    read_file,
+    rehearse_in_copy,
+    run,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
 
 BASE_DIR = "/run/dovecot"
@@ -41,39 +55,85 @@ class Dovecot(Server):
     title = "Dovecot"
     protocols = ("imap", "pop")
     programs = (
-        "dovecot", "imap-login", "pop3-login", "submission-logi", "managesieve-log", "imap-urlauth-lo", "lmtp", "doveadm", "doveadm-server",
-        "auth", "stats", "director", "replicator")
+        "dovecot",
+        "imap-login",
+        "pop3-login",
+        "submission-logi",
+        "managesieve-log",
+        "imap-urlauth-lo",
+        "lmtp",
+        "doveadm",
+        "doveadm-server",
+        "auth",
+        "stats",
+        "director",
+        "replicator",
+    )
     files = (config.MAIN_FILE, config.IN_CONF_D, config.BESIDE)
 
     def installed(self) -> bool:
-        return shutil.which("dovecot", path="/usr/local/sbin:/usr/sbin:/sbin") is not None and shutil.which("doveconf") is not None
+        return (
+            shutil.which("dovecot", path="/usr/local/sbin:/usr/sbin:/sbin") is not None
+            and shutil.which("doveconf") is not None
+        )
 
     def running(self) -> bool:
         return _master() is not None
 
     def read(self) -> Configured:
-        files = {path: _read(path) for path in (config.MAIN_FILE, config.IN_CONF_D, config.BESIDE, config.BOOT_FILE)}
+        files = {
+            path: _read(path)
+            for path in (config.MAIN_FILE, config.IN_CONF_D, config.BESIDE, config.BOOT_FILE)
+        }
         if files[config.MAIN_FILE] is None:
-            raise Refused("Dovecot has no %s: this layout is not known, so its listeners can't be declared" % config.MAIN_FILE)
+            raise Refused(
+                "Dovecot has no %s: this layout is not known, so its listeners can't be declared"
+                % config.MAIN_FILE
+            )
         ours = [path for path in (config.IN_CONF_D, config.BESIDE) if files[path] is not None]
-        with concurrent.futures.ThreadPoolExecutor() as pool:  # each takes its time, with 2.4 a tenth of a second
+        with (
+            concurrent.futures.ThreadPoolExecutor() as pool
+        ):  # each takes its time, with 2.4 a tenth of a second
             printed = list(pool.map(_printed, [(), ours] if ours else [()]))
-        live, base = (config.as_served(config.view(*one, _resolve), lambda path: kind_of_key(path) == "EC") for one in (printed[0], printed[-1]))
+        live, base = (
+            config.as_served(config.view(*one, _resolve), lambda path: kind_of_key(path) == "EC")
+            for one in (printed[0], printed[-1])
+        )
         details = config.Details(
-            base, files, live.shutdown_clients, _in_conf_d(files[config.MAIN_FILE]), os.path.isdir(UNITS),
-            lambda: _troubles(config.parse(printed[0][0])), loopback())
-        return Configured(config.listeners(live), config.unmapped(live), config.sockets(live.entries), config.config_path_of(files), details)
+            base,
+            files,
+            live.shutdown_clients,
+            _in_conf_d(files[config.MAIN_FILE]),
+            os.path.isdir(UNITS),
+            lambda: _troubles(config.parse(printed[0][0])),
+            loopback(),
+        )
+        return Configured(
+            config.listeners(live),
+            config.unmapped(live),
+            config.sockets(live.entries),
+            config.config_path_of(files),
+            details,
+        )
 
-    def refusals(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> list:
-        from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot_refusals import refusals
+    def refusals(
+        self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options
+    ) -> list:
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot_refusals import (
+            refusals,
+        )
 
         return refusals(configured.details, wanted, options)
 
-    def render(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:
+    def render(
+        self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options
+    ) -> Plan:
         return config.render(configured.details, wanted, options)
 
     def rehearse(self, state: t.Mapping) -> None:
-        status, said = rehearse_in_copy(config.FOLDER, state, ["doveconf", "-nx", "-c", config.MAIN_FILE])
+        status, said = rehearse_in_copy(
+            config.FOLDER, state, ["doveconf", "-nx", "-c", config.MAIN_FILE]
+        )
         if status:
             raise Refused("doveconf refuses what Dovecot would be told: %s" % _brief(said))
 
@@ -98,7 +158,14 @@ class Dovecot(Server):
             argv = ["sh", "-c", "exec dovecot >/dev/null 2>&1"]
         status, dummy, said = run(argv)
         if status:
-            raise Failed("Dovecot can't be started: %s" % (_brief(said) if said else "it ended with status %d, and its log says why" % status))
+            raise Failed(
+                "Dovecot can't be started: %s"
+                % (
+                    _brief(said)
+                    if said
+                    else "it ended with status %d, and its log says why" % status
+                )
+            )
 
     def _end_left_over(self) -> None:
         """Wait until the old processes are gone. Those that a killed main process left behind hold its ports: they are ended."""
@@ -137,7 +204,10 @@ class Dovecot(Server):
             if sockets - live and now - reloaded > patience:
                 _reload()
                 reloaded, patience = time.monotonic(), min(patience * 2, 0.5)
-        missing = [("[%s]:%d" if ":" in address else "%s:%d") % (address, port) for address, port in sorted(sockets - live)]
+        missing = [
+            ("[%s]:%d" if ":" in address else "%s:%d") % (address, port)
+            for address, port in sorted(sockets - live)
+        ]
         if missing:
             raise Failed("Dovecot does not listen on %s" % ", ".join(missing))
 
@@ -149,6 +219,7 @@ def _reload() -> None:
 
 
 # -- reading
+
 
 def _read(path: str) -> t.Optional[bytes]:
     try:
@@ -201,10 +272,15 @@ def _in_conf_d(conf: bytes) -> bool:
 
 def _troubles(nodes: t.Sequence[config.Node]) -> t.Iterator[str]:
     """What stands against changing anything on this host."""
-    if os.path.realpath(config.setting(nodes, "base_dir")) != os.path.realpath(BASE_DIR) or config.setting(nodes, "instance_name") != "dovecot":
+    if (
+        os.path.realpath(config.setting(nodes, "base_dir")) != os.path.realpath(BASE_DIR)
+        or config.setting(nodes, "instance_name") != "dovecot"
+    ):
         yield (
             "this Dovecot is one of several instances (base_dir = %s, instance_name = %s), which mail_listeners does not know how to tell apart: "
-            "leave imap and pop out of what it declares here" % (config.setting(nodes, "base_dir"), config.setting(nodes, "instance_name")))
+            "leave imap and pop out of what it declares here"
+            % (config.setting(nodes, "base_dir"), config.setting(nodes, "instance_name"))
+        )
     pid = _master()
     with contextlib.suppress(OSError):
         if pid:
@@ -212,14 +288,19 @@ def _troubles(nodes: t.Sequence[config.Node]) -> t.Iterator[str]:
                 words = file.read().decode(errors="replace").split("\0")
             used = [after for word, after in zip(words, words[1:]) if word == "-c"]
             if used and os.path.realpath(used[-1]) != os.path.realpath(config.MAIN_FILE):
-                yield "Dovecot runs with %s: start it with %s, the only file that mail_listeners knows" % (used[-1], config.MAIN_FILE)
+                yield (
+                    "Dovecot runs with %s: start it with %s, the only file that mail_listeners knows"
+                    % (used[-1], config.MAIN_FILE)
+                )
     if has_systemd() and run(["systemctl", "is-active", "--quiet", "dovecot.socket"])[0] == 0:
         yield (
             "dovecot.socket is active: systemd holds Dovecot's ports, and new listeners on them fail. "
-            "End that first: systemctl disable --now dovecot.socket && systemctl restart %s" % UNIT)
+            "End that first: systemctl disable --now dovecot.socket && systemctl restart %s" % UNIT
+        )
 
 
 # -- running
+
 
 def _master() -> t.Optional[int]:
     """The main process's number; None where it does not run."""
@@ -233,5 +314,7 @@ def _master() -> t.Optional[int]:
 
 def _brief(said: str) -> str:
     """The errors of what a program said on its standard error."""
-    lines = [line for line in said.splitlines() if "Error" in line or "Fatal" in line] or said.splitlines()
+    lines = [
+        line for line in said.splitlines() if "Error" in line or "Fatal" in line
+    ] or said.splitlines()
     return " / ".join(dict.fromkeys(lines[-3:])) or "it does not say why"

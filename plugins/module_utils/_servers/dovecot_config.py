@@ -19,7 +19,14 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import LOOPBACK, Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import address_order
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK, Found, Options, Plan, Unmapped, boot_file
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+    MARK,
+    Found,
+    Options,
+    Plan,
+    Unmapped,
+    boot_file,
+)
 
 FOLDER = "/etc/dovecot"
 MAIN_FILE = FOLDER + "/dovecot.conf"
@@ -65,8 +72,16 @@ class Entry(t.NamedTuple):
 
     @property
     def text(self) -> str:
-        settings = [("address", ", ".join(self.addresses)), ("port", self.port), ("ssl", "yes" if self.ssl else "no"), *self.extras]
-        return "inet_listener %s{ %s }" % (self.name and self.name + " ", "; ".join("%s = %s" % setting for setting in settings))
+        settings = [
+            ("address", ", ".join(self.addresses)),
+            ("port", self.port),
+            ("ssl", "yes" if self.ssl else "no"),
+            *self.extras,
+        ]
+        return "inet_listener %s{ %s }" % (
+            self.name and self.name + " ",
+            "; ".join("%s = %s" % setting for setting in settings),
+        )
 
 
 class TLS(t.NamedTuple):
@@ -128,11 +143,14 @@ class Details(t.NamedTuple):
     shutdown_clients: bool = True  # as the files say now, ours among them
     in_conf_d: bool = False  # is a file of ours in conf.d read last?
     systemd: bool = True
-    trouble: t.Callable[[], t.Iterable[str]] = tuple  # what the host says against any change, as whole messages
+    trouble: t.Callable[[], t.Iterable[str]] = (
+        tuple  # what the host says against any change, as whole messages
+    )
     loopback: tuple = tuple(LOOPBACK.values())  # that can be bound
 
 
 # -- reading
+
 
 def parse(text: str) -> tuple:
     """The output of doveconf(1) as Nodes. It prints one setting or brace a line; what it adds for people starts with #."""
@@ -164,13 +182,29 @@ def view(for_all: str, changed: str, resolve: t.Callable[[str], t.Iterable[str]]
     nodes = parse(for_all)
     release = version(changed.partition("\n")[0])
     return View(
-        release, entries(nodes, resolve), protocols(nodes), tls(nodes, release), filters(parse(changed), release),
-        setting(nodes, "shutdown_clients") != "no", _second(nodes))
+        release,
+        entries(nodes, resolve),
+        protocols(nodes),
+        tls(nodes, release),
+        filters(parse(changed), release),
+        setting(nodes, "shutdown_clients") != "no",
+        _second(nodes),
+    )
 
 
 def _second(nodes: t.Iterable[Node]) -> TLS:
-    in_2_4 = list(itertools.chain(*(node.children for node in nodes if node.key == "ssl_server" and node.children)))
-    return TLS("", *(_path(setting(nodes, "ssl_alt_" + name) or setting(in_2_4, "alt_%s_file" % name)) for name in ("cert", "key")))
+    in_2_4 = list(
+        itertools.chain(
+            *(node.children for node in nodes if node.key == "ssl_server" and node.children)
+        )
+    )
+    return TLS(
+        "",
+        *(
+            _path(setting(nodes, "ssl_alt_" + name) or setting(in_2_4, "alt_%s_file" % name))
+            for name in ("cert", "key")
+        ),
+    )
 
 
 def as_served(read: View, is_curve: t.Callable[[str], bool]) -> View:
@@ -188,7 +222,13 @@ def setting(nodes: t.Iterable[Node], key: str) -> str:
 
 def protocols(nodes: t.Sequence[Node]) -> tuple:
     """The setting protocols: words, from 2.4 on also a list of yes and no."""
-    listed = [node.key for node in itertools.chain(*(node.children for node in nodes if node.key == "protocols" and node.children)) if node.value == "yes"]
+    listed = [
+        node.key
+        for node in itertools.chain(
+            *(node.children for node in nodes if node.key == "protocols" and node.children)
+        )
+        if node.value == "yes"
+    ]
     return tuple(listed or setting(nodes, "protocols").split())
 
 
@@ -197,21 +237,40 @@ def entries(nodes: t.Sequence[Node], resolve: t.Callable[[str], t.Iterable[str]]
     active, everywhere, ssl = protocols(nodes), setting(nodes, "listen"), setting(nodes, "ssl")
     found = []
     for service in nodes:
-        if service.key != "service" or setting(service.children or (), "protocol") not in ("", *active):
+        if service.key != "service" or setting(service.children or (), "protocol") not in (
+            "",
+            *active,
+        ):
             continue
         protocol = setting(service.children, "protocol")
         for block in service.children:
             port = setting(block.children or (), "port")
             over_tls = setting(block.children or (), "ssl") == "yes"
-            if block.key != "inet_listener" or port in ("", "0") or (over_tls and ssl == "no"):  # ssl = no closes them
+            if (
+                block.key != "inet_listener" or port in ("", "0") or (over_tls and ssl == "no")
+            ):  # ssl = no closes them
                 continue
             own = setting(block.children, "listen") or setting(block.children, "address")
-            found.append(Entry(
-                service.value, block.value, int(port), over_tls, _addresses(own or everywhere, resolve), protocol,
-                setting(service.children, "type") == "login" and protocol in _OURS,
-                re.search(r"-o\s*ssl=no\b", setting(service.children, "executable")) is not None,
-                tuple((node.key, node.value) for node in block.children
-                      if node.children is None and node.key not in ("address", "listen", "port", "ssl") and node.value not in ("", "no"))))
+            found.append(
+                Entry(
+                    service.value,
+                    block.value,
+                    int(port),
+                    over_tls,
+                    _addresses(own or everywhere, resolve),
+                    protocol,
+                    setting(service.children, "type") == "login" and protocol in _OURS,
+                    re.search(r"-o\s*ssl=no\b", setting(service.children, "executable"))
+                    is not None,
+                    tuple(
+                        (node.key, node.value)
+                        for node in block.children
+                        if node.children is None
+                        and node.key not in ("address", "listen", "port", "ssl")
+                        and node.value not in ("", "no")
+                    ),
+                )
+            )
     return tuple(found)
 
 
@@ -249,7 +308,10 @@ def _said_of_tls(nodes: t.Iterable[Node], release: tuple) -> dict:
     said = {}
     for node in nodes:
         children = node.children if node.key == "ssl_server" else ()
-        for name, value in [(node.key, node.value), *(("ssl_server_" + child.key, child.value) for child in children or ())]:
+        for name, value in [
+            (node.key, node.value),
+            *(("ssl_server_" + child.key, child.value) for child in children or ()),
+        ]:
             if name == "ssl":
                 said["ssl"] = value
             elif name in _certificate_keys(release):
@@ -258,7 +320,11 @@ def _said_of_tls(nodes: t.Iterable[Node], release: tuple) -> dict:
 
 
 def _certificate_keys(release: tuple) -> tuple:
-    return ("ssl_cert", "ssl_key") if release < (2, 4) else ("ssl_server_cert_file", "ssl_server_key_file")
+    return (
+        ("ssl_cert", "ssl_key")
+        if release < (2, 4)
+        else ("ssl_server_cert_file", "ssl_server_key_file")
+    )
 
 
 def _path(value: str) -> str:
@@ -283,6 +349,7 @@ def _network(text: str):
 
 
 # -- what it means
+
 
 def sockets(these: t.Iterable[Entry]) -> frozenset:
     """(address, port) of all that is listened on."""
@@ -309,9 +376,17 @@ def _wildcard_of(address: str) -> str:
 
 def listeners(view: View) -> tuple:
     """(Found …) of the login services."""
-    return tuple(sorted(
-        (Found(listener, entry.where) for entry in view.entries if entry.login for listener in _listeners(view, entry)),
-        key=lambda found: (address_order(found.listener.address), found.listener.port)))
+    return tuple(
+        sorted(
+            (
+                Found(listener, entry.where)
+                for entry in view.entries
+                if entry.login
+                for listener in _listeners(view, entry)
+            ),
+            key=lambda found: (address_order(found.listener.address), found.listener.port),
+        )
+    )
 
 
 def _met(view: View, entry: Entry) -> list:
@@ -325,7 +400,14 @@ def _listeners(view: View, entry: Entry) -> t.Iterator[Listener]:
         protocol = _OURS[entry.protocol]
         if met.ssl != "no" and not entry.without_tls and met.certificate and met.key:
             encryption = "ssl" if entry.ssl else "tls"
-            yield Listener(address, entry.port, protocol, encryption, met.certificate, "" if met.key == met.certificate else met.key)
+            yield Listener(
+                address,
+                entry.port,
+                protocol,
+                encryption,
+                met.certificate,
+                "" if met.key == met.certificate else met.key,
+            )
         elif not entry.ssl:
             yield Listener(address, entry.port, protocol, "none")
 
@@ -341,26 +423,44 @@ def unmapped(view: View) -> tuple:
         else:
             if any(map(is_loopback, entry.addresses)):
                 reasons.append("loopback stays as it is, undeclared")
-            if any(not (met.certificate and met.key) for met in _met(view, entry) if met.ssl != "no" and not entry.without_tls):
-                reasons.append("its certificate and key are in no files" + (": not a listener that can be declared" if entry.ssl else ""))
+            if any(
+                not (met.certificate and met.key)
+                for met in _met(view, entry)
+                if met.ssl != "no" and not entry.without_tls
+            ):
+                reasons.append(
+                    "its certificate and key are in no files"
+                    + (": not a listener that can be declared" if entry.ssl else "")
+                )
             if entry.extras:
                 reasons.append("a setting of one listener: kept where the listener is taken over")
             if entry.service not in ("imap-login", "pop3-login"):
                 reasons.append("a login service of its own: kept where the listener is taken over")
         found.extend(Unmapped("dovecot", entry.where, entry.text, reason) for reason in reasons)
     if view.second.certificate:
-        found.append(Unmapped("dovecot", alternative(view), view.second.certificate, "one of two certificates, for clients that can't use the other"))
+        found.append(
+            Unmapped(
+                "dovecot",
+                alternative(view),
+                view.second.certificate,
+                "one of two certificates, for clients that can't use the other",
+            )
+        )
     for one in view.filters:
         if one.of("local_name"):
             reason = "a certificate or TLS setting by server name (SNI)"
         elif one.of("remote"):
             reason = "a TLS setting by the client's address"
-        elif one.of("local") and not any(one.matches(protocol, address) for protocol in _OURS for address in here):
+        elif one.of("local") and not any(
+            one.matches(protocol, address) for protocol in _OURS for address in here
+        ):
             reason = "a certificate or TLS setting for an address that no listener names"
         else:
             continue
         text = "; ".join("%s = %s" % pair for pair in one.tls.items())
-        found.append(Unmapped("dovecot", ", ".join("%s %s" % pair for pair in one.chain), text, reason))
+        found.append(
+            Unmapped("dovecot", ", ".join("%s %s" % pair for pair in one.chain), text, reason)
+        )
     return tuple(found)
 
 
@@ -371,6 +471,7 @@ def alternative(view: View) -> str:
 
 # -- rendering
 
+
 class Layout(t.NamedTuple):
     """What is to become of the entries of the base, and what comes from us."""
 
@@ -380,13 +481,23 @@ class Layout(t.NamedTuple):
     certificates: t.Mapping  # (protocol, address) -> TLS: what we say of an address's certificate
 
 
-def layout(base: View, wanted: t.Sequence[Listener], options: Options, loopback: t.Container[str] = tuple(LOOPBACK.values())) -> Layout:
+def layout(
+    base: View,
+    wanted: t.Sequence[Listener],
+    options: Options,
+    loopback: t.Container[str] = tuple(LOOPBACK.values()),
+) -> Layout:
     """Leave alone what is right already, switch off what is not, and add what is missing. C(loopback): the addresses of it that can be bound."""
     declared = {(one.address, one.port): one for one in wanted}
     logins = [entry for entry in base.entries if entry.login]
 
     def stays_on_loopback(address: str, port: int) -> bool:
-        return options.keep_loopback and is_loopback(address) and (address, port) not in declared and (_wildcard_of(address), port) not in declared
+        return (
+            options.keep_loopback
+            and is_loopback(address)
+            and (address, port) not in declared
+            and (_wildcard_of(address), port) not in declared
+        )
 
     def is_right(entry: Entry, address: str) -> bool:
         one = declared.get((address, entry.port))
@@ -408,7 +519,9 @@ def layout(base: View, wanted: t.Sequence[Listener], options: Options, loopback:
         if (one.address, one.port) not in provided:
             missing.setdefault(_made_from(_template(logins, one), one), []).append(one.address)
     for entry in displaced:
-        kept_on = {LOOPBACK[address] for address in entry.addresses if LOOPBACK.get(address) in loopback}.union(filter(is_loopback, entry.addresses))
+        kept_on = {
+            LOOPBACK[address] for address in entry.addresses if LOOPBACK.get(address) in loopback
+        }.union(filter(is_loopback, entry.addresses))
         for address in sorted(kept_on, key=address_order):
             if stays_on_loopback(address, entry.port) and (address, entry.port) not in provided:
                 provided.add((address, entry.port))
@@ -419,15 +532,29 @@ def layout(base: View, wanted: t.Sequence[Listener], options: Options, loopback:
 
 def _fits(entry: Entry, one: Listener) -> bool:
     """Can this entry be that listener? A plain one offers STARTTLS wherever there is a certificate; none does not mind."""
-    return entry.ssl == (one.encryption == "ssl") and not (entry.without_tls and one.encryption != "none")
+    return entry.ssl == (one.encryption == "ssl") and not (
+        entry.without_tls and one.encryption != "none"
+    )
 
 
 def _template(logins: t.Iterable[Entry], one: Listener) -> t.Optional[Entry]:
     """The entry that answers on this number today, the nearest: on this address, on the wildcard, on another."""
-    same = [entry for entry in logins if entry.port == one.port and _OURS[entry.protocol] == one.protocol
-            and not (entry.without_tls and one.encryption != "none")]
-    return min(same, default=None, key=lambda entry: (
-        one.address not in entry.addresses, _wildcard_of(one.address) not in entry.addresses, entry.service))
+    same = [
+        entry
+        for entry in logins
+        if entry.port == one.port
+        and _OURS[entry.protocol] == one.protocol
+        and not (entry.without_tls and one.encryption != "none")
+    ]
+    return min(
+        same,
+        default=None,
+        key=lambda entry: (
+            one.address not in entry.addresses,
+            _wildcard_of(one.address) not in entry.addresses,
+            entry.service,
+        ),
+    )
 
 
 def _made_from(template: t.Optional[Entry], one: Listener) -> Entry:
@@ -441,23 +568,45 @@ def _made_from(template: t.Optional[Entry], one: Listener) -> Entry:
 def _named(missing: t.Mapping) -> tuple:
     """Our Entries, each with a name that no other of its service has."""
     found, names = [], set()
-    for entry, addresses in sorted(missing.items(), key=lambda item: (item[0].service, item[0].port, item[0].ssl, item[0].extras)):
+    for entry, addresses in sorted(
+        missing.items(),
+        key=lambda item: (item[0].service, item[0].port, item[0].ssl, item[0].extras),
+    ):
         plain = "mailops-%d-%s" % (entry.port, "ssl" if entry.ssl else "plain")
-        name = next(name for name in itertools.chain([plain], ("%s-%d" % (plain, number) for number in itertools.count(2)))
-                    if (entry.service, name) not in names)
+        name = next(
+            name
+            for name in itertools.chain(
+                [plain], ("%s-%d" % (plain, number) for number in itertools.count(2))
+            )
+            if (entry.service, name) not in names
+        )
         names.add((entry.service, name))
-        found.append(entry._replace(name=name, addresses=tuple(sorted(set(addresses), key=address_order))))
+        found.append(
+            entry._replace(name=name, addresses=tuple(sorted(set(addresses), key=address_order)))
+        )
     return tuple(found)
 
 
 def _certificates(base: View, wanted: t.Iterable[Listener]) -> dict:
     """(protocol, address) -> TLS, only where it is not so already. Wildcards first: 2.4 takes the last block that fits."""
     found: dict = {}
-    for one in sorted(wanted, key=lambda one: (one.address not in _ANY.values(), address_order(one.address), one.protocol)):
+    for one in sorted(
+        wanted,
+        key=lambda one: (
+            one.address not in _ANY.values(),
+            address_order(one.address),
+            one.protocol,
+        ),
+    ):
         protocol = PROTOCOLS[one.protocol]
         met = _with_certificates(base, found).tls_of(protocol, one.address)
-        if one.encryption != "none" and (met.certificate, met.key) != (one.certificate_path, one.key_path):
-            found[protocol, one.address] = met._replace(certificate=one.certificate_path, key=one.key_path)
+        if one.encryption != "none" and (met.certificate, met.key) != (
+            one.certificate_path,
+            one.key_path,
+        ):
+            found[protocol, one.address] = met._replace(
+                certificate=one.certificate_path, key=one.key_path
+            )
     return found
 
 
@@ -469,8 +618,17 @@ def _blocks(release: tuple, named: t.Iterable[Filter], certificates: t.Mapping) 
             found.append(Filter((("local", local), ("protocol", protocol)), _certificate(met)))
             for one in named if release >= (2, 4) else ():
                 where = _narrower(local, one.of("local"))
-                if where and one.of("protocol") in ("", protocol) and "certificate" in one.tls and "key" in one.tls:
-                    chain = (("local", where), ("local_name", one.of("local_name")), ("protocol", protocol))
+                if (
+                    where
+                    and one.of("protocol") in ("", protocol)
+                    and "certificate" in one.tls
+                    and "key" in one.tls
+                ):
+                    chain = (
+                        ("local", where),
+                        ("local_name", one.of("local_name")),
+                        ("protocol", protocol),
+                    )
                     found.append(Filter(chain, _certificate(TLS(**one.tls))))
     return tuple(found)
 
@@ -497,7 +655,10 @@ def by_name(base: View) -> list:
 def _with_certificates(base: View, certificates: t.Mapping) -> View:
     """The View with our filters beside the others, or in the place of those for the same clients."""
     ours = {one.chain: one for one in _blocks(base.version, by_name(base), certificates)}
-    there = [one._replace(tls={**one.tls, **ours.pop(one.chain).tls}) if one.chain in ours else one for one in base.filters]
+    there = [
+        one._replace(tls={**one.tls, **ours.pop(one.chain).tls}) if one.chain in ours else one
+        for one in base.filters
+    ]
     return base._replace(filters=(*there, *ours.values()))
 
 
@@ -506,7 +667,8 @@ def own_file(base: View, plan: Layout, config_path: str, there: bool) -> t.Optio
     if not (there or plan.displaced or plan.own or plan.certificates):
         return None
     lines = [
-        "# Written by mail_listeners of %s. What is edited here is lost: change the declaration." % MARK,
+        "# Written by mail_listeners of %s. What is edited here is lost: change the declaration."
+        % MARK,
         "# state: absent removes this file, and what it switches off (port = 0) is back.",
         "# config_path: %s" % json.dumps(config_path),
         "",
@@ -521,13 +683,32 @@ def own_file(base: View, plan: Layout, config_path: str, there: bool) -> t.Optio
                 lines += ["  inet_listener %s {" % entry.name, "    port = 0", "  }"]
         for entry in plan.own:
             if entry.service == service:
-                lines += ["  inet_listener %s {" % entry.name, "    %s = %s" % (addresses, join.join(entry.addresses)), "    port = %d" % entry.port]
-                lines += ["    ssl = %s" % ("yes" if entry.ssl else "no"), *("    %s = %s" % extra for extra in entry.extras), "  }"]
+                lines += [
+                    "  inet_listener %s {" % entry.name,
+                    "    %s = %s" % (addresses, join.join(entry.addresses)),
+                    "    port = %d" % entry.port,
+                ]
+                lines += [
+                    "    ssl = %s" % ("yes" if entry.ssl else "no"),
+                    *("    %s = %s" % extra for extra in entry.extras),
+                    "  }",
+                ]
         lines.append("}")
     for one in _blocks(base.version, by_name(base), plan.certificates):
-        lines += ["", *("%s%s %s {" % ("  " * depth, key, value) for depth, (key, value) in enumerate(one.chain))]
-        lines += ["  " * len(one.chain) + "%s = %s" % (name, "<" + value if base.version < (2, 4) else '"%s"' % value)
-                  for name, value in zip(_certificate_keys(base.version), (one.tls["certificate"], one.tls["key"]))]
+        lines += [
+            "",
+            *(
+                "%s%s %s {" % ("  " * depth, key, value)
+                for depth, (key, value) in enumerate(one.chain)
+            ),
+        ]
+        lines += [
+            "  " * len(one.chain)
+            + "%s = %s" % (name, "<" + value if base.version < (2, 4) else '"%s"' % value)
+            for name, value in zip(
+                _certificate_keys(base.version), (one.tls["certificate"], one.tls["key"])
+            )
+        ]
         lines += ["  " * depth + "}" for depth in reversed(range(len(one.chain)))]
     return ("\n".join(lines) + "\n").encode()
 
@@ -535,7 +716,9 @@ def own_file(base: View, plan: Layout, config_path: str, there: bool) -> t.Optio
 def after(base: View, plan: Layout) -> View:
     """The View once our file is read."""
     others = tuple(entry for entry in base.entries if not entry.login)
-    return _with_certificates(base, plan.certificates)._replace(entries=others + plan.kept + plan.own)
+    return _with_certificates(base, plan.certificates)._replace(
+        entries=others + plan.kept + plan.own
+    )
 
 
 def render(details: Details, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:
@@ -546,23 +729,34 @@ def render(details: Details, wanted: t.Optional[t.Sequence[Listener]], options: 
     there = any(details.files.get(path) is not None for path in (IN_CONF_D, BESIDE))
     content = own_file(base, plan, options.config_path, there) if plan else None
     conf = without_line(details.files[MAIN_FILE])
-    wait = content and details.systemd and any(one.address not in _ANY.values() and not is_loopback(one.address) for one in wanted)
+    wait = (
+        content
+        and details.systemd
+        and any(one.address not in _ANY.values() and not is_loopback(one.address) for one in wanted)
+    )
     state = {
         # in this order: at no moment is anything included that is not whole
         IN_CONF_D: content if details.in_conf_d else None,
         BESIDE: None if details.in_conf_d else content,
-        MAIN_FILE: with_line(conf, options.config_path) if content and not details.in_conf_d else conf,
+        MAIN_FILE: with_line(conf, options.config_path)
+        if content and not details.in_conf_d
+        else conf,
         BOOT_FILE: boot_file("dovecot.service", options.config_path)[1] if wait else None,
     }
     state = {path: now for path, now in state.items() if now != details.files.get(path)}
     before = {path: details.files.get(path) for path in state}
     # processes go by what they read before the reload; from 2.4 on the main process by what it reads then (src/master/service.c, services_destroy)
-    ends = details.shutdown_clients or (base.version >= (2, 4) and base.shutdown_clients and not content)
+    ends = details.shutdown_clients or (
+        base.version >= (2, 4) and base.shutdown_clients and not content
+    )
     return Plan(
         steps=(state,) if state else (),
         back=(before,) if state else (),
         activation="reload" if set(state) - {BOOT_FILE} else "none",
-        ends_sessions="a reload ends them, since shutdown_clients = %s" % ("no is not in effect yet" if content else "yes") if ends else "",
+        ends_sessions="a reload ends them, since shutdown_clients = %s"
+        % ("no is not in effect yet" if content else "yes")
+        if ends
+        else "",
         listeners=listeners(view),
         sockets=sockets(view.entries),
         shown={path: (_ours(path, before[path]), _ours(path, now)) for path, now in state.items()},
@@ -572,17 +766,27 @@ def render(details: Details, wanted: t.Optional[t.Sequence[Listener]], options: 
 def _ours(path: str, content: t.Optional[bytes]) -> str:
     """What of a file is ours: all, but of dovecot.conf our lines only."""
     lines = (content or b"").splitlines(keepends=True)
-    return b"".join(line for line in lines if path != MAIN_FILE or _is_our_line(line)).decode(errors="replace")
+    return b"".join(line for line in lines if path != MAIN_FILE or _is_our_line(line)).decode(
+        errors="replace"
+    )
 
 
 # -- our line in dovecot.conf
 
+
 def with_line(conf: bytes, config_path: str) -> bytes:
     """dovecot.conf with the line that includes our file. Its last line gets no newline if the last had none."""
     end = "\r\n" if b"\r\n" in conf else "\n"
-    first = "# %s: listeners as declared in %s; state: absent takes these two lines out again" % (MARK, json.dumps(config_path))
+    first = "# %s: listeners as declared in %s; state: absent takes these two lines out again" % (
+        MARK,
+        json.dumps(config_path),
+    )
     ours = (first + end + _INCLUDE).encode()
-    return conf + ours + end.encode() if not conf or conf.endswith(b"\n") else conf + end.encode() + ours
+    return (
+        conf + ours + end.encode()
+        if not conf or conf.endswith(b"\n")
+        else conf + end.encode() + ours
+    )
 
 
 def without_line(conf: bytes) -> bytes:
@@ -592,7 +796,7 @@ def without_line(conf: bytes) -> bytes:
     rest = b"".join(line for line in lines if not _is_our_line(line))
     if ours and lines[-1] == ours[-1] and not ours[-1].endswith(b"\n"):
         end = b"\r\n" if ours[0].endswith(b"\r\n") else b"\n"
-        rest = rest[:-len(end)] if rest.endswith(end) else rest
+        rest = rest[: -len(end)] if rest.endswith(end) else rest
     return rest
 
 
@@ -614,7 +818,9 @@ def last_includes(conf: bytes) -> list:
 
 def config_path_of(files: t.Mapping) -> str:
     """The bindings config that our parts were written from; '' where there are none."""
-    ours = r'^# (?:config_path: |%s: listeners as declared in )("(?:[^"\\]|\\.)*")' % re.escape(MARK)
+    ours = r'^# (?:config_path: |%s: listeners as declared in )("(?:[^"\\]|\\.)*")' % re.escape(
+        MARK
+    )
     for path in (IN_CONF_D, BESIDE, MAIN_FILE):
         found = re.search(ours, (files.get(path) or b"").decode(errors="replace"), re.MULTILINE)
         if found:

@@ -19,14 +19,27 @@ import shutil
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._replacing import ReplacedFile, sync_folder
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK, Server, is_unit, read_file
+from ansible_collections.mailops.bindings.plugins.module_utils._replacing import (
+    ReplacedFile,
+    sync_folder,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+    MARK,
+    Server,
+    is_unit,
+    read_file,
+)
 
 FOLDER = "/var/lib/mail-bindings"
 PATH = FOLDER + "/journal.json"
 VERSION = 1
 
-_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # a file system without hard links, or a file without more of them
+_NO_LINKS = (
+    errno.EPERM,
+    errno.EOPNOTSUPP,
+    errno.ENOSYS,
+    errno.EMLINK,
+)  # a file system without hard links, or a file without more of them
 
 
 class Entry(t.NamedTuple):
@@ -55,8 +68,12 @@ class Entry(t.NamedTuple):
 
     def only(self, resources: t.Container[str]) -> Entry:
         """The part of it that is about these resources."""
+
         def part(states):
-            parts = [{resource: content for resource, content in state.items() if resource in resources} for state in states]
+            parts = [
+                {resource: content for resource, content in state.items() if resource in resources}
+                for state in states
+            ]
             return tuple(filter(None, parts))
 
         return self._replace(steps=part(self.steps), back=part(self.back))
@@ -64,7 +81,11 @@ class Entry(t.NamedTuple):
 
 def begin(entries: t.Sequence[Entry], started: str) -> None:
     """Write down what is about to be done, and give every original its second name. Raises Refused; C(end) then takes away what there is."""
-    document = {"version": VERSION, "started": started, "entries": [_as_json(entry) for entry in entries]}
+    document = {
+        "version": VERSION,
+        "started": started,
+        "entries": [_as_json(entry) for entry in entries],
+    }
     writing = PATH
     try:
         os.makedirs(FOLDER, mode=0o700, exist_ok=True)
@@ -74,8 +95,12 @@ def begin(entries: t.Sequence[Entry], started: str) -> None:
                 writing = _second_name(resource)
                 _keep(resource, writing)
     except OSError as error:
-        raise Refused("%s, where the original is kept until all is done, can't be written: %s" % (writing, error.strerror)
-                      if writing != PATH else "the journal %s can't be written: %s" % (PATH, error.strerror)) from None
+        raise Refused(
+            "%s, where the original is kept until all is done, can't be written: %s"
+            % (writing, error.strerror)
+            if writing != PATH
+            else "the journal %s can't be written: %s" % (PATH, error.strerror)
+        ) from None
 
 
 def end(entries: t.Sequence[Entry]) -> None:
@@ -118,17 +143,28 @@ def pending() -> t.Optional[dict]:
     try:
         document = json.loads(content)
         if document["version"] != VERSION:
-            raise Refused("%s was written by another version of %s: let that version put things right" % (PATH, MARK))
-        return {"started": document["started"], "entries": [_from_json(entry) for entry in document["entries"]]}
+            raise Refused(
+                "%s was written by another version of %s: let that version put things right"
+                % (PATH, MARK)
+            )
+        return {
+            "started": document["started"],
+            "entries": [_from_json(entry) for entry in document["entries"]],
+        }
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise Refused("%s, the journal of an earlier run, can't be read: look at what it says was replaced, then remove it" % PATH) from None
+        raise Refused(
+            "%s, the journal of an earlier run, can't be read: look at what it says was replaced, then remove it"
+            % PATH
+        ) from None
 
 
 def put_back(server: Server, resource: str, content: t.Optional[bytes], last: bool) -> None:
     """Make the resource be this again; C(last): for good, by the original itself where it has its second name. Raises OSError, Failed, Refused."""
     second = _second_name(resource)
     if last and _is_file(resource) and content is not None and read_file(second) == content:
-        os.rename(second, os.path.realpath(resource))  # one file of two names: nothing happens, and that is right
+        os.rename(
+            second, os.path.realpath(resource)
+        )  # one file of two names: nothing happens, and that is right
         server.written(resource)
     elif server.get(resource) != content:
         server.put(resource, content)
@@ -161,20 +197,36 @@ def _is_file(resource: str) -> bool:
 
 def _as_json(entry: Entry) -> dict:
     def encoded(state):
-        return {resource: None if content is None else base64.b64encode(content).decode() for resource, content in state.items()}
+        return {
+            resource: None if content is None else base64.b64encode(content).decode()
+            for resource, content in state.items()
+        }
 
     return {
-        **entry._asdict(), "steps": list(map(encoded, entry.steps)), "back": list(map(encoded, entry.back)),
-        "sockets": sorted(entry.sockets), "added": sorted(entry.added)}
+        **entry._asdict(),
+        "steps": list(map(encoded, entry.steps)),
+        "back": list(map(encoded, entry.back)),
+        "sockets": sorted(entry.sockets),
+        "added": sorted(entry.added),
+    }
 
 
 def _from_json(document: dict) -> Entry:
     def decoded(state):
-        return {resource: None if text is None else base64.b64decode(text) for resource, text in state.items()}
+        return {
+            resource: None if text is None else base64.b64decode(text)
+            for resource, text in state.items()
+        }
 
     def sockets(pairs):
         return frozenset((address, port) for address, port in pairs)
 
-    return Entry(**{
-        **document, "steps": tuple(map(decoded, document["steps"])), "back": tuple(map(decoded, document["back"])),
-        "sockets": sockets(document["sockets"]), "added": sockets(document["added"])})
+    return Entry(
+        **{
+            **document,
+            "steps": tuple(map(decoded, document["steps"])),
+            "back": tuple(map(decoded, document["back"])),
+            "sockets": sockets(document["sockets"]),
+            "added": sockets(document["added"]),
+        }
+    )

@@ -14,9 +14,15 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK, Found, Unmapped
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+    MARK,
+    Found,
+    Unmapped,
+)
 
-SAYS = "# %s: " % MARK  # stands before an entry of ours, and is followed by what that was declared as
+SAYS = (
+    "# %s: " % MARK
+)  # stands before an entry of ours, and is followed by what that was declared as
 
 WILDCARDS = {"ipv4": "0.0.0.0", "ipv6": "::"}
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -25,13 +31,32 @@ _CERTIFICATES = ("eccert", "cert", "dcert")
 _KEYS = {"cert": "key", "eccert": "eckey", "dcert": "dkey"}
 _LEVEL = ("smtpd_tls_wrappermode", "smtpd_tls_security_level", "smtpd_use_tls", "smtpd_enforce_tls")
 #: What our entries say of their own, and so is not copied from the entry that they are made from.
-TLS = _LEVEL + ("smtpd_tls_chain_files",) + tuple("smtpd_tls_%s_file" % kind for pair in _KEYS.items() for kind in pair)
+TLS = (
+    _LEVEL
+    + ("smtpd_tls_chain_files",)
+    + tuple("smtpd_tls_%s_file" % kind for pair in _KEYS.items() for kind in pair)
+)
 #: The parameters that decide what a service answers.
-PARAMETERS = TLS + (
-    "smtpd_tls_auth_only", "smtpd_sasl_auth_enable", "tls_server_sni_maps", "smtpd_upstream_proxy_protocol", "smtpd_tls_req_ccert",
-    "postscreen_tls_security_level", "postscreen_use_tls", "postscreen_enforce_tls", "postscreen_upstream_proxy_protocol",
-    "inet_interfaces", "inet_protocols", "known_tcp_ports", "master_service_disable", "tlsproxy_tls_chain_files",
-) + tuple("tlsproxy_tls_%s_file" % kind for pair in _KEYS.items() for kind in pair)
+PARAMETERS = (
+    TLS
+    + (
+        "smtpd_tls_auth_only",
+        "smtpd_sasl_auth_enable",
+        "tls_server_sni_maps",
+        "smtpd_upstream_proxy_protocol",
+        "smtpd_tls_req_ccert",
+        "postscreen_tls_security_level",
+        "postscreen_use_tls",
+        "postscreen_enforce_tls",
+        "postscreen_upstream_proxy_protocol",
+        "inet_interfaces",
+        "inet_protocols",
+        "known_tcp_ports",
+        "master_service_disable",
+        "tlsproxy_tls_chain_files",
+    )
+    + tuple("tlsproxy_tls_%s_file" % kind for pair in _KEYS.items() for kind in pair)
+)
 
 
 class Host(t.NamedTuple):
@@ -51,7 +76,9 @@ class Entry(t.NamedTuple):
 
     first: int  # its physical lines, the first is 0
     last: int
-    fields: tuple  # service name, type, private, unprivileged, chroot, wakeup, process limit, command
+    fields: (
+        tuple  # service name, type, private, unprivileged, chroot, wakeup, process limit, command
+    )
     arguments: tuple  # as (name, value, text): options -o; or ('', '', text)
 
     @property
@@ -90,7 +117,9 @@ class Service(t.NamedTuple):
         """Is this what is declared? Where no TLS is asked for it may be offered."""
         if listener.encryption == "none":
             return self.protocol == listener.protocol and not self.insists
-        return (self.protocol, self.encryption, self.certificate, self.private_key) == saying(listener)
+        return (self.protocol, self.encryption, self.certificate, self.private_key) == saying(
+            listener
+        )
 
 
 def saying(listener: Listener) -> tuple:
@@ -105,7 +134,12 @@ _BLANK = " \t\r\n\v\f"
 
 def values(text: str) -> list:
     """The values of all that entries override."""
-    return [value for entry in entries(physical_lines(text)) for name, value, ignored in entry.arguments if name in PARAMETERS]
+    return [
+        value
+        for entry in entries(physical_lines(text))
+        for name, value, ignored in entry.arguments
+        if name in PARAMETERS
+    ]
 
 
 def physical_lines(text: str) -> list:
@@ -134,10 +168,15 @@ def entries(lines: t.Sequence[str]) -> list:
 def _entry(first: int, last: int, text: str) -> Entry:
     fields = re.split("[ \\t\\r\\n]+", text, maxsplit=8)
     if len([field for field in fields[:8] if field]) < 8:
-        raise Refused("master.cf, line %d: too few fields, Postfix wants 8: mend it, postfix check says more" % (first + 1))
+        raise Refused(
+            "master.cf, line %d: too few fields, Postfix wants 8: mend it, postfix check says more"
+            % (first + 1)
+        )
     tokens, arguments = iter(_tokens("".join(fields[8:]))), []
     for token in tokens:
-        setting = next(tokens, "") if token == "-o" else token[2:] if token.startswith("-o") else None
+        setting = (
+            next(tokens, "") if token == "-o" else token[2:] if token.startswith("-o") else None
+        )
         if setting is None:
             arguments.append(("", "", token))
             continue
@@ -158,26 +197,42 @@ def _tokens(text: str) -> list:
             continue
         level += (character == "{") - (character == "}" and level > 0)
         token += " " if character in "\r\n" else character
-    return tokens + ([token.strip()] if token.strip() else [])  # one with a brace that nobody closes
+    return tokens + (
+        [token.strip()] if token.strip() else []
+    )  # one with a brace that nobody closes
 
 
 def services(text: str, host: Host) -> list:
     """The entries for TCP, in their order. Raises Refused."""
     lines = physical_lines(text)
     everything = entries(lines)
-    proxy = next((entry.overrides for entry in everything if entry.fields[:2] == ("tlsproxy", "unix")), {})
-    found = [_service(entry, host, proxy, _declared_as(lines, entry)) for entry in everything if entry.fields[1] == "inet"]
+    proxy = next(
+        (entry.overrides for entry in everything if entry.fields[:2] == ("tlsproxy", "unix")), {}
+    )
+    found = [
+        _service(entry, host, proxy, _declared_as(lines, entry))
+        for entry in everything
+        if entry.fields[1] == "inet"
+    ]
     last = {service.key: service for service in found if not service.dead}
     return [
-        service if service.dead or last[service.key] is service
-        else service._replace(sockets=(), dead="%s is for the same service, and the last one wins" % last[service.key].entry.where)
-        for service in found]
+        service
+        if service.dead or last[service.key] is service
+        else service._replace(
+            sockets=(),
+            dead="%s is for the same service, and the last one wins"
+            % last[service.key].entry.where,
+        )
+        for service in found
+    ]
 
 
 def _declared_as(lines: t.Sequence[str], entry: Entry) -> tuple:
     """(protocol, encryption) that an entry of ours was declared with; ('', '') for others."""
     before = lines[entry.first - 1].rstrip("\r\n") if entry.first else ""
-    protocol, ignored, encryption = before[len(SAYS):].partition(", ") if before.startswith(SAYS) else ("", "", "")
+    protocol, ignored, encryption = (
+        before[len(SAYS) :].partition(", ") if before.startswith(SAYS) else ("", "", "")
+    )
     return protocol, encryption
 
 
@@ -189,24 +244,44 @@ def _service(entry: Entry, host: Host, proxy: t.Mapping, declared_as: tuple) -> 
     host_name, port_name = _endpoint(name)
     port = _port(port_name, host)
     if port is None:
-        return service._replace(dead="there is no port %s in /etc/services" % port_name, deadly=True)
+        return service._replace(
+            dead="there is no port %s in /etc/services" % port_name, deadly=True
+        )
     service = service._replace(key=service_key(name, host))
-    addresses = tuple(address for address in (_addresses(host_name, host) if host_name else _interfaces(host)) if family(address) in families(host))
+    addresses = tuple(
+        address
+        for address in (_addresses(host_name, host) if host_name else _interfaces(host))
+        if family(address) in families(host)
+    )
     if not addresses:
-        return service._replace(dead="%s is no address that Postfix may listen on: not known, or not of inet_protocols" % (
-            host_name or "inet_interfaces"), deadly=True)
+        return service._replace(
+            dead="%s is no address that Postfix may listen on: not known, or not of inet_protocols"
+            % (host_name or "inet_interfaces"),
+            deadly=True,
+        )
     service = service._replace(sockets=tuple((address, port) for address in addresses))
     if entry.fields[7] == "smtpd":
-        return _smtpd(service, port, lambda parameter: expanded(parameter, host.main, entry.overrides), host, declared_as)
+        return _smtpd(
+            service,
+            port,
+            lambda parameter: expanded(parameter, host.main, entry.overrides),
+            host,
+            declared_as,
+        )
     if service.screen:
         return _smtpd(service, port, _screening(host, entry.overrides, proxy), host, ("smtp", ""))
     return service
 
 
-def _smtpd(service: Service, port: int, setting: t.Callable, host: Host, declared_as: tuple) -> Service:
+def _smtpd(
+    service: Service, port: int, setting: t.Callable, host: Host, declared_as: tuple
+) -> Service:
     """What an smtpd answers there, with these settings."""
-    protocol = declared_as[0] or {25: "smtp", 587: "submission"}.get(port) or (
-        "submission" if is_yes(setting("smtpd_sasl_auth_enable")) else "smtp")
+    protocol = (
+        declared_as[0]
+        or {25: "smtp", 587: "submission"}.get(port)
+        or ("submission" if is_yes(setting("smtpd_sasl_auth_enable")) else "smtp")
+    )
     pairs = _pairs(setting, host)
     level = security_level(setting)
     wrapped = is_yes(setting("smtpd_tls_wrappermode"))
@@ -217,35 +292,56 @@ def _smtpd(service: Service, port: int, setting: t.Callable, host: Host, declare
         encryption = "ssl"
     elif level != "none" and pairs:
         encryption = "tls"
-        if protocol == "submission" and level == "may" and not is_yes(setting("smtpd_tls_auth_only")):
+        if (
+            protocol == "submission"
+            and level == "may"
+            and not is_yes(setting("smtpd_tls_auth_only"))
+        ):
             encryption = "none"
-            remarks.append("STARTTLS is offered with %s, but logging in without it is allowed" % pairs[0][0])
+            remarks.append(
+                "STARTTLS is offered with %s, but logging in without it is allowed" % pairs[0][0]
+            )
     pairs = [] if encryption == "none" else pairs
     for certificate, ignored in pairs[1:]:
         remarks.append("serves a second certificate, %s" % certificate)
     if pairs and setting("tls_server_sni_maps"):
-        remarks.append("tls_server_sni_maps serves other certificates to clients that ask for a name in it")
+        remarks.append(
+            "tls_server_sni_maps serves other certificates to clients that ask for a name in it"
+        )
     if setting("smtpd_upstream_proxy_protocol"):
         remarks.append("expects the PROXY protocol (smtpd_upstream_proxy_protocol)")
     if is_yes(setting("smtpd_tls_req_ccert")) and encryption != "none":
         remarks.append("asks for the client's certificate (smtpd_tls_req_ccert)")
     for parameter in TLS:
         if "${" in setting(parameter):
-            remarks.append("%s = %s: on a condition, so it can't be told" % (parameter, setting(parameter)))
+            remarks.append(
+                "%s = %s: on a condition, so it can't be told" % (parameter, setting(parameter))
+            )
     certificate, private_key = pairs[0] if pairs else ("", "")
     return service._replace(
-        protocol=protocol, encryption=encryption, certificate=certificate, private_key=private_key,
-        insists=encryption != "none" and (wrapped or level != "may"), remarks=tuple(remarks))
+        protocol=protocol,
+        encryption=encryption,
+        certificate=certificate,
+        private_key=private_key,
+        insists=encryption != "none" and (wrapped or level != "may"),
+        remarks=tuple(remarks),
+    )
 
 
 def security_level(setting: t.Callable) -> str:
     """In small letters: Postfix looks it up whatever its case."""
     return setting("smtpd_tls_security_level").lower() or (
-        "encrypt" if is_yes(setting("smtpd_enforce_tls")) else "may" if is_yes(setting("smtpd_use_tls")) else "none")
+        "encrypt"
+        if is_yes(setting("smtpd_enforce_tls"))
+        else "may"
+        if is_yes(setting("smtpd_use_tls"))
+        else "none"
+    )
 
 
 def _screening(host: Host, overrides: t.Mapping, proxy: t.Mapping) -> t.Callable:
     """An smtpd's settings, as postscreen and its tlsproxy have them: certificates are tlsproxy's alone."""
+
     def setting(parameter: str) -> str:
         kind = parameter.partition("_tls_")[2]
         if parameter.startswith("smtpd_tls_") and (kind.endswith("_file") or kind == "chain_files"):
@@ -254,6 +350,7 @@ def _screening(host: Host, overrides: t.Mapping, proxy: t.Mapping) -> t.Callable
             return "no"
         renamed = parameter.replace("smtpd_", "postscreen_")
         return expanded(renamed if renamed in PARAMETERS else parameter, host.main, overrides)
+
     return setting
 
 
@@ -283,8 +380,11 @@ def _chains(files: list, key_files: frozenset) -> list:
 
 def chain_files(text: str, host: Host) -> set:
     """All files that chain_files names somewhere: which of them hold keys is for the caller to find out."""
-    values = [expanded(parameter, host.main, overrides) for overrides in [{}] + [entry.overrides for entry in entries(physical_lines(text))]
-              for parameter in ("smtpd_tls_chain_files", "tlsproxy_tls_chain_files")]
+    values = [
+        expanded(parameter, host.main, overrides)
+        for overrides in [{}] + [entry.overrides for entry in entries(physical_lines(text))]
+        for parameter in ("smtpd_tls_chain_files", "tlsproxy_tls_chain_files")
+    ]
     return {file for value in values for file in re.split(r"[, \t\r\n]+", value) if file}
 
 
@@ -317,13 +417,23 @@ def service_key(name: str, host: Host) -> str:
 
 def endpoint_names(text: str) -> tuple:
     """(host names, port names) that the entries for TCP have and that are no numbers."""
-    endpoints = [_endpoint(entry.fields[0]) for entry in entries(physical_lines(text)) if entry.fields[1] == "inet"]
-    return {host for host, ignored in endpoints if host and not _canonical(host)}, {port for ignored, port in endpoints if not _digits(port)}
+    endpoints = [
+        _endpoint(entry.fields[0])
+        for entry in entries(physical_lines(text))
+        if entry.fields[1] == "inet"
+    ]
+    return {host for host, ignored in endpoints if host and not _canonical(host)}, {
+        port for ignored, port in endpoints if not _digits(port)
+    }
 
 
 def interface_names(host: Host) -> list:
     """What inet_interfaces lists."""
-    return [name.strip("[]") for name in re.split(r"[\s,]+", expanded("inet_interfaces", host.main)) if name]
+    return [
+        name.strip("[]")
+        for name in re.split(r"[\s,]+", expanded("inet_interfaces", host.main))
+        if name
+    ]
 
 
 def _interfaces(host: Host) -> tuple:
@@ -400,21 +510,44 @@ def references(value: str) -> set:
 
 def expanded(parameter: str, main: t.Mapping, overrides: t.Optional[t.Mapping] = None) -> str:
     """A parameter's value as a service with these C(-o) has it (postconf(5)). Conditional expressions are left as they are."""
+
     def lookup(name: str, depth: int) -> str:
         value = (overrides or {}).get(name, main.get(name, ""))
-        return _REFERENCE.sub(lambda match: "$" if match.group(1) else lookup(match.group(match.lastindex), depth + 1), value) if depth < 20 else ""
+        return (
+            _REFERENCE.sub(
+                lambda match: (
+                    "$" if match.group(1) else lookup(match.group(match.lastindex), depth + 1)
+                ),
+                value,
+            )
+            if depth < 20
+            else ""
+        )
 
     return lookup(parameter, 0).strip()
 
 
 # -- telling
 
+
 def found_listeners(found: t.Sequence[Service]) -> tuple:
     """The listeners of our protocols, as Configured has them."""
     return tuple(
-        Found(Listener(address, port, service.protocol, service.encryption, service.certificate,
-                       "" if service.private_key == service.certificate else service.private_key), service.entry.where)
-        for service in found if service.protocol for address, port in service.sockets)
+        Found(
+            Listener(
+                address,
+                port,
+                service.protocol,
+                service.encryption,
+                service.certificate,
+                "" if service.private_key == service.certificate else service.private_key,
+            ),
+            service.entry.where,
+        )
+        for service in found
+        if service.protocol
+        for address, port in service.sockets
+    )
 
 
 def found_sockets(found: t.Sequence[Service]) -> frozenset:
@@ -430,15 +563,24 @@ def unmapped(server: str, found: t.Sequence[Service]) -> tuple:
         if service.dead:
             reasons.append(service.dead)
         elif not service.protocol:
-            reasons.append("%s speaks none of the protocols: left as it is" % service.entry.fields[7])
+            reasons.append(
+                "%s speaks none of the protocols: left as it is" % service.entry.fields[7]
+            )
         elif all(is_loopback(address) for address, ignored in service.sockets):
             reasons.append("answers on loopback only: left as it is")
-        told += [Unmapped(server, service.entry.where, masked(service.entry.text), reason) for reason in reasons]
+        told += [
+            Unmapped(server, service.entry.where, masked(service.entry.text), reason)
+            for reason in reasons
+        ]
     return tuple(told)
 
 
 def masked(text: str) -> str:
     """Text of master.cf as it may be shown."""
-    text = re.sub(r"(?i)(\{\s*\w*(?:%(words)s)\w*\s*=\s*)[^}]*|(\w*(?:%(words)s)\w*\s*=\s*)[^\s{]\S*" % {"words": "passw|secret|credential|token"},
-                  lambda match: (match.group(1) or match.group(2)) + "********", text)
+    text = re.sub(
+        r"(?i)(\{\s*\w*(?:%(words)s)\w*\s*=\s*)[^}]*|(\w*(?:%(words)s)\w*\s*=\s*)[^\s{]\S*"
+        % {"words": "passw|secret|credential|token"},
+        lambda match: (match.group(1) or match.group(2)) + "********",
+        text,
+    )
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -17,13 +17,32 @@ from ansible_collections.mailops.bindings.plugins.module_utils._listener import 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK, Options
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.master_cf import (
-    LOOPBACK, SAYS, TLS, WILDCARDS, Entry, Host, Service, entries, expanded, family, is_loopback, is_yes, masked, physical_lines, saying,
-    security_level, services)
+    LOOPBACK,
+    SAYS,
+    TLS,
+    WILDCARDS,
+    Entry,
+    Host,
+    Service,
+    entries,
+    expanded,
+    family,
+    is_loopback,
+    is_yes,
+    masked,
+    physical_lines,
+    saying,
+    security_level,
+    services,
+)
 
 DISPLACED = "#%s# " % MARK
 _BEGIN = "# %s begin: mail_listeners wrote this from " % MARK
 _END = "# %s end" % MARK
-_ABOUT = '# Changes in here are lost: change that config, and apply it. "state: absent" gives back the lines behind "%s".' % DISPLACED.strip()
+_ABOUT = (
+    '# Changes in here are lost: change that config, and apply it. "state: absent" gives back the lines behind "%s".'
+    % DISPLACED.strip()
+)
 _MEANWHILE = "# For a moment only: entries that go, beside those that come."
 
 #: Beside these, a number that answers on loopback only is a content filter's, and no business of ours.
@@ -50,6 +69,7 @@ _LOGINS = ("smtpd_sasl_auth_enable", "smtpd_delay_reject", "smtpd_relay_restrict
 
 # -- what is ours
 
+
 def without_ours(text: str) -> str:
     """The text as it was before we wrote in it, with what others changed meanwhile. Raises Refused."""
     return "".join(line for line, kind in _kinds(text) if kind != "block")
@@ -67,16 +87,20 @@ def _kinds(text: str) -> list:
             begun = number
         if bare == _END:
             if not begun:
-                raise Refused(_BROKEN % (number, "ends no block of ours: its first line is missing", number))
+                raise Refused(
+                    _BROKEN % (number, "ends no block of ours: its first line is missing", number)
+                )
             begun = 0
             before = next((each for each in reversed(found) if each[1] != "block"), None)
-            if line == bare and before:  # the last line of all: what was the last one had no end of its own
+            if (
+                line == bare and before
+            ):  # the last line of all: what was the last one had no end of its own
                 before[0] = re.sub(r"\r?\n\Z", "", before[0])
             found.append([line, "block"])
         elif begun:
             found.append([line, "block"])
         elif line.startswith(DISPLACED):
-            found.append([line[len(DISPLACED):], "displaced"])
+            found.append([line[len(DISPLACED) :], "displaced"])
         else:
             found.append([line, "foreign"])
     if begun:
@@ -84,7 +108,13 @@ def _kinds(text: str) -> list:
     return found
 
 
-_BROKEN = 'master.cf, line %d: %s. Put back the missing mark, "' + _END + '" or "' + _BEGIN + '…", at line %d or where its block was'
+_BROKEN = (
+    'master.cf, line %d: %s. Put back the missing mark, "'
+    + _END
+    + '" or "'
+    + _BEGIN
+    + '…", at line %d or where its block was'
+)
 
 
 def written_from(text: str) -> str:
@@ -94,6 +124,7 @@ def written_from(text: str) -> str:
 
 
 # -- what is wanted
+
 
 class Written(t.NamedTuple):
     """An entry to be written."""
@@ -106,7 +137,11 @@ class Written(t.NamedTuple):
     @property
     def begins_logins(self) -> bool:
         """Is it for those who log in, and made from what was not?"""
-        return bool(self.listener) and self.listener.protocol == "submission" and not (self.template and self.template.protocol == "submission")
+        return (
+            bool(self.listener)
+            and self.listener.protocol == "submission"
+            and not (self.template and self.template.protocol == "submission")
+        )
 
 
 class Wish(t.NamedTuple):
@@ -117,24 +152,52 @@ class Wish(t.NamedTuple):
     written: tuple  # of Written
 
 
-def wish(found: t.Sequence[Service], wanted: t.Sequence[Listener], host: Host, options: Options) -> Wish:
+def wish(
+    found: t.Sequence[Service], wanted: t.Sequence[Listener], host: Host, options: Options
+) -> Wish:
     """Which of the services that were C(found) stay, and what is written beside them or in their place."""
     declared = {(listener.address, listener.port): listener for listener in wanted}
 
     def ours(service: Service) -> list:
-        return [socket for socket in service.sockets if service.protocol and (
-            not is_loopback(socket[0]) or socket in declared or (not options.keep_loopback and socket[1] in _STANDARD_NUMBERS))]
+        return [
+            socket
+            for socket in service.sockets
+            if service.protocol
+            and (
+                not is_loopback(socket[0])
+                or socket in declared
+                or (not options.keep_loopback and socket[1] in _STANDARD_NUMBERS)
+            )
+        ]
 
-    displaced = [service for service in found if any(
-        socket not in declared or not service.says(declared[socket]) for socket in ours(service))]
+    displaced = [
+        service
+        for service in found
+        if any(
+            socket not in declared or not service.says(declared[socket]) for socket in ours(service)
+        )
+    ]
     keys = {service.key for service in displaced}
     kept = [service for service in found if service.key not in keys]
     done = {socket for service in kept for socket in service.sockets}
     written: list = []
-    for service in displaced:  # one entry for what one entry has been: master(8) then keeps its sockets
-        listeners = [declared[socket] for socket in ours(service) if socket in declared and socket not in done]
+    for (
+        service
+    ) in displaced:  # one entry for what one entry has been: master(8) then keeps its sockets
+        listeners = [
+            declared[socket]
+            for socket in ours(service)
+            if socket in declared and socket not in done
+        ]
         if len(listeners) == len(service.sockets) and len(set(map(saying, listeners))) == 1:
-            written.append(Written(service.entry.fields[0], _template(found, listeners[0]), service.sockets, listeners[0]))
+            written.append(
+                Written(
+                    service.entry.fields[0],
+                    _template(found, listeners[0]),
+                    service.sockets,
+                    listeners[0],
+                )
+            )
             done.update(service.sockets)
     for socket, listener in declared.items():
         if socket not in done:
@@ -149,7 +212,9 @@ def wish(found: t.Sequence[Service], wanted: t.Sequence[Listener], host: Host, o
                     name = ("[%s]:%d" if ":" in address else "%s:%d") % (address, port)
                     written.append(Written(name, service, ((address, port),), None))
                     done.add((address, port))
-    return Wish(tuple(kept), tuple(service for service in found if service.key in keys), tuple(written))
+    return Wish(
+        tuple(kept), tuple(service for service in found if service.key in keys), tuple(written)
+    )
 
 
 def _template(found: t.Sequence[Service], listener: Listener) -> t.Optional[Service]:
@@ -158,25 +223,50 @@ def _template(found: t.Sequence[Service], listener: Listener) -> t.Optional[Serv
     Of another protocol too: submission or smtp is for most numbers but a guess, and what an entry filters and forbids must not go for it.
     But postscreen certainly is for smtp alone.
     """
+
     def nearness(service: Service) -> tuple:
         addresses = [address for address, ignored in service.sockets]
         wildcard = WILDCARDS[family(listener.address)]
-        return (listener.address not in addresses, wildcard not in addresses, service.protocol != listener.protocol, not set(addresses) & set(LOOPBACK))
+        return (
+            listener.address not in addresses,
+            wildcard not in addresses,
+            service.protocol != listener.protocol,
+            not set(addresses) & set(LOOPBACK),
+        )
 
-    candidates = [service for service in found if service.protocol and (service.protocol == listener.protocol or not service.screen) and any(
-        port == listener.port and (not is_loopback(address) or address == listener.address) for address, port in service.sockets)]
+    candidates = [
+        service
+        for service in found
+        if service.protocol
+        and (service.protocol == listener.protocol or not service.screen)
+        and any(
+            port == listener.port and (not is_loopback(address) or address == listener.address)
+            for address, port in service.sockets
+        )
+    ]
     return min(candidates, key=nearness, default=None)
 
 
 # -- writing
+
 
 def with_wish(text: str, wished: Wish, host: Host, config_path: str) -> str:
     """Somebody else's master.cf with what is wanted in it."""
     lines = physical_lines(text)
     end = _line_end(lines)
     everything = entries(lines)
-    screened = next((entry for entry in everything if entry.fields[1] == "pass" and entry.fields[7] == "smtpd"), None)
-    chroot = next((entry.fields[4] for entry in everything if entry.fields[1] == "inet" and entry.fields[7] == "smtpd"), "-")
+    screened = next(
+        (entry for entry in everything if entry.fields[1] == "pass" and entry.fields[7] == "smtpd"),
+        None,
+    )
+    chroot = next(
+        (
+            entry.fields[4]
+            for entry in everything
+            if entry.fields[1] == "inet" and entry.fields[7] == "smtpd"
+        ),
+        "-",
+    )
     plain = Entry(0, 0, ("", "inet", "n", "-", chroot, "-", "-", "smtpd"), ())
     blocks: dict = {}  # number of the line that it stands behind -> lines
     for service in wished.displaced:
@@ -184,19 +274,32 @@ def with_wish(text: str, wished: Wish, host: Host, config_path: str) -> str:
         for number in range(service.entry.first, service.entry.last + 1):
             lines[number] = DISPLACED + lines[number]
     for written in wished.written:
-        last, template = (written.template.entry.last, written.template.entry) if written.template else (len(lines) - 1, plain)
+        last, template = (
+            (written.template.entry.last, written.template.entry)
+            if written.template
+            else (len(lines) - 1, plain)
+        )
         if written.template and written.template.screen and not written.listener:
-            template = screened or plain  # there can be only one postscreen, and programs of this host need none
+            template = (
+                screened or plain
+            )  # there can be only one postscreen, and programs of this host need none
         blocks.setdefault(last, []).extend(_written_lines(written, template, host))
     for number in sorted(blocks, reverse=True):
-        lines.insert(number + 1, _block(lines[:number + 1], end, [_BEGIN + config_path, _ABOUT] + blocks[number]))
+        lines.insert(
+            number + 1,
+            _block(lines[: number + 1], end, [_BEGIN + config_path, _ABOUT] + blocks[number]),
+        )
     return "".join(lines)
 
 
 def with_going(text: str, going: t.Sequence[Service], before: str, config_path: str) -> str:
     """A text of ours with services that were in the text C(before), and go, once more at its end."""
     lines, old = physical_lines(text), physical_lines(before)
-    block = [line.rstrip("\r\n") for service in going for line in old[service.entry.first:service.entry.last + 1]]
+    block = [
+        line.rstrip("\r\n")
+        for service in going
+        for line in old[service.entry.first : service.entry.last + 1]
+    ]
     return text + _block(lines, _line_end(lines), [_BEGIN + config_path, _MEANWHILE] + block)
 
 
@@ -231,26 +334,40 @@ def _written_lines(written: Written, template: Entry, host: Host) -> list:
         if written.begins_logins:
             copied = tuple(argument for argument in copied if argument[0] not in _LOGINS)
             said = {name for name, ignored, ignored in copied}
-            ours += tuple(setting for setting in ("smtpd_tls_auth_only=yes",) * (listener.encryption == "tls") + _SUBMISSION
-                          if setting.partition("=")[0] not in said)
-    settings = ["-o " + ("{ %s }" % setting if re.search(r"\s", setting) else setting) for setting in ours]
-    return [about, " ".join((written.name, "inet", "n") + template.fields[3:])] + ["  " + text for text in settings] + [
-        "  " + text for ignored, ignored, text in copied]
+            ours += tuple(
+                setting
+                for setting in ("smtpd_tls_auth_only=yes",) * (listener.encryption == "tls")
+                + _SUBMISSION
+                if setting.partition("=")[0] not in said
+            )
+    settings = [
+        "-o " + ("{ %s }" % setting if re.search(r"\s", setting) else setting) for setting in ours
+    ]
+    return (
+        [about, " ".join((written.name, "inet", "n") + template.fields[3:])]
+        + ["  " + text for text in settings]
+        + ["  " + text for ignored, ignored, text in copied]
+    )
 
 
 def _tls(listener: Listener, template: Entry, host: Host) -> tuple:
     """(our settings, what is copied of the template)."""
-    if listener.encryption == "none":  # what is offered stays; only that nothing goes without it does not
+    if (
+        listener.encryption == "none"
+    ):  # what is offered stays; only that nothing goes without it does not
         ours = ()
         if is_yes(expanded("smtpd_tls_wrappermode", host.main, template.overrides)):
             ours += ("smtpd_tls_wrappermode=no",)
-        if security_level(lambda parameter: expanded(parameter, host.main, template.overrides)) not in ("none", "may"):
+        if security_level(
+            lambda parameter: expanded(parameter, host.main, template.overrides)
+        ) not in ("none", "may"):
             ours += ("smtpd_tls_security_level=may",)
         replaced = [setting.partition("=")[0] for setting in ours]
     else:
         ours = (
             "smtpd_tls_wrappermode=" + ("yes" if listener.encryption == "ssl" else "no"),
-            "smtpd_tls_security_level=" + ("may" if (listener.protocol, listener.encryption) == ("smtp", "tls") else "encrypt"),
+            "smtpd_tls_security_level="
+            + ("may" if (listener.protocol, listener.encryption) == ("smtp", "tls") else "encrypt"),
             "smtpd_tls_cert_file=" + listener.certificate_path.replace("$", "$$"),
             "smtpd_tls_key_file=" + listener.key_path.replace("$", "$$"),
         ) + tuple(name + "=" for name in _OTHER_CERTIFICATES if expanded(name, host.main))
@@ -259,6 +376,7 @@ def _tls(listener: Listener, template: Entry, host: Host) -> tuple:
 
 
 # -- from one text to another
+
 
 def way(before: str, after: str, host: Host, live: t.AbstractSet, config_path: str) -> tuple:
     """(texts to be put and activated one after the other, texts on the way back but for the last, which is C(before)).
@@ -269,8 +387,15 @@ def way(before: str, after: str, host: Host, live: t.AbstractSet, config_path: s
     """
     if before == after:
         return (), ()
-    old, new = ({service.key: service for service in services(text, host) if service.sockets} for text in (before, after))
-    going = [service for key, service in old.items() if key not in new and live.issuperset(service.sockets)]
+    old, new = (
+        {service.key: service for service in services(text, host) if service.sockets}
+        for text in (before, after)
+    )
+    going = [
+        service
+        for key, service in old.items()
+        if key not in new and live.issuperset(service.sockets)
+    ]
     coming = [service for key, service in new.items() if key not in old]
     changed = {key for key in old.keys() & new.keys() if old[key].entry.text != new[key].entry.text}
     steps, back = (after,), ()
@@ -284,7 +409,14 @@ def way(before: str, after: str, host: Host, live: t.AbstractSet, config_path: s
 def difference(before: str, after: str) -> tuple:
     """(our lines and those that they are about to displace, our lines and those that are given back), as they may be shown."""
     old, new = _kinds(before), _kinds(after)
-    displaced = [{number for number, (line, kind) in enumerate(each for each in kinds if each[1] != "block") if kind == "displaced"} for kinds in (old, new)]
+    displaced = [
+        {
+            number
+            for number, (line, kind) in enumerate(each for each in kinds if each[1] != "block")
+            if kind == "displaced"
+        }
+        for kinds in (old, new)
+    ]
     shown = []
     for kinds in (old, new):
         number, lines = 0, []

@@ -17,19 +17,46 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import master_cf, master_cf_changes
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import (
+    master_cf,
+    master_cf_changes,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    UNITS, Configured, Failed, Options, Plan, Server, boot_file, has_systemd, kind_of_key, loopback, read_file, rehearse_in_copy, run)
+    UNITS,
+    Configured,
+    Failed,
+    Options,
+    Plan,
+    Server,
+    boot_file,
+    has_systemd,
+    kind_of_key,
+    loopback,
+    read_file,
+    rehearse_in_copy,
+    run,
+)
 
 #: The unit that really runs Postfix: the second one, unless it only stands for the first (Debian up to 12).
 _UNITS = ("postfix@-.service", "postfix.service")
-_UNIT_FOLDERS = ("/etc/systemd/system/", "/run/systemd/system/", "/usr/lib/systemd/system/", "/lib/systemd/system/")
+_UNIT_FOLDERS = (
+    "/etc/systemd/system/",
+    "/run/systemd/system/",
+    "/usr/lib/systemd/system/",
+    "/lib/systemd/system/",
+)
 _PROC = "/proc"
 _INIT_SCRIPT = "/etc/init.d/postfix"
 _SASL_FOLDERS = ("/etc/postfix/sasl", "/etc/sasl2", "/usr/lib/sasl2")
 _HOST_PARAMETERS = (
-    "config_directory", "daemon_directory", "queue_directory", "multi_instance_enable", "multi_instance_directories", "smtpd_sasl_type",
-    "cyrus_sasl_config_path")
+    "config_directory",
+    "daemon_directory",
+    "queue_directory",
+    "multi_instance_enable",
+    "multi_instance_directories",
+    "smtpd_sasl_type",
+    "cyrus_sasl_config_path",
+)
 
 #: master(8) acts on a reload, and dies of one, within this time.
 _RELOAD_SECONDS = 3.0
@@ -69,12 +96,18 @@ class Asked(t.NamedTuple):
 
 # -- what Postfix can't do
 
+
 def one_instance(asked: Asked) -> t.Iterator[str]:
     """Each instance has its own master.cf, and one must not take another's port."""
     main = asked.details.host.main
-    if main.get("multi_instance_enable", "").lower() == "yes" or main.get("multi_instance_directories", "").strip():
-        yield ("main.cf: this host runs several instances of Postfix (multi_instance_directories), and which of them should listen can't be declared: "
-               "set multi_instance_directories to nothing, or keep Postfix off the option servers")
+    if (
+        main.get("multi_instance_enable", "").lower() == "yes"
+        or main.get("multi_instance_directories", "").strip()
+    ):
+        yield (
+            "main.cf: this host runs several instances of Postfix (multi_instance_directories), and which of them should listen can't be declared: "
+            "set multi_instance_directories to nothing, or keep Postfix off the option servers"
+        )
 
 
 def families_are_used(asked: Asked) -> t.Iterator[str]:
@@ -83,8 +116,11 @@ def families_are_used(asked: Asked) -> t.Iterator[str]:
     for listener in asked.wanted:
         family = "ipv6" if ":" in listener.address else "ipv4"
         if family not in used:
-            yield ("%s: Postfix uses no %s on this host (inet_protocols in main.cf, or the kernel), and would die of it: "
-                   "set inet_protocols to all, and restart Postfix" % (listener.name, "IPv6" if family == "ipv6" else "IPv4"))
+            yield (
+                "%s: Postfix uses no %s on this host (inet_protocols in main.cf, or the kernel), and would die of it: "
+                "set inet_protocols to all, and restart Postfix"
+                % (listener.name, "IPv6" if family == "ipv6" else "IPv4")
+            )
 
 
 def services_are_on(asked: Asked) -> t.Iterator[str]:
@@ -92,27 +128,44 @@ def services_are_on(asked: Asked) -> t.Iterator[str]:
     patterns = master_cf.expanded("master_service_disable", asked.details.host.main)
     for written in asked.made:
         if master_cf.disabled(written.name, patterns):
-            yield "%s: master_service_disable = %s in main.cf switches it off: take that out" % (written.listener.name, patterns)
+            yield "%s: master_service_disable = %s in main.cf switches it off: take that out" % (
+                written.listener.name,
+                patterns,
+            )
 
 
 def numbers_are_free(asked: Asked) -> t.Iterator[str]:
     """Postfix itself may have something else there, which no look at other programs' sockets shows."""
     for service in asked.wished.kept:
         for listener in asked.wanted:
-            if service.protocol or not any(port == listener.port and master_cf.meet(address, listener.address) for address, port in service.sockets):
+            if service.protocol or not any(
+                port == listener.port and master_cf.meet(address, listener.address)
+                for address, port in service.sockets
+            ):
                 continue
-            yield "%s: %s has Postfix's %s there, which speaks neither smtp nor submission: declare another port, or move that service" % (
-                listener.name, service.entry.where, service.entry.fields[7])
+            yield (
+                "%s: %s has Postfix's %s there, which speaks neither smtp nor submission: declare another port, or move that service"
+                % (listener.name, service.entry.where, service.entry.fields[7])
+            )
 
 
 def postscreen_is_one(asked: Asked) -> t.Iterator[str]:
     """Two processes of postscreen can't share their cache: the second dies, and its port is silent."""
     made = [written for written in asked.made if written.template and written.template.screen]
-    kept = [service for service in asked.wished.kept if service.screen and service.protocol and service.sockets]
+    kept = [
+        service
+        for service in asked.wished.kept
+        if service.screen and service.protocol and service.sockets
+    ]
     if len(made) + len(kept) > 1:
-        yield "%s: postscreen is one entry of master.cf, with one address or all, and can't answer on %s with settings of their own: %s" % (
-            (made[0].template if made else kept[0]).entry.where, " and ".join(written.listener.name for written in made),
-            "declare its port on 0.0.0.0 and :: alike, or on one address, or put smtpd in its place")
+        yield (
+            "%s: postscreen is one entry of master.cf, with one address or all, and can't answer on %s with settings of their own: %s"
+            % (
+                (made[0].template if made else kept[0]).entry.where,
+                " and ".join(written.listener.name for written in made),
+                "declare its port on 0.0.0.0 and :: alike, or on one address, or put smtpd in its place",
+            )
+        )
 
 
 def postscreen_is_plain(asked: Asked) -> t.Iterator[str]:
@@ -122,12 +175,20 @@ def postscreen_is_plain(asked: Asked) -> t.Iterator[str]:
         if not template or not template.screen or template.says(written.listener):
             continue
         if written.listener.encryption == "ssl":
-            yield "%s: %s is postscreen, which does no TLS from the first byte: declare tls, or put smtpd in its place" % (
-                written.listener.name, template.entry.where)
+            yield (
+                "%s: %s is postscreen, which does no TLS from the first byte: declare tls, or put smtpd in its place"
+                % (written.listener.name, template.entry.where)
+            )
         else:
-            yield ("%s: %s is postscreen, whose encryption and certificate are main.cf's (now: %s): declare that, "
-                   "set smtpd_tls_cert_file and smtpd_tls_key_file there, or put smtpd in its place" % (
-                       written.listener.name, template.entry.where, " with ".join(filter(None, (template.encryption, template.certificate)))))
+            yield (
+                "%s: %s is postscreen, whose encryption and certificate are main.cf's (now: %s): declare that, "
+                "set smtpd_tls_cert_file and smtpd_tls_key_file there, or put smtpd in its place"
+                % (
+                    written.listener.name,
+                    template.entry.where,
+                    " with ".join(filter(None, (template.encryption, template.certificate))),
+                )
+            )
 
 
 def names_choose_no_other_certificate(asked: Asked) -> t.Iterator[str]:
@@ -135,9 +196,22 @@ def names_choose_no_other_certificate(asked: Asked) -> t.Iterator[str]:
     for written in asked.made:
         overrides = written.template.entry.overrides if written.template else {}
         maps = master_cf.expanded("tls_server_sni_maps", asked.details.host.main, overrides)
-        if asked.changes and written.listener.encryption != "none" and maps and not (written.template and written.template.screen):
-            yield "%s: tls_server_sni_maps = %s would serve other certificates than the declared one: take it out of main.cf%s" % (
-                written.listener.name, maps, ", or write \"-o tls_server_sni_maps=\" in %s" % written.template.entry.where if written.template else "")
+        if (
+            asked.changes
+            and written.listener.encryption != "none"
+            and maps
+            and not (written.template and written.template.screen)
+        ):
+            yield (
+                "%s: tls_server_sni_maps = %s would serve other certificates than the declared one: take it out of main.cf%s"
+                % (
+                    written.listener.name,
+                    maps,
+                    ', or write "-o tls_server_sni_maps=" in %s' % written.template.entry.where
+                    if written.template
+                    else "",
+                )
+            )
 
 
 def submission_can_ask(asked: Asked) -> t.Iterator[str]:
@@ -145,8 +219,11 @@ def submission_can_ask(asked: Asked) -> t.Iterator[str]:
     for written in asked.made:
         said_there = written.template and "smtpd_sasl_type" in written.template.entry.overrides
         if written.begins_logins and not said_there and not asked.details.can_authenticate:
-            yield ("%s: nothing says how Postfix should check logins: set smtpd_sasl_type = dovecot and smtpd_sasl_path = private/auth in main.cf, "
-                   "with Dovecot's socket for it, or set up Cyrus SASL (smtpd.conf)" % written.listener.name)
+            yield (
+                "%s: nothing says how Postfix should check logins: set smtpd_sasl_type = dovecot and smtpd_sasl_path = private/auth in main.cf, "
+                "with Dovecot's socket for it, or set up Cyrus SASL (smtpd.conf)"
+                % written.listener.name
+            )
 
 
 def paths_can_be_written(asked: Asked) -> t.Iterator[str]:
@@ -154,14 +231,20 @@ def paths_can_be_written(asked: Asked) -> t.Iterator[str]:
     for written in asked.made:
         for path in dict.fromkeys((written.listener.certificate_path, written.listener.key_path)):
             if re.search(r"[{}]|\s\Z", path):
-                yield "%s: master.cf can't name the file %s: give it a name without braces, and without a blank at its end" % (written.listener.name, path)
+                yield (
+                    "%s: master.cf can't name the file %s: give it a name without braces, and without a blank at its end"
+                    % (written.listener.name, path)
+                )
 
 
 def no_entry_kills(asked: Asked) -> t.Iterator[str]:
     """One bad entry, and master ends itself on reload: somebody else's too."""
     for service in asked.wished.kept:
         if service.deadly and asked.changes:
-            yield "%s: %s, and Postfix would die of it on reload: mend or remove that entry first" % (service.entry.where, service.dead)
+            yield (
+                "%s: %s, and Postfix would die of it on reload: mend or remove that entry first"
+                % (service.entry.where, service.dead)
+            )
 
 
 GIVING_BACK = (no_entry_kills,)  # what somebody may have written since
@@ -192,7 +275,12 @@ class Postfix(Server):
     _daemons = "/usr/lib/postfix/sbin"
 
     def installed(self) -> bool:
-        return shutil.which("postconf", path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin") is not None
+        return (
+            shutil.which(
+                "postconf", path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+            )
+            is not None
+        )
 
     def running(self) -> bool:
         """master(8), -t: ends well when nobody holds the lock of a running master."""
@@ -217,35 +305,61 @@ class Postfix(Server):
     def _details(self) -> Details:
         main = self._parameters(master_cf.PARAMETERS + _HOST_PARAMETERS)
         if "config_directory" not in main:
-            raise Refused("postconf does not say where Postfix's files are (config_directory): is Postfix set up?")
+            raise Refused(
+                "postconf does not say where Postfix's files are (config_directory): is Postfix set up?"
+            )
         self._daemons = main.get("daemon_directory", self._daemons)
         path = main["config_directory"] + "/master.cf"
         text = _text(path)
-        said = "%s\n%s" % (text, master_cf_changes.without_ours(text))  # what stands behind our marks counts too: it may come back
+        said = "%s\n%s" % (
+            text,
+            master_cf_changes.without_ours(text),
+        )  # what stands behind our marks counts too: it may come back
         for ignored in range(5):  # values refer to values
             missing = {
-                name for value in [*main.values(), *master_cf.values(said)] for name in master_cf.references(value)}.difference(main)
+                name
+                for value in [*main.values(), *master_cf.values(said)]
+                for name in master_cf.references(value)
+            }.difference(main)
             if not missing:
                 break
             main.update(dict.fromkeys(missing, ""), **self._parameters(sorted(missing)))
         host_names, port_names = master_cf.endpoint_names(said)
         host = master_cf.Host(main=main, families=_families(), loopback=loopback())
         host = host._replace(
-            ports={name: number for name, number in ((name, _port(name)) for name in port_names) if number},
-            names={name: _addresses(name) for name in host_names.union(master_cf.interface_names(host))})
+            ports={
+                name: number
+                for name, number in ((name, _port(name)) for name in port_names)
+                if number
+            },
+            names={
+                name: _addresses(name) for name in host_names.union(master_cf.interface_names(host))
+            },
+        )
         kinds = {name: kind_of_key(name) for name in master_cf.chain_files(said, host)}
         host = host._replace(
-            key_files=frozenset(name for name, kind in kinds.items() if kind), curves=frozenset(name for name, kind in kinds.items() if kind == "EC"))
+            key_files=frozenset(name for name, kind in kinds.items() if kind),
+            curves=frozenset(name for name, kind in kinds.items() if kind == "EC"),
+        )
         systemd = os.path.isdir(UNITS)
         folders = main.get("cyrus_sasl_config_path", "").split(":")
         return Details(
-            path, text, host,
-            boot={name: read_file(name) for name in (boot_file(unit, "")[0] for unit in _UNITS)} if systemd else {},
+            path,
+            text,
+            host,
+            boot={name: read_file(name) for name in (boot_file(unit, "")[0] for unit in _UNITS)}
+            if systemd
+            else {},
             unit=_unit() if systemd else "",
             queue=main.get("queue_directory", "/var/spool/postfix"),
-            can_authenticate=main.get("smtpd_sasl_type") != "cyrus" or any(
-                os.path.exists(folder + "/smtpd.conf") for folder in (*folders, *_SASL_FOLDERS) if folder),
-            live=self._live())
+            can_authenticate=main.get("smtpd_sasl_type") != "cyrus"
+            or any(
+                os.path.exists(folder + "/smtpd.conf")
+                for folder in (*folders, *_SASL_FOLDERS)
+                if folder
+            ),
+            live=self._live(),
+        )
 
     def _live(self) -> frozenset:
         from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
@@ -261,7 +375,9 @@ class Postfix(Server):
 
     # -- planning
 
-    def refusals(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> list:
+    def refusals(
+        self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options
+    ) -> list:
         details = configured.details
         after = original = master_cf_changes.without_ours(details.text)
         found = tuple(master_cf.services(original, details.host))
@@ -270,17 +386,29 @@ class Postfix(Server):
             wished = master_cf_changes.wish(found, wanted, details.host, options)
             after = master_cf_changes.with_wish(original, wished, details.host, options.config_path)
         asked = Asked(details, found, wanted or (), wished, after != details.text)
-        return list(dict.fromkeys(message for rule in (GIVING_BACK if wanted is None else RULES) for message in rule(asked)))
+        return list(
+            dict.fromkeys(
+                message
+                for rule in (GIVING_BACK if wanted is None else RULES)
+                for message in rule(asked)
+            )
+        )
 
-    def render(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:
+    def render(
+        self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options
+    ) -> Plan:
         details = configured.details
         host, before = details.host, details.text
         after = original = master_cf_changes.without_ours(before)
         if wanted is not None:
-            wished = master_cf_changes.wish(master_cf.services(original, host), wanted, host, options)
+            wished = master_cf_changes.wish(
+                master_cf.services(original, host), wanted, host, options
+            )
             after = master_cf_changes.with_wish(original, wished, host, options.config_path)
         found = master_cf.services(after, host)
-        plan = Plan(listeners=master_cf.found_listeners(found), sockets=master_cf.found_sockets(found))
+        plan = Plan(
+            listeners=master_cf.found_listeners(found), sockets=master_cf.found_sockets(found)
+        )
         # where all is as somebody wrote it, that one minds how it boots: nothing is ours, and state: absent would find nothing to take out
         boot = _boot(details, (wanted or ()) if after != original else (), options)
         steps, back = master_cf_changes.way(before, after, host, details.live, options.config_path)
@@ -290,7 +418,10 @@ class Postfix(Server):
         if not steps:
             return plan
         there = {path: details.boot[path] for path in boot}
-        shown = {path: tuple((content or b"").decode() for content in (details.boot[path], content)) for path, content in boot.items()}
+        shown = {
+            path: tuple((content or b"").decode() for content in (details.boot[path], content))
+            for path, content in boot.items()
+        }
         if after != before:
             there[details.path] = _bytes(before)
             shown[details.path] = master_cf_changes.difference(before, after)
@@ -298,7 +429,8 @@ class Postfix(Server):
             steps=tuple(steps),
             back=tuple({details.path: _bytes(text)} for text in back) + (there,),
             activation="reload" if after != before else "none",
-            shown=shown)
+            shown=shown,
+        )
 
     # -- doing
 
@@ -309,7 +441,10 @@ class Postfix(Server):
         status, said = rehearse_in_copy(folder, state, ["postconf", "-M"])
         new = [line for line in said.splitlines() if line not in live]
         if status or new:
-            raise Refused("Postfix does not accept the new master.cf: %s" % ("; ".join(new[:3]) or "postconf -M ended with %d" % status))
+            raise Refused(
+                "Postfix does not accept the new master.cf: %s"
+                % ("; ".join(new[:3]) or "postconf -M ended with %d" % status)
+            )
 
     def activate(self, how: str, sockets: frozenset) -> None:
         if how == "reload" and self.running() and self._reload():
@@ -341,7 +476,9 @@ class Postfix(Server):
         """Through what started it: systemd may believe it to be active with no master there, so that "start" would do nothing."""
         unit = _unit() if has_systemd() else ""
         if unit:
-            run(["systemctl", "reset-failed", unit])  # or a few restarts in a row are too many for it
+            run(
+                ["systemctl", "reset-failed", unit]
+            )  # or a few restarts in a row are too many for it
             commands = [["systemctl", "restart", unit]]
         elif os.access(_INIT_SCRIPT, os.X_OK):
             commands = [[_INIT_SCRIPT, "restart"]]
@@ -397,7 +534,9 @@ def _children_of_no_service(details: Details, keys: t.Container[str]) -> t.Itera
         name = named.get("-n", arguments[0])
         if named.get("-t") == "inet":
             port_name = name.rpartition(":")[2]  # which may be nowhere in the file
-            key = master_cf.service_key(name, details.host._replace(ports={port_name: _port(port_name)}))
+            key = master_cf.service_key(
+                name, details.host._replace(ports={port_name: _port(port_name)})
+            )
             if key and key not in keys:
                 yield int(pid)
 
@@ -405,7 +544,10 @@ def _children_of_no_service(details: Details, keys: t.Container[str]) -> t.Itera
 def _boot(details: Details, wanted: t.Sequence[Listener], options: Options) -> dict:
     """The drop-ins that change: for the unit, where an address may be missing at boot; and none for another."""
     wishes = dict.fromkeys(details.boot)
-    if details.unit and any(listener.address not in master_cf.LOOPBACK and not master_cf.is_loopback(listener.address) for listener in wanted):
+    if details.unit and any(
+        listener.address not in master_cf.LOOPBACK and not master_cf.is_loopback(listener.address)
+        for listener in wanted
+    ):
         path, content = boot_file(details.unit, options.config_path)
         wishes[path] = content
     return {path: content for path, content in wishes.items() if content != details.boot[path]}
@@ -419,9 +561,13 @@ def _text(path: str) -> str:
     try:
         content = read_file(path)
     except (OSError, NotAFile, TooLarge) as error:
-        raise Refused("%s can't be read: %s" % (path, getattr(error, "strerror", None) or error)) from None
+        raise Refused(
+            "%s can't be read: %s" % (path, getattr(error, "strerror", None) or error)
+        ) from None
     if content is None:
-        raise Refused("%s is missing: Postfix's layout on this host is not known, or it is not set up" % path)
+        raise Refused(
+            "%s is missing: Postfix's layout on this host is not known, or it is not set up" % path
+        )
     return content.decode("utf-8", "surrogateescape")
 
 
@@ -429,7 +575,9 @@ def _postconf(arguments: t.Sequence[str]) -> dict:
     status, output, said = run(["postconf", *arguments])
     if status:
         raise Refused("postconf can't read Postfix's settings: %s" % said.strip())
-    return dict((part.strip() for part in line.split("=", 1)) for line in output.splitlines() if "=" in line)
+    return dict(
+        (part.strip() for part in line.split("=", 1)) for line in output.splitlines() if "=" in line
+    )
 
 
 def _unit() -> str:
@@ -438,7 +586,11 @@ def _unit() -> str:
         with contextlib.suppress(OSError, NotAFile):
             content = read_file(folder + _UNITS[1])
             if content is not None:
-                return _UNITS[0] if re.search(rb"^ExecStart=\s*(/usr)?/bin/true\s*$", content, re.MULTILINE) else _UNITS[1]
+                return (
+                    _UNITS[0]
+                    if re.search(rb"^ExecStart=\s*(/usr)?/bin/true\s*$", content, re.MULTILINE)
+                    else _UNITS[1]
+                )
     return ""
 
 
@@ -461,6 +613,11 @@ def _port(name: str) -> t.Optional[int]:
 
 def _addresses(name: str) -> tuple:
     try:
-        return tuple(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)))
+        return tuple(
+            dict.fromkeys(
+                str(found[4][0])
+                for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+            )
+        )
     except OSError:
         return ()

@@ -12,7 +12,11 @@ import os
 import pwd
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge, read_regular_file
+from ansible_collections.mailops.bindings.plugins.module_utils._files import (
+    NotAFile,
+    TooLarge,
+    read_regular_file,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._replacing import why_not_writable
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MAX_FILE_BYTES
@@ -32,22 +36,32 @@ def other_config(sides, config_path: str) -> t.Iterator[str]:
     """Two configs that both say how one server listens would undo each other for ever."""
     for side in sides:
         if side.configured.config_path and side.configured.config_path != config_path:
-            yield "%s listens as %s says, not %s: name that one in config_path, or give it back first (state: absent with that config_path)" % (
-                side.server.title, side.configured.config_path, config_path)
+            yield (
+                "%s listens as %s says, not %s: name that one in config_path, or give it back first (state: absent with that config_path)"
+                % (side.server.title, side.configured.config_path, config_path)
+            )
 
 
 def not_running(sides, start: bool) -> t.Iterator[str]:
     """A server may be stopped for a reason."""
     for side in sides:
         if side.follows and not side.running and not start:
-            yield "%s is not running: start it first, or set start to true, or take %s off servers" % (side.server.title, side.server.name)
+            yield (
+                "%s is not running: start it first, or set start to true, or take %s off servers"
+                % (side.server.title, side.server.name)
+            )
 
 
 def addresses_away(sides) -> t.Iterator[str]:
     """The server would die of it on reload."""
     from ansible_collections.mailops.bindings.plugins.module_utils._host import cannot_listen
 
-    floating = {listener.address: listener.floating for side in sides if side.follows for listener in side.wanted or ()}
+    floating = {
+        listener.address: listener.floating
+        for side in sides
+        if side.follows
+        for listener in side.wanted or ()
+    }
     for address in sorted(floating):
         reason = cannot_listen(address, floating[address])
         if reason:
@@ -62,9 +76,10 @@ def others_addresses_away(sides) -> t.Iterator[str]:
         declared = {(listener.address, listener.port) for listener in side.wanted or ()}
         for address, port in sorted(_to_bind(side) - declared):
             if cannot_listen(address, floating=False):
-                yield ("%s does not listen on %s yet, though its files say so, and would die of it: %s is not an address of this host. "
-                       "Take it out of them, or add the address") % (
-                    side.server.title, shown((address, port)), address)
+                yield (
+                    "%s does not listen on %s yet, though its files say so, and would die of it: %s is not an address of this host. "
+                    "Take it out of them, or add the address"
+                ) % (side.server.title, shown((address, port)), address)
 
 
 def _to_bind(side) -> frozenset:
@@ -77,9 +92,20 @@ def ports_of_others(sides, sockets: t.Sequence[Socket]) -> t.Iterator[str]:
     for side in sides:
         for address, port in sorted(_to_bind(side)):
             for other in sockets:
-                if other.port == port and not side.server.holds(other) and _meet(address, other.address):
-                    yield "%s can't listen on %s: %s holds %s. Stop that, or declare another port" % (
-                        side.server.title, shown((address, port)), _holder(other), shown((other.address, other.port)))
+                if (
+                    other.port == port
+                    and not side.server.holds(other)
+                    and _meet(address, other.address)
+                ):
+                    yield (
+                        "%s can't listen on %s: %s holds %s. Stop that, or declare another port"
+                        % (
+                            side.server.title,
+                            shown((address, port)),
+                            _holder(other),
+                            shown((other.address, other.port)),
+                        )
+                    )
 
 
 def _meet(one: str, other: str) -> bool:
@@ -100,7 +126,9 @@ def not_writable(sides) -> t.Iterator[str]:
     """A file on a read-only file system, or mounted by itself: the write would find it out, and check mode would not."""
     for side in sides:
         for resource in side.final:
-            reason = why_not_writable(os.path.realpath(resource)) if resource.startswith("/") else ""
+            reason = (
+                why_not_writable(os.path.realpath(resource)) if resource.startswith("/") else ""
+            )
             if reason:
                 yield "%s: %s" % (side.server.title, reason)
 
@@ -110,11 +138,21 @@ def certificates(sides, now) -> t.Iterator[str]:
     checked: dict = {}
     for side in sides:
         for listener in side.must_be_servable:
-            source = (listener.certificate_path, listener.private_key_path, side.server.reads_keys_as)
+            source = (
+                listener.certificate_path,
+                listener.private_key_path,
+                side.server.reads_keys_as,
+            )
             if source not in checked:
-                checked[source] = unservable(listener, side.server.reads_keys_as, side.server.title, now)
+                checked[source] = unservable(
+                    listener, side.server.reads_keys_as, side.server.title, now
+                )
             if checked[source]:
-                yield "%s%s: %s" % (listener.name, " (%s)" % listener.port_name if listener.port_name else "", checked[source])
+                yield "%s%s: %s" % (
+                    listener.name,
+                    " (%s)" % listener.port_name if listener.port_name else "",
+                    checked[source],
+                )
 
 
 def unservable(listener: Listener, user: str, title: str, now) -> str:
@@ -123,21 +161,40 @@ def unservable(listener: Listener, user: str, title: str, now) -> str:
         try:
             content = read_regular_file(path, MAX_FILE_BYTES)[0]
         except (OSError, NotAFile, TooLarge) as error:
-            return "%s can't be read: %s" % (path, getattr(error, "strerror", None) or "it is " + str(error))
+            return "%s can't be read: %s" % (
+                path,
+                getattr(error, "strerror", None) or "it is " + str(error),
+            )
         if b"-----BEGIN " not in content:
             return "%s is not PEM, which is all that %s reads. Convert it: %s" % (
-                path, title, _conversion(path, is_key=path != listener.certificate_path))
-        if b"-----BEGIN ENCRYPTED PRIVATE KEY-----" in content or b"\nProc-Type: 4,ENCRYPTED" in content:
-            return "the private key in %s is encrypted, and nobody is there to type its password when %s starts: openssl pkey -in %s -out %s.plain" % (
-                path, title, path, path)
+                path,
+                title,
+                _conversion(path, is_key=path != listener.certificate_path),
+            )
+        if (
+            b"-----BEGIN ENCRYPTED PRIVATE KEY-----" in content
+            or b"\nProc-Type: 4,ENCRYPTED" in content
+        ):
+            return (
+                "the private key in %s is encrypted, and nobody is there to type its password when %s starts: openssl pkey -in %s -out %s.plain"
+                % (path, title, path, path)
+            )
         if not _may_read(path, user):
-            return "%s can't be read by the user %s, as which %s reads it: check its mode and those of the folders above it" % (path, user, title)
-    from ansible_collections.mailops.bindings.plugins.module_utils._certificate import Certificate, Source
+            return (
+                "%s can't be read by the user %s, as which %s reads it: check its mode and those of the folders above it"
+                % (path, user, title)
+            )
+    from ansible_collections.mailops.bindings.plugins.module_utils._certificate import (
+        Certificate,
+        Source,
+    )
 
     certificate = Certificate(Source(listener.certificate_path, listener.private_key_path), now)
     if certificate.key_matches is True:
         return ""
-    return next((finding.message for finding in certificate.findings()), "its private key can't be used")
+    return next(
+        (finding.message for finding in certificate.findings()), "its private key can't be used"
+    )
 
 
 def _conversion(path: str, is_key: bool) -> str:
@@ -145,7 +202,12 @@ def _conversion(path: str, is_key: bool) -> str:
     pkcs12 = "openssl pkcs12 -in %s -nodes -out %s.pem" % (path, stem)
     if extension.lower() in (".p12", ".pfx"):
         return pkcs12
-    return "openssl %s -inform DER -in %s -out %s.pem (if it is PKCS#12: %s)" % ("pkey" if is_key else "x509", path, stem, pkcs12)
+    return "openssl %s -inform DER -in %s -out %s.pem (if it is PKCS#12: %s)" % (
+        "pkey" if is_key else "x509",
+        path,
+        stem,
+        pkcs12,
+    )
 
 
 def _may_read(path: str, user: str) -> bool:

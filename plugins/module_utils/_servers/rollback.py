@@ -12,11 +12,22 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import journal, signals, watch
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server, is_unit, reread_units
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import (
+    journal,
+    signals,
+    watch,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+    Failed,
+    Server,
+    is_unit,
+    reread_units,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.watch import Goal
 
-PATIENCE = 3.0  # seconds for the old sockets to be back by the gentle step, before the server is restarted
+PATIENCE = (
+    3.0  # seconds for the old sockets to be back by the gentle step, before the server is restarted
+)
 STEP_SECONDS = 1.0  # for a step on the way to have its effect
 STABLE_SECONDS = 1.0  # a server that can't bind dies within one
 MAX_SHOWN_LINES = 40
@@ -52,7 +63,10 @@ def _files_back(entry: journal.Entry, server: Server, left: list) -> bool:
         try:
             now = server.get(resource)
         except Exception as error:  # pylint: disable=broad-except
-            foreign[resource] = "%s can't be read, and is left as it is: %s" % (resource, in_words(error))
+            foreign[resource] = "%s can't be read, and is left as it is: %s" % (
+                resource,
+                in_words(error),
+            )
             continue
         if now not in entry.ours(resource):
             foreign[resource] = _foreign(entry, resource, now)
@@ -77,10 +91,19 @@ def _files_back(entry: journal.Entry, server: Server, left: list) -> bool:
 def _answering_again(followers: t.Sequence[tuple]) -> list:
     """Make the old files count: by the gentle step, and by a restart where that does not do. What is wrong after all."""
     # where somebody is at work on its files, they do not say what was before: such a server is started if it has died, and not told more
-    followers = [(entry, server, foreign) for entry, server, foreign in followers if not foreign or not server.running()]
+    followers = [
+        (entry, server, foreign)
+        for entry, server, foreign in followers
+        if not foreign or not server.running()
+    ]
     if not followers:
         return []
-    goals = {server.name: Goal(server, *((frozenset(), frozenset()) if foreign else (entry.sockets, entry.added))) for entry, server, foreign in followers}
+    goals = {
+        server.name: Goal(
+            server, *((frozenset(), frozenset()) if foreign else (entry.sockets, entry.added))
+        )
+        for entry, server, foreign in followers
+    }
     troubles: dict = {}
 
     def told(server: Server, how: str) -> None:
@@ -93,16 +116,22 @@ def _answering_again(followers: t.Sequence[tuple]) -> list:
     for entry, server, ignored in followers:
         told(server, entry.activation if entry.activation == "restart" else "reload")
     fine = [goal for name, goal in goals.items() if name not in troubles]
-    again = {goal.server.name for goal, ignored in watch.settled(fine, PATIENCE, STABLE_SECONDS)} | set(troubles)
+    again = {
+        goal.server.name for goal, ignored in watch.settled(fine, PATIENCE, STABLE_SECONDS)
+    } | set(troubles)
     if not again:
         return []
     for name in again:
         told(goals[name].server, "restart")
     problems = dict(watch.settled([goals[name] for name in again], PATIENCE, STABLE_SECONDS))
-    return ["\n".join(filter(None, (troubles.get(goal.server.name), problem))) for goal, problem in problems.items()]
+    return [
+        "\n".join(filter(None, (troubles.get(goal.server.name), problem)))
+        for goal, problem in problems.items()
+    ]
 
 
 # -- what a run left that did not come to its end
+
 
 def recover(servers: t.Callable[[], list]) -> list:
     """Put right what an earlier run was killed over. Warnings that say so. Raises Refused where somebody has changed things since."""
@@ -111,7 +140,12 @@ def recover(servers: t.Callable[[], list]) -> list:
         return []
     known = {server.name: server for server in servers()}
     # one that was started is not stopped: by now somebody may count on it. It is to follow the old files
-    entries = [entry._replace(running=True) if entry.activation == "start" and known[entry.server].running() else entry for entry in found["entries"]]
+    entries = [
+        entry._replace(running=True)
+        if entry.activation == "start" and known[entry.server].running()
+        else entry
+        for entry in found["entries"]
+    ]
     with signals.held(), contextlib.ExitStack() as locks:
         for entry in entries:
             for resource in entry.resources() if not entry.server else ():
@@ -120,19 +154,28 @@ def recover(servers: t.Callable[[], list]) -> list:
         if left:
             raise Refused(
                 "the run of %s was interrupted, and what it left can't be put back:\n%s\nPut these right by hand, then remove %s"
-                % (found["started"], "\n".join("  " + line for line in left), journal.PATH))
+                % (found["started"], "\n".join("  " + line for line in left), journal.PATH)
+            )
         journal.end(entries)
     journal.remove_folders(entries)
     names = ", ".join(resource for entry in entries for resource in entry.resources()) or "no file"
-    return ["the run of %s was interrupted; what it had done was put back first: %s" % (found["started"], names)]
+    return [
+        "the run of %s was interrupted; what it had done was put back first: %s"
+        % (found["started"], names)
+    ]
 
 
 # -- in words
 
+
 def in_words(reason: BaseException) -> str:
     """What went wrong, for a user."""
     if isinstance(reason, OSError):
-        return "%s: %s" % (reason.filename, reason.strerror) if reason.filename else str(reason.strerror or reason)
+        return (
+            "%s: %s" % (reason.filename, reason.strerror)
+            if reason.filename
+            else str(reason.strerror or reason)
+        )
     if isinstance(reason, NotAFile):
         return "it is %s" % reason
     if isinstance(reason, TooLarge):
@@ -143,7 +186,11 @@ def in_words(reason: BaseException) -> str:
     while trace and trace.tb_next:
         trace = trace.tb_next
     return "a fault of mailops.bindings, please report it: %s%s" % (
-        type(reason).__name__, " in %s, line %d" % (os.path.basename(trace.tb_frame.f_code.co_filename), trace.tb_lineno) if trace else "")
+        type(reason).__name__,
+        " in %s, line %d" % (os.path.basename(trace.tb_frame.f_code.co_filename), trace.tb_lineno)
+        if trace
+        else "",
+    )
 
 
 def complaints(lines: t.Iterable[str]) -> list:
@@ -174,10 +221,16 @@ def _foreign(entry: journal.Entry, resource: str, now: t.Optional[bytes]) -> str
     shown = difference(ours, now, "as we wrote it", "as it is" if now is not None else "it is gone")
     shown += difference(entry.before(resource), ours, "as it was", "as we wrote it")
     return "%s was changed by somebody else meanwhile, and is left as it is:\n%s" % (
-        resource, "\n".join("    " + without_secrets(line) for line in shown))
+        resource,
+        "\n".join("    " + without_secrets(line) for line in shown),
+    )
 
 
 def without_secrets(line: str) -> str:
     """A line of a server's file as it may be shown: nothing of it after a word that speaks of a secret, and no password in a URL."""
-    line = re.sub(r"(?i)((?:pass|pwd|pw\b|secret|credential|token|private key|rootpw)[^=:\s]*\s*[=:\s]).*", r"\1 ********", line)
+    line = re.sub(
+        r"(?i)((?:pass|pwd|pw\b|secret|credential|token|private key|rootpw)[^=:\s]*\s*[=:\s]).*",
+        r"\1 ********",
+        line,
+    )
     return re.sub(r"(://[^/\s:@]*:)[^/\s@]+@", r"\1********@", line)

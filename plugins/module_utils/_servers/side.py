@@ -10,9 +10,19 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import LOOPBACK, Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import address_order
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Configured, Options, Plan, Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+    Configured,
+    Options,
+    Plan,
+    Server,
+)
 
-SERVED = ("ok", "expiring", "expired", "wrong_certificate")  # it answers as it should, with some certificate
+SERVED = (
+    "ok",
+    "expiring",
+    "expired",
+    "wrong_certificate",
+)  # it answers as it should, with some certificate
 RIGHTLY_SERVED = SERVED[:3]  # and with the one that the file has
 ABSENT = ("refused", "timeout")  # nobody answers at all, where somebody could
 
@@ -38,7 +48,13 @@ class How(t.NamedTuple):
 class Side:
     """A server, what it is to do (C(wanted), C(plan)), and how it was. Keys are (address, port)."""
 
-    def __init__(self, server: Server, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], how: How):
+    def __init__(
+        self,
+        server: Server,
+        configured: Configured,
+        wanted: t.Optional[t.Sequence[Listener]],
+        how: How,
+    ):
         self.server, self.configured, self.wanted = server, configured, wanted
         self.options = Options(config_path=how.config_path, keep_loopback=how.keep_loopback)
         self.plan = Plan()
@@ -56,14 +72,23 @@ class Side:
 
     def planned(self, plan: Plan) -> None:
         """This is what it would do."""
-        if plan.steps and not (self.follows and self.running):  # then nobody is taken along step by step
+        if plan.steps and not (
+            self.follows and self.running
+        ):  # then nobody is taken along step by step
             plan = plan._replace(steps=(_last(plan.steps),), back=plan.back[-1:])
         self.plan = plan
-        self.after = {key_of(found.listener): found.listener for found in plan.listeners or self.configured.listeners}
+        self.after = {
+            key_of(found.listener): found.listener
+            for found in plan.listeners or self.configured.listeners
+        }
         for listener in self.wanted or ():
             planned = self.after.get(key_of(listener), listener)
             # none asks for no TLS; a server that can't but offer STARTTLS does so before and after, and has not changed
-            self.after[key_of(listener)] = planned if listener.encryption == "none" and planned.protocol == listener.protocol else listener
+            self.after[key_of(listener)] = (
+                planned
+                if listener.encryption == "none" and planned.protocol == listener.protocol
+                else listener
+            )
 
     def looked_at(self, live: frozenset) -> None:
         """This is what it listens on now."""
@@ -80,14 +105,24 @@ class Side:
         """Who is to be connected to, for how things are: as it is declared, where that is how it is, with the host name to ask for."""
         if not self.follows:
             return []
-        return [self.after[key] if says(self.after.get(key)) == says(listener) else listener
-                for key, listener in self.before.items() if listener.protocol]
+        return [
+            self.after[key] if says(self.after.get(key)) == says(listener) else listener
+            for key, listener in self.before.items()
+            if listener.protocol
+        ]
 
     def asked_elsewhere(self, is_here: t.Callable[[str], bool]) -> list:
         """Parts of wildcards on an address of the host that is to come: they are asked on loopback, which may be greeted sooner (postscreen, reverse DNS)."""
-        coming = {_wildcard_of(address): address for address, ignored in sorted(self.after.keys() - self.before.keys())
-                  if address not in LOOPBACK and address not in LOOPBACK.values() and is_here(address)}
-        parts = [listener._replace(address=coming[listener.address]) for listener in self.asked() if listener.address in coming]
+        coming = {
+            _wildcard_of(address): address
+            for address, ignored in sorted(self.after.keys() - self.before.keys())
+            if address not in LOOPBACK and address not in LOOPBACK.values() and is_here(address)
+        }
+        parts = [
+            listener._replace(address=coming[listener.address])
+            for listener in self.asked()
+            if listener.address in coming
+        ]
         return [part for part in parts if key_of(part) not in self.before]
 
     def answered(self, seen: dict) -> None:
@@ -96,7 +131,9 @@ class Side:
         if key not in self.before:  # a part of a wildcard
             return
         self.seen[key] = seen
-        if seen["status"] == "wrong_certificate" and says(self.after.get(key)) == says(self.before[key]):
+        if seen["status"] == "wrong_certificate" and says(self.after.get(key)) == says(
+            self.before[key]
+        ):
             self.stale.add(key)
 
     # -- what follows from that
@@ -114,12 +151,18 @@ class Side:
     @property
     def ending(self) -> frozenset:
         """The sockets whose sessions end: those that go, and with some activations all."""
-        return self.live if self.plan.ends_sessions and self.activation in ("reload", "restart") else self.leaving
+        return (
+            self.live
+            if self.plan.ends_sessions and self.activation in ("reload", "restart")
+            else self.leaving
+        )
 
     @property
     def lost(self) -> frozenset:
         """Sockets that it should have long since, and never got: no doing of ours, and not to hold up other changes."""
-        return self.configured.sockets - self.live if self.plan.steps and self.running else frozenset()
+        return (
+            self.configured.sockets - self.live if self.plan.steps and self.running else frozenset()
+        )
 
     @property
     def final(self) -> t.Mapping:
@@ -151,8 +194,10 @@ class Side:
             return []
         declared = {key_of(listener) for listener in self.wanted or ()}
         return [
-            listener for key, listener in in_order(self.after)
-            if listener.encryption != "none" and listener.certificate_path
+            listener
+            for key, listener in in_order(self.after)
+            if listener.encryption != "none"
+            and listener.certificate_path
             and (self.status_before(key) in SERVED if self.unchanged(key) else key in declared)
         ]
 
@@ -168,7 +213,9 @@ class Side:
     def _same_as(self, key: tuple) -> t.Optional[Listener]:
         """The listener that answered here before."""
         address, port = key
-        if key not in self.before and not any(key_of(listener) == key for listener in self.wanted or ()):
+        if key not in self.before and not any(
+            key_of(listener) == key for listener in self.wanted or ()
+        ):
             key = _wildcard_of(address), port
         return self.before.get(key)
 
@@ -178,27 +225,46 @@ class Side:
         first = self.plan.back[-1] if self.plan.back else {}
         for resource, last in sorted(self.final.items()):
             before, after = self.plan.shown.get(resource, ("", ""))
-            found.append({
-                "action": "add" if first[resource] is None else "remove" if last is None else "change",
-                "kind": "file",
-                "name": resource,
-                "before": {} if first[resource] is None else {"lines": before.splitlines()},
-                "after": {} if last is None else {"lines": after.splitlines()},
-            })
+            found.append(
+                {
+                    "action": "add"
+                    if first[resource] is None
+                    else "remove"
+                    if last is None
+                    else "change",
+                    "kind": "file",
+                    "name": resource,
+                    "before": {} if first[resource] is None else {"lines": before.splitlines()},
+                    "after": {} if last is None else {"lines": after.splitlines()},
+                }
+            )
         for key, listener in in_order({**self.after, **self.before}):
             before, after = says(self.before.get(key)), says(self.after.get(key))
             if key in self.stale:
-                before["fingerprint_sha256"] = self.seen[key]["certificate"].get("fingerprint_sha256", "")
+                before["fingerprint_sha256"] = self.seen[key]["certificate"].get(
+                    "fingerprint_sha256", ""
+                )
                 after["fingerprint_sha256"] = "as in " + self.after[key].certificate_path
             if before != after:
                 action = "add" if not before else "remove" if not after else "change"
-                found.append({"action": action, "kind": "listener", "name": listener.name, "before": before, "after": after})
+                found.append(
+                    {
+                        "action": action,
+                        "kind": "listener",
+                        "name": listener.name,
+                        "before": before,
+                        "after": after,
+                    }
+                )
         return found
 
     def foreseen(self) -> list:
         """The listeners as they would be afterwards: as they were seen, where nothing changes."""
         return [
-            self.seen[key] if key in self.seen and key not in self.stale and says(self.before.get(key)) == says(listener)
+            self.seen[key]
+            if key in self.seen
+            and key not in self.stale
+            and says(self.before.get(key)) == says(listener)
             else _not_seen(listener, "ok", "as it would be: not probed")
             for key, listener in self.after.items()
         ]
@@ -209,11 +275,17 @@ class Side:
         declared = {key_of(listener) for listener in self.wanted or ()}
         for key, listener in {**self.before, **self.after}.items():
             if key not in self.before:
-                if key in declared:  # the rest is what would be left of a wildcard: neither declared nor there
+                if (
+                    key in declared
+                ):  # the rest is what would be left of a wildcard: neither declared nor there
                     listeners.append(_not_seen(listener, *missing(listener)))
                 continue
             seen = self.seen.get(key) or _not_seen(listener, "ok", "not probed")
-            listeners.append(seen if key in self.after else {**seen, "status": "unexpected", "detail": "nobody declared it"})
+            listeners.append(
+                seen
+                if key in self.after
+                else {**seen, "status": "unexpected", "detail": "nobody declared it"}
+            )
         return listeners
 
 
@@ -248,6 +320,15 @@ def _last(states: t.Iterable[t.Mapping]) -> dict:
 
 def _not_seen(listener: Listener, status: str, detail: str) -> dict:
     return {
-        "address": listener.address, "port": listener.port, "name": listener.name, "protocol": listener.protocol, "encryption": listener.encryption,
-        "status": status, "detail": detail, "greeting": "", "tls_version": "", "cipher": "", "certificate": {},
+        "address": listener.address,
+        "port": listener.port,
+        "name": listener.name,
+        "protocol": listener.protocol,
+        "encryption": listener.encryption,
+        "status": status,
+        "detail": detail,
+        "greeting": "",
+        "tls_version": "",
+        "cipher": "",
+        "certificate": {},
     }

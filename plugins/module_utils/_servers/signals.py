@@ -24,6 +24,7 @@ class Interrupted(BaseException):
 @contextlib.contextmanager
 def raised():
     """The first of these signals raises Interrupted; from then on, or from C(hold) on, they are not heard until the end."""
+
     def interrupted(number, frame):
         hold()
         raise Interrupted("the task was ended by %s" % signal.Signals(number).name)

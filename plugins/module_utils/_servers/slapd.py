@@ -24,23 +24,53 @@ from ansible_collections.mailops.bindings.plugins.module_utils._owners import as
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import slapd_files as files
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import slapd_plan
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    UNITS, Configured, Failed, Options, Plan, Server, boot_file, has_systemd, loopback, read_file, rehearse_in_copy, run)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd_files import DEFAULTS, SERVICES, Tls
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd_plan import TLS, UNIT, Host
+    UNITS,
+    Configured,
+    Failed,
+    Options,
+    Plan,
+    Server,
+    boot_file,
+    has_systemd,
+    loopback,
+    read_file,
+    rehearse_in_copy,
+    run,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd_files import (
+    DEFAULTS,
+    SERVICES,
+    Tls,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd_plan import (
+    TLS,
+    UNIT,
+    Host,
+)
 
 PROGRAM = "/usr/sbin/slapd"
 INIT_SCRIPT = "/etc/init.d/slapd"
 APPARMOR = "/etc/apparmor.d/usr.sbin.slapd"
-UNIT_FOLDERS = (UNITS, "/run/systemd/system/", "/usr/local/lib/systemd/system/", "/lib/systemd/system/", "/usr/lib/systemd/system/")
+UNIT_FOLDERS = (
+    UNITS,
+    "/run/systemd/system/",
+    "/usr/local/lib/systemd/system/",
+    "/lib/systemd/system/",
+    "/usr/lib/systemd/system/",
+)
 CONFIGS = ("/etc/ldap/slapd.d", "/etc/openldap/slapd.d", "/etc/ldap/slapd.conf")
 LATE_DEATH_SECONDS = 0.2
 
-_LAYOUT = ("OpenLDAP here: a layout that we do not know: %s. mail_listeners works where /etc/default/slapd says SLAPD_SERVICES and the service "
-           "reads it from there, as Debian's package sets it up: go back to that, or leave slapd out of servers")
+_LAYOUT = (
+    "OpenLDAP here: a layout that we do not know: %s. mail_listeners works where /etc/default/slapd says SLAPD_SERVICES and the service "
+    "reads it from there, as Debian's package sets it up: go back to that, or leave slapd out of servers"
+)
 
 #: Runs a slapd ($2 …) until it has written its pid file into the folder $1, which it does last. Status 7: it ended before.
-_REHEARSAL = 'd=$1; shift; mkdir -m 0777 "$d"; "$@" & n=0; while [ ! -s "$d/pid" ] && [ $n -lt 100 ] && kill -0 $!; do sleep 0.05; n=$((n+1)); done; ' \
-             's=7; [ ! -s "$d/pid" ] || s=0; kill -9 $!; wait; exit $s'
+_REHEARSAL = (
+    'd=$1; shift; mkdir -m 0777 "$d"; "$@" & n=0; while [ ! -s "$d/pid" ] && [ $n -lt 100 ] && kill -0 $!; do sleep 0.05; n=$((n+1)); done; '
+    's=7; [ ! -s "$d/pid" ] || s=0; kill -9 $!; wait; exit $s'
+)
 _REHEARSAL_REFUSED = 7
 
 
@@ -85,10 +115,15 @@ class Slapd(Server):
             reader = _reader()
             if not text:
                 raise files.Unknown("%s is missing or empty" % DEFAULTS)
-            services, options = files.value(text, SERVICES, reader), files.value(text, "SLAPD_OPTIONS", reader)
+            services, options = (
+                files.value(text, SERVICES, reader),
+                files.value(text, "SLAPD_OPTIONS", reader),
+            )
             for name in ("SLAPD_CONF", "SLAPD_USER", "SLAPD_GROUP"):
                 files.value(text, name, reader)  # what can't be told is not to be guessed
-            if {"-h", "-f", "-F", "-u", "-g"} & {word[:2] for word in shlex.split(options)}:  # -F/folder is one word (getopt(3))
+            if {"-h", "-f", "-F", "-u", "-g"} & {
+                word[:2] for word in shlex.split(options)
+            }:  # -F/folder is one word (getopt(3))
                 raise files.Unknown("SLAPD_OPTIONS in %s has %s" % (DEFAULTS, options))
         except (files.Unknown, ValueError) as error:
             problems.insert(0, _LAYOUT % error)
@@ -101,15 +136,34 @@ class Slapd(Server):
         if where == DEFAULTS and not os.path.isdir(conf):
             problems.append(
                 "OpenLDAP is configured by %s, where nothing can be changed while it runs: convert it (slaptest -f %s -F /etc/ldap/slapd.d, as the user %s, "
-                "into an empty folder), empty SLAPD_CONF in %s, and restart slapd" % (conf, conf, self.reads_keys_as, DEFAULTS))
+                "into an empty folder), empty SLAPD_CONF in %s, and restart slapd"
+                % (conf, conf, self.reads_keys_as, DEFAULTS)
+            )
         problems.extend(_start_problems(text, reader))
-        return slapd_plan.configured(Host(
-            text, reader, how, urls, where, settings, replicated, read_file(boot_file(UNIT, "")[0]), os.path.isdir(UNITS), tuple(problems), loopback()))
+        return slapd_plan.configured(
+            Host(
+                text,
+                reader,
+                how,
+                urls,
+                where,
+                settings,
+                replicated,
+                read_file(boot_file(UNIT, "")[0]),
+                os.path.isdir(UNITS),
+                tuple(problems),
+                loopback(),
+            )
+        )
 
-    def refusals(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> list:
+    def refusals(
+        self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options
+    ) -> list:
         return slapd_plan.refusals(configured.details, wanted, options)
 
-    def render(self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:
+    def render(
+        self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options
+    ) -> Plan:
         return slapd_plan.plan(configured.details, wanted, options)
 
     def rehearse(self, state: t.Mapping) -> None:
@@ -146,7 +200,11 @@ class Slapd(Server):
     def activate(self, how: str, sockets: frozenset) -> None:
         processes = _processes()
         text = _text(DEFAULTS)
-        if how == "reload" and processes and (processes[0].services or "") == files.value(text, SERVICES, _reader()):
+        if (
+            how == "reload"
+            and processes
+            and (processes[0].services or "") == files.value(text, SERVICES, _reader())
+        ):
             tls = self._tls()
             if tls.certificate:  # setting it again is what makes it read the files again
                 self._rehearse(tls, Failed)
@@ -172,7 +230,11 @@ class Slapd(Server):
     def _as_user(self) -> list:
         """What to begin a command with that is to run as slapd does: as root it would leave files that slapd can't read."""
         user, group = self._user()
-        return ["setpriv", "--reuid=" + user, "--regid=" + (group or user), "--init-groups", "--"] if user else []
+        return (
+            ["setpriv", "--reuid=" + user, "--regid=" + (group or user), "--init-groups", "--"]
+            if user
+            else []
+        )
 
     def _tls(self) -> Tls:
         return files.tls_settings(_live_config()[1])
@@ -180,32 +242,63 @@ class Slapd(Server):
     def _change(self, process: Process, tls: Tls) -> None:
         """Have the running slapd use this certificate, or raise Failed with the one from before in use again."""
         before = self._tls()
-        status, said = _run(["ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", _ldapi(process)], files.tls_change(tls))
+        status, said = _run(
+            ["ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", _ldapi(process)], files.tls_change(tls)
+        )
         if not status:
             return
         if before.certificate and before != tls:
             # 2.5 does without TLS from a refused change on, until it gets good values
-            _run(["ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", _ldapi(process)], files.tls_change(before))
-        raise Failed("OpenLDAP refused the certificate %s with the key %s: %s%s" % (tls.certificate, tls.key, said, _apparmor()))
+            _run(
+                ["ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", _ldapi(process)],
+                files.tls_change(before),
+            )
+        raise Failed(
+            "OpenLDAP refused the certificate %s with the key %s: %s%s"
+            % (tls.certificate, tls.key, said, _apparmor())
+        )
 
     def _change_files(self, tls: Tls) -> None:
         folder = _live_config()[0]
-        status, said = _run([*self._as_user(), "slapmodify", "-n", "0", "-F", folder], files.tls_change(tls))
+        status, said = _run(
+            [*self._as_user(), "slapmodify", "-n", "0", "-F", folder], files.tls_change(tls)
+        )
         if status:
-            raise Failed("OpenLDAP's configuration could not be changed: slapmodify said: %s" % said)
+            raise Failed(
+                "OpenLDAP's configuration could not be changed: slapmodify said: %s" % said
+            )
 
     def _rehearse(self, tls: Tls, error: type = Refused) -> None:
         """Try a certificate on a slapd that has nothing else, in a place of its own: no checker of OpenLDAP's looks at certificates."""
         folder, settings, replicated = _live_config()
         conf, private = folder + "/rehearsal.conf", folder + "/rehearsal"
         user, group = self._user()
-        status, said = rehearse_in_copy(folder, {conf: files.rehearsal_conf(settings, tls, private + "/pid")}, [
-            "sh", "-c", _REHEARSAL, "sh", private, PROGRAM, "-d", "0", "-f", conf, "-h", "ldapi://" + (private + "/ldapi").replace("/", "%2F"),
-            *(["-u", user] if user else []), *(["-g", group] if group else [])])
+        status, said = rehearse_in_copy(
+            folder,
+            {conf: files.rehearsal_conf(settings, tls, private + "/pid")},
+            [
+                "sh",
+                "-c",
+                _REHEARSAL,
+                "sh",
+                private,
+                PROGRAM,
+                "-d",
+                "0",
+                "-f",
+                conf,
+                "-h",
+                "ldapi://" + (private + "/ldapi").replace("/", "%2F"),
+                *(["-u", user] if user else []),
+                *(["-g", group] if group else []),
+            ],
+        )
         # where the place can't be made (no right to mount), the change itself has to tell
         if status == _REHEARSAL_REFUSED:
-            raise error("OpenLDAP can't use the certificate %s with the key %s: a slapd that was tried with them, as the user %s, ended at once%s%s"
-                        % (tls.certificate, tls.key, user or "root", _apparmor(), _missing(tls)))
+            raise error(
+                "OpenLDAP can't use the certificate %s with the key %s: a slapd that was tried with them, as the user %s, ended at once%s%s"
+                % (tls.certificate, tls.key, user or "root", _apparmor(), _missing(tls))
+            )
 
     def _may_change(self, process: Process) -> None:
         """Raise Refused unless root may change cn=config through the local socket."""
@@ -213,12 +306,30 @@ class Slapd(Server):
         remedy = "Debian's default is olcAccess {0}to * by dn.exact=gidNumber=0+uidNumber=0,cn=peercred,cn=external,cn=auth manage, on olcDatabase={0}config"
         status, said, problem = run(["ldapwhoami", "-Q", "-Y", "EXTERNAL", "-H", uri])
         if status:
-            raise Refused("OpenLDAP does not answer root on %s (%s): it is needed to change the certificate. %s" % (uri, problem.strip(), remedy))
+            raise Refused(
+                "OpenLDAP does not answer root on %s (%s): it is needed to change the certificate. %s"
+                % (uri, problem.strip(), remedy)
+            )
         who = said.strip().partition(":")[2]
-        status, said, problem = run([*self._as_user(), "slapacl", "-u", "-F", _live_config()[0], "-D", who, "-b", "cn=config",
-                                     "olcTLSCertificateFile/write"])
+        status, said, problem = run(
+            [
+                *self._as_user(),
+                "slapacl",
+                "-u",
+                "-F",
+                _live_config()[0],
+                "-D",
+                who,
+                "-b",
+                "cn=config",
+                "olcTLSCertificateFile/write",
+            ]
+        )
         if not status and "DENIED" in said + problem:
-            raise Refused("OpenLDAP does not let %s, which is root on %s, change cn=config: give it the right. %s" % (who, uri, remedy))
+            raise Refused(
+                "OpenLDAP does not let %s, which is root on %s, change cn=config: give it the right. %s"
+                % (who, uri, remedy)
+            )
 
     # -- the service
 
@@ -234,7 +345,9 @@ class Slapd(Server):
             self._rehearse(tls, Failed)  # with one that it can't use it would not come back
         status, said = self._service("restart")
         deadline = time.monotonic() + LATE_DEATH_SECONDS
-        while not status and self.running() and time.monotonic() < deadline:  # some errors return 0, and then it stops
+        while (
+            not status and self.running() and time.monotonic() < deadline
+        ):  # some errors return 0, and then it stops
             time.sleep(0.05)
         if status:
             raise Failed("OpenLDAP does not start: %s" % said)
@@ -243,6 +356,7 @@ class Slapd(Server):
 
 
 # -- looking at the host
+
 
 def _text(path: str) -> str:
     try:
@@ -260,29 +374,39 @@ def _processes() -> list:
         try:
             with open(folder + "/comm", encoding="utf-8", errors="replace") as file:
                 # by both: the init script is called slapd too, and slapcat, slaptest, … are the same program
-                if file.read().strip() != "slapd" or not os.path.basename(os.readlink(folder + "/exe")).startswith("slapd"):
+                if file.read().strip() != "slapd" or not os.path.basename(
+                    os.readlink(folder + "/exe")
+                ).startswith("slapd"):
                     continue
             if os.readlink(folder + "/ns/net") != os.readlink("/proc/self/ns/net"):
                 continue
             with open(folder + "/cmdline", "rb") as file:
                 argv = file.read().decode(errors="replace").split("\0")[:-1]
             with open(folder + "/cgroup", encoding="utf-8", errors="replace") as file:
-                of_service = "/%s\n" % UNIT in file.read() if has_systemd() else not folder == "/proc/1"
+                of_service = (
+                    "/%s\n" % UNIT in file.read() if has_systemd() else not folder == "/proc/1"
+                )
         except OSError:
             continue
         if argv:  # a zombie has none
-            found.append(Process(int(folder[len("/proc/"):]), tuple(argv), of_service))
+            found.append(Process(int(folder[len("/proc/") :]), tuple(argv), of_service))
     return sorted(found)
 
 
 def _process_problems(processes: t.Sequence[Process]) -> t.Iterator[str]:
     if len(processes) > 1:
-        yield ("several slapds run on this host (processes %s): mail_listeners can't tell which of them is meant. "
-               "Stop the others, or leave slapd out of servers" % ", ".join(str(process.pid) for process in processes))
+        yield (
+            "several slapds run on this host (processes %s): mail_listeners can't tell which of them is meant. "
+            "Stop the others, or leave slapd out of servers"
+            % ", ".join(str(process.pid) for process in processes)
+        )
     for process in processes[:1]:
         if not process.of_service:
-            yield ("the slapd that runs (process %d: %s) is not the service's: a restart of that would not replace it. "
-                   "Stop it, start the service %s, and try again" % (process.pid, " ".join(process.argv), UNIT))
+            yield (
+                "the slapd that runs (process %d: %s) is not the service's: a restart of that would not replace it. "
+                "Stop it, start the service %s, and try again"
+                % (process.pid, " ".join(process.argv), UNIT)
+            )
 
 
 def _start_problems(text: str, reader: str) -> t.Iterator[str]:
@@ -291,25 +415,38 @@ def _start_problems(text: str, reader: str) -> t.Iterator[str]:
         try:
             sentinel = files.value(text, "SLAPD_SENTINEL_FILE", reader)
             if files.value(text, "SLAPD_NO_START", reader):
-                yield "SLAPD_NO_START in %s keeps slapd from starting: take it out, or leave slapd out of servers" % DEFAULTS
+                yield (
+                    "SLAPD_NO_START in %s keeps slapd from starting: take it out, or leave slapd out of servers"
+                    % DEFAULTS
+                )
             if sentinel and os.path.exists(sentinel):
-                yield "%s keeps slapd from starting: remove it, or leave slapd out of servers" % sentinel
+                yield (
+                    "%s keeps slapd from starting: remove it, or leave slapd out of servers"
+                    % sentinel
+                )
         except files.Unknown:
             pass  # said already
 
 
 def _reader() -> str:
     """Who reads /etc/default/slapd: systemd or shell. Raises Unknown."""
-    paths = [path for path in (folder + UNIT for folder in UNIT_FOLDERS) if os.path.lexists(path)][:1]
+    paths = [path for path in (folder + UNIT for folder in UNIT_FOLDERS) if os.path.lexists(path)][
+        :1
+    ]
     for folder in reversed(UNIT_FOLDERS):
         paths += sorted(glob.glob("%s%s.d/*.conf" % (folder, UNIT)))
     reads = files.reads_defaults([_unit_text(path) for path in paths])
     if reads is None or (os.path.exists(INIT_SCRIPT) and not has_systemd()):
         if not all(word in _text(INIT_SCRIPT) for word in (DEFAULTS, SERVICES)):
-            raise files.Unknown("%s does not take its URLs from SLAPD_SERVICES of %s" % (INIT_SCRIPT, DEFAULTS))
+            raise files.Unknown(
+                "%s does not take its URLs from SLAPD_SERVICES of %s" % (INIT_SCRIPT, DEFAULTS)
+            )
         return "shell"
     if not reads:
-        raise files.Unknown("%s does not take its URLs from SLAPD_SERVICES of %s (systemctl cat %s)" % (UNIT, DEFAULTS, UNIT))
+        raise files.Unknown(
+            "%s does not take its URLs from SLAPD_SERVICES of %s (systemctl cat %s)"
+            % (UNIT, DEFAULTS, UNIT)
+        )
     return "systemd"
 
 
@@ -340,7 +477,9 @@ def _live_config() -> t.Tuple[str, t.Mapping, bool]:
 def _families(options: t.Sequence[str]) -> tuple:
     """The wildcards that slapd binds where a URL has no host."""
     families = files.WILDCARDS if os.path.exists("/proc/net/if_inet6") else files.WILDCARDS[:1]
-    return tuple(wildcard for wildcard, other in zip(families, ("-6", "-4")) if other not in options)
+    return tuple(
+        wildcard for wildcard, other in zip(families, ("-6", "-4")) if other not in options
+    )
 
 
 def _localhost(families: t.Container[str]) -> tuple:
@@ -350,15 +489,22 @@ def _localhost(families: t.Container[str]) -> tuple:
     except OSError:
         return ("127.0.0.1",)
     addresses = dict.fromkeys(entry[4][0] for entry in found)
-    return tuple(address for address in addresses if files.wildcard_of(address) in families and bind_error(address) is None)
+    return tuple(
+        address
+        for address in addresses
+        if files.wildcard_of(address) in families and bind_error(address) is None
+    )
 
 
 def _ldapi(process: Process) -> str:
     """The URL of the running slapd's local socket, as a client needs it: without what follows the host."""
     for word in (process.services or "").split():
         if word.lower().startswith("ldapi://"):
-            return "ldapi://%s/" % word[len("ldapi://"):].partition("/")[0].partition("?")[0]
-    raise Failed("the running OpenLDAP has no ldapi:/// to change its certificate by: add it to SLAPD_SERVICES in %s, and restart slapd" % DEFAULTS)
+            return "ldapi://%s/" % word[len("ldapi://") :].partition("/")[0].partition("?")[0]
+    raise Failed(
+        "the running OpenLDAP has no ldapi:/// to change its certificate by: add it to SLAPD_SERVICES in %s, and restart slapd"
+        % DEFAULTS
+    )
 
 
 def _run(argv: t.Sequence[str], input: t.Optional[bytes] = None) -> t.Tuple[int, str]:  # pylint: disable=redefined-builtin
@@ -378,4 +524,8 @@ def _missing(tls: Tls) -> str:
 
 
 def _apparmor() -> str:
-    return " (%s may keep slapd from reading them: aa-status)" % APPARMOR if os.path.exists(APPARMOR) else ""
+    return (
+        " (%s may keep slapd from reading them: aa-status)" % APPARMOR
+        if os.path.exists(APPARMOR)
+        else ""
+    )

@@ -19,7 +19,10 @@ import re
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import LOOPBACK
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused, canonical_address
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    Refused,
+    canonical_address,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK
 
 DEFAULTS = "/etc/default/slapd"
@@ -31,7 +34,10 @@ _PORTS = {"ldap": 389, "ldaps": 636, "pldap": 389, "pldaps": 636}
 _URLS_HEAD = "# %s: the next line is by mail_listeners, from " % MARK
 _URLS_TAIL = "; edits of it are lost, state: absent gives back what was before"
 _BEFORE = "# %s: before: " % MARK
-_TLS_HEAD = "# %s: olcTLSCertificateFile and olcTLSCertificateKeyFile of cn=config were set by mail_listeners, from " % MARK
+_TLS_HEAD = (
+    "# %s: olcTLSCertificateFile and olcTLSCertificateKeyFile of cn=config were set by mail_listeners, from "
+    % MARK
+)
 _TLS_MIDDLE = "; state: absent gives back what was before; before and now: "
 
 
@@ -48,6 +54,7 @@ class Tls(t.NamedTuple):
 
 # -- /etc/default/slapd: shell assignments
 
+
 class Assignment(t.NamedTuple):
     """NAME=value in C(text[start:end]), which is whole lines. C(rest): what else stands there; C(fixed): the value has no expansions."""
 
@@ -61,7 +68,9 @@ class Assignment(t.NamedTuple):
 
 
 _NAME = re.compile(r"(export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=")
-_CODE = re.compile(r"(if|then|else|elif|fi|case|for|while|until|do|done|eval|source|test|return|exit|set)\b|[.\[{(]|\w+[ \t]*\(")
+_CODE = re.compile(
+    r"(if|then|else|elif|fi|case|for|while|until|do|done|eval|source|test|return|exit|set)\b|[.\[{(]|\w+[ \t]*\("
+)
 
 
 def assignments(text: str) -> list:
@@ -77,7 +86,9 @@ def assignments(text: str) -> list:
         end = text.find("\n", position) + 1 or len(text)
         rest = text[position:end].strip()
         if match:
-            found.append(Assignment(match.group(2), value, start, end, bool(match.group(1)), rest, fixed))
+            found.append(
+                Assignment(match.group(2), value, start, end, bool(match.group(1)), rest, fixed)
+            )
         elif rest and not rest.startswith("#"):
             found.append(Assignment("", "", start, end, rest=rest))
         position = end
@@ -105,7 +116,9 @@ def _word(text, position):
             following = text[position]
             position += 1
             if following != "\n":
-                value.append(following if not quote or following in '"\\$`' else character + following)
+                value.append(
+                    following if not quote or following in '"\\$`' else character + following
+                )
         elif character in "$`":
             fixed = False
         elif quote:
@@ -132,11 +145,24 @@ def setting(text: str, name: str, reader: str) -> t.Optional[Assignment]:
         if found.name == name and not (found.exported and reader == "systemd"):
             counts = found
         comment = found.name and found.rest.startswith("#") and reader == "shell"
-        if reader == "shell" and not found.name and _CODE.match(found.rest) or name in found.rest and not comment:
-            raise Unknown("%s, line %d, has shell code: %s" % (DEFAULTS, line_number(text, found.start), found.rest[:60]))
-    if counts and not (counts.fixed and (not counts.rest or counts.rest.startswith("#") and reader == "shell")):
-        raise Unknown('%s, line %d: write %s="…" on a line of its own, without $ and without a comment behind it'
-                      % (DEFAULTS, line_number(text, counts.start), name))
+        if (
+            reader == "shell"
+            and not found.name
+            and _CODE.match(found.rest)
+            or name in found.rest
+            and not comment
+        ):
+            raise Unknown(
+                "%s, line %d, has shell code: %s"
+                % (DEFAULTS, line_number(text, found.start), found.rest[:60])
+            )
+    if counts and not (
+        counts.fixed and (not counts.rest or counts.rest.startswith("#") and reader == "shell")
+    ):
+        raise Unknown(
+            '%s, line %d: write %s="…" on a line of its own, without $ and without a comment behind it'
+            % (DEFAULTS, line_number(text, counts.start), name)
+        )
     return counts
 
 
@@ -153,6 +179,7 @@ def line_number(text: str, position: int) -> int:
 
 # -- URLs
 
+
 class Url(t.NamedTuple):
     """One URL of slapd's -h. C(sockets): the (address, port) of TCP that slapd binds for it.
 
@@ -166,17 +193,27 @@ class Url(t.NamedTuple):
     unknown: str = ""
 
 
-_URL = re.compile(r"([a-z]+)://(\[[^\]/]*\]|[^:/?\[\]]*)(?::([0-9]+))?(?:[/?].*)?$", re.IGNORECASE | re.DOTALL)
+_URL = re.compile(
+    r"([a-z]+)://(\[[^\]/]*\]|[^:/?\[\]]*)(?::([0-9]+))?(?:[/?].*)?$", re.IGNORECASE | re.DOTALL
+)
 
 
-def url(text: str, families: t.Sequence[str] = WILDCARDS, localhost: t.Sequence[str] = ("127.0.0.1", "::1")) -> Url:
+def url(
+    text: str,
+    families: t.Sequence[str] = WILDCARDS,
+    localhost: t.Sequence[str] = ("127.0.0.1", "::1"),
+) -> Url:
     """What slapd makes of a URL (slapd(8), -h). C(families): the wildcards that it binds for none; C(localhost): the name's addresses."""
     match = _URL.match(text)
     scheme = match.group(1).lower() if match else ""
     if scheme == "ldapi":
         return Url(text, scheme, unmapped="a local socket, not TCP")
     if scheme not in _PORTS:
-        return Url(text, scheme, unmapped="not TCP") if scheme == "cldap" else Url(text, unmapped="not a URL that we can read", unknown="it can't be read")
+        return (
+            Url(text, scheme, unmapped="not TCP")
+            if scheme == "cldap"
+            else Url(text, unmapped="not a URL that we can read", unknown="it can't be read")
+        )
     port = int(match.group(3) or 0) or _PORTS[scheme]
     host = match.group(2)
     proxy = "it expects the PROXY protocol before LDAP" if scheme[0] == "p" else ""
@@ -187,7 +224,12 @@ def url(text: str, families: t.Sequence[str] = WILDCARDS, localhost: t.Sequence[
     try:
         return Url(text, scheme, ((canonical_address(host.strip("[]")), port),), proxy)
     except ValueError:
-        return Url(text, scheme, unmapped="a host name, which may have any address", unknown="%s is no address" % host)
+        return Url(
+            text,
+            scheme,
+            unmapped="a host name, which may have any address",
+            unknown="%s is no address" % host,
+        )
 
 
 def urls(text: str, *how) -> list:
@@ -218,7 +260,9 @@ def wildcard_of(address: str) -> str:
     return WILDCARDS[":" in address]
 
 
-def merged(before: t.Sequence[Url], wanted: t.Sequence, loopback: t.Optional[t.Container[str]]) -> list:
+def merged(
+    before: t.Sequence[Url], wanted: t.Sequence, loopback: t.Optional[t.Container[str]]
+) -> list:
     """The texts of the URLs to have: listeners C(wanted), loopback as it was, and what is none of ours.
 
     A URL stays as it stands if all of its sockets are to be. What a wildcard that goes answered on loopback gets URLs of its own:
@@ -251,10 +295,17 @@ def _order(socket):
     import ipaddress
 
     scheme, address, port = socket
-    return not is_loopback(address), ":" in address, int(ipaddress.ip_address(address)), port, scheme
+    return (
+        not is_loopback(address),
+        ":" in address,
+        int(ipaddress.ip_address(address)),
+        port,
+        scheme,
+    )
 
 
 # -- our lines in /etc/default/slapd
+
 
 class Original(t.NamedTuple):
     """/etc/default/slapd without our lines, the certificate from before us, and the bindings config that our lines were written from."""
@@ -273,15 +324,15 @@ def original(text: str, tls: Tls) -> Original:
         if start < folded:  # the rest of our assignment, which somebody has folded
             continue
         if line.startswith(_URLS_HEAD):
-            config_path, ours, skip = _quoted(line[len(_URLS_HEAD):]) or config_path, True, True
+            config_path, ours, skip = _quoted(line[len(_URLS_HEAD) :]) or config_path, True, True
             continue
         if line.startswith(_TLS_HEAD):
-            config_path = _quoted(line[len(_TLS_HEAD):]) or config_path
+            config_path = _quoted(line[len(_TLS_HEAD) :]) or config_path
             tls = _tls_before(line, tls)
         elif skip and line.startswith(SERVICES + "="):
             folded = start + assignments(text[start:])[0].end
         else:
-            lines.append(line[len(_BEFORE):] if line.startswith(_BEFORE) else line)
+            lines.append(line[len(_BEFORE) :] if line.startswith(_BEFORE) else line)
         skip = False
     return Original("".join(lines), tls, config_path, ours)
 
@@ -308,7 +359,9 @@ def _tls_before(line, tls):
     return before if now == tls else tls
 
 
-def written(text: str, reader: str, services: t.Optional[str], before: Tls, now: Tls, config_path: str) -> str:
+def written(
+    text: str, reader: str, services: t.Optional[str], before: Tls, now: Tls, config_path: str
+) -> str:
     """An original text with our lines. C(services): the new value of SLAPD_SERVICES, None where the present one stays."""
     counts = setting(text, SERVICES, reader)
     start, end = (counts.start, counts.end) if counts else (0, 0)
@@ -317,7 +370,13 @@ def written(text: str, reader: str, services: t.Optional[str], before: Tls, now:
         ours += "%s%s%s%s\n" % (_TLS_HEAD, path, _TLS_MIDDLE, json.dumps([before, now]))
     displaced = text[start:end]
     if services is not None:
-        ours += '%s%s%s\n%s="%s"\n' % (_URLS_HEAD, path, _URLS_TAIL, SERVICES, re.sub(r'(["\\$`])', r"\\\1", services))
+        ours += '%s%s%s\n%s="%s"\n' % (
+            _URLS_HEAD,
+            path,
+            _URLS_TAIL,
+            SERVICES,
+            re.sub(r'(["\\$`])', r"\\\1", services),
+        )
         displaced = "".join(_BEFORE + line for line in _lines(displaced))
     return text[:start] + ours + displaced + text[end:]
 
@@ -335,6 +394,7 @@ def shown(text: str, reader: str) -> str:
 
 # -- cn=config
 
+
 def ldif_settings(text: str) -> dict:
     """Attribute name in lower case, without olc -> its values, of one entry (ldif(5))."""
     found: dict = {}
@@ -344,7 +404,9 @@ def ldif_settings(text: str) -> dict:
             continue
         if value.startswith(":"):
             value = base64.b64decode(value[1:]).decode(errors="replace")
-        found.setdefault(name.lower()[3:] if name.lower().startswith("olc") else name.lower(), []).append(value.strip())
+        found.setdefault(
+            name.lower()[3:] if name.lower().startswith("olc") else name.lower(), []
+        ).append(value.strip())
     return found
 
 
@@ -360,7 +422,12 @@ def conf_settings(text: str) -> dict:
 
 def tls_settings(settings: t.Mapping) -> Tls:
     """The two values that we manage, without the quotes and backslashes that stand for blanks in cn=config's values (slapd.conf(5))."""
-    return Tls(*(re.sub(r'\\(.)|"', r"\1", settings.get(name, [""])[0]) for name in ("tlscertificatefile", "tlscertificatekeyfile")))
+    return Tls(
+        *(
+            re.sub(r'\\(.)|"', r"\1", settings.get(name, [""])[0])
+            for name in ("tlscertificatefile", "tlscertificatekeyfile")
+        )
+    )
 
 
 def tls_lines(tls: Tls) -> t.Optional[bytes]:
@@ -390,8 +457,16 @@ def _ldif_line(name, path):
 
 def rehearsal_conf(settings: t.Mapping, tls: Tls, pid_file: str) -> bytes:
     """A slapd.conf for a slapd that has nothing but cn=config's TLS settings with this certificate: it ends at once if it can't use them."""
-    values = {name: found[0] for name, found in settings.items() if name.startswith("tls") and ";" not in name}
-    values.update(tlscertificatefile=_config_word(tls.certificate), tlscertificatekeyfile=_config_word(tls.key), pidfile=_config_word(pid_file))
+    values = {
+        name: found[0]
+        for name, found in settings.items()
+        if name.startswith("tls") and ";" not in name
+    }
+    values.update(
+        tlscertificatefile=_config_word(tls.certificate),
+        tlscertificatekeyfile=_config_word(tls.key),
+        pidfile=_config_word(pid_file),
+    )
     return "".join("%s %s\n" % pair for pair in sorted(values.items())).encode()
 
 
@@ -414,4 +489,6 @@ def reads_defaults(units: t.Sequence[str]) -> t.Optional[bool]:
                     values[:] = values + [value.strip()] if value.strip() else []
     if not start:
         return None
-    return bool(_TAKES_URLS.search(start[-1])) and {path.lstrip("-") for path in environment} == {DEFAULTS}
+    return bool(_TAKES_URLS.search(start[-1])) and {path.lstrip("-") for path in environment} == {
+        DEFAULTS
+    }

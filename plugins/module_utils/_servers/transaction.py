@@ -20,10 +20,32 @@ from ansible_collections.mailops.bindings.plugins.module_utils import _listener
 from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused, address_order
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import journal, refusals, rollback, signals, watch
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import (
+    journal,
+    refusals,
+    rollback,
+    signals,
+    watch,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    MARK, Failed, Server, has_systemd, is_unit, read_file, reread_units, run)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.side import ABSENT, RIGHTLY_SERVED, SERVED, How, Side, in_order, key_of
+    MARK,
+    Failed,
+    Server,
+    has_systemd,
+    is_unit,
+    read_file,
+    reread_units,
+    run,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.side import (
+    ABSENT,
+    RIGHTLY_SERVED,
+    SERVED,
+    How,
+    Side,
+    in_order,
+    key_of,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.watch import Goal
 from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
 
@@ -78,7 +100,9 @@ class Transaction:
         self.changes: list = []
         self.sockets: list = []
         self.ending: list = []  # (side, how many sessions it has) of the servers that end those on listeners that stay as well
-        self.patience: float = how.timeout  # seconds that an answer may take afterwards, going by how long they take today
+        self.patience: float = (
+            how.timeout
+        )  # seconds that an answer may take afterwards, going by how long they take today
         self._touched: dict = {}  # name of a server -> the resources that we put
         self._answers: dict = {}  # (address, port, side) -> how it answered afterwards, where that is final
 
@@ -111,24 +135,36 @@ class Transaction:
         for side in self.sides:
             if side.plan.steps:
                 side.server.rehearse(side.final)
-        ending = [(side, watch.sessions(side.ending)) for side in self.sides if side.ending - side.leaving]
+        ending = [
+            (side, watch.sessions(side.ending)) for side in self.sides if side.ending - side.leaving
+        ]
         self.ending = [(side, sessions) for side, sessions in ending if sessions]
 
     def passed_over(self) -> list:
         """The declared listeners that are none of the servers' that are looked after: nobody is made to listen there."""
         followed = {protocol for side in self.sides for protocol in side.server.protocols}
-        return [listener for listener in self.wanted if self.how.present and listener.protocol not in followed]
+        return [
+            listener
+            for listener in self.wanted
+            if self.how.present and listener.protocol not in followed
+        ]
 
     def _take_sides(self, problems: list) -> list:
         how, sides = self.how, []
         for server in known_servers():
             if how.servers is not None and server.name not in how.servers:
                 continue
-            mine = [listener for listener in self.wanted if listener.protocol in server.protocols] if how.present else []
+            mine = (
+                [listener for listener in self.wanted if listener.protocol in server.protocols]
+                if how.present
+                else []
+            )
             if not server.installed():
                 if mine or (how.servers is not None and how.present):
-                    problems.append("%s is not installed on this host, and is what listens for %s: install it, or declare no such port here" % (
-                        server.title, " and ".join(server.protocols)))
+                    problems.append(
+                        "%s is not installed on this host, and is what listens for %s: install it, or declare no such port here"
+                        % (server.title, " and ".join(server.protocols))
+                    )
                 continue
             try:
                 configured = server.read()
@@ -145,7 +181,11 @@ class Transaction:
         self.sockets = listening()
         for side in self.sides:
             side.looked_at(watch.live(side.server, self.sockets))
-        asked = {side: side.asked() + side.asked_elsewhere(_is_here) for side in self.sides} if self.how.probe else {}
+        asked = (
+            {side: side.asked() + side.asked_elsewhere(_is_here) for side in self.sides}
+            if self.how.probe
+            else {}
+        )
         # how long a verdict on what is new may take goes by those who answer: one that never does is no measure
         self.patience = MIN_PATIENCE
         seconds, silent = self._asked(asked)
@@ -161,7 +201,9 @@ class Transaction:
         began = time.monotonic()
         pairs = [(side, listener) for side, listeners in asked.items() for listener in listeners]
         silent: dict = {}
-        for (side, listener), seen in zip(pairs, self._probe([listener for ignored, listener in pairs])):
+        for (side, listener), seen in zip(
+            pairs, self._probe([listener for ignored, listener in pairs])
+        ):
             side.answered(seen)
             if seen["status"] == "timeout":
                 silent.setdefault(side, []).append(listener)
@@ -171,13 +213,17 @@ class Transaction:
         if not listeners:
             return []
         timeout = min(self.how.timeout, self.patience)
-        return _listener.probe(listeners, timeout=timeout, min_days=self.how.min_days, now=self.how.now)
+        return _listener.probe(
+            listeners, timeout=timeout, min_days=self.how.min_days, now=self.how.now
+        )
 
     def summary(self) -> dict:
         """The transaction's part of a result, before anything was done: as it would be."""
         return {
             "listeners": _sorted(listener for side in self.sides for listener in side.foreseen()),
-            "listeners_before": _sorted(listener for side in self.sides for listener in side.found(_missing)),
+            "listeners_before": _sorted(
+                listener for side in self.sides for listener in side.found(_missing)
+            ),
             "activation": {side.server.name: side.activation for side in self.sides},
         }
 
@@ -190,7 +236,14 @@ class Transaction:
         """
         entries = [_entry(side) for side in self.sides if not side.idle]
         if config:
-            entries.append(journal.Entry("", ({config.path: config.after},), ({config.path: config.before},), folder=config.folder))
+            entries.append(
+                journal.Entry(
+                    "",
+                    ({config.path: config.after},),
+                    ({config.path: config.before},),
+                    folder=config.folder,
+                )
+            )
         began = time.time()
         backup = ""
         try:
@@ -225,7 +278,9 @@ class Transaction:
         there = dict(side.plan.back[-1]) if side.plan.back else {}
         for state in steps:
             last = state is steps[-1]
-            if last and len(steps) > 1:  # the new ones are beside the old: only if they are well do these go
+            if (
+                last and len(steps) > 1
+            ):  # the new ones are beside the old: only if they are well do these go
                 self._prove([side], watch.live(server, listening()) - side.live)
                 watch.drain(side.leaving, self.how.drain)
             for resource, content in state.items():
@@ -237,33 +292,59 @@ class Transaction:
             if last:
                 side.sessions_cut = watch.sessions(side.ending)
             self._touched.setdefault(server.name, set())
-            server.activate(side.activation if server.running() else "start", side.goal if last else side.goal | side.live)
+            server.activate(
+                side.activation if server.running() else "start",
+                side.goal if last else side.goal | side.live,
+            )
 
-    def _put(self, server: Server, resource: str, before: t.Optional[bytes], content: t.Optional[bytes]) -> None:
+    def _put(
+        self, server: Server, resource: str, before: t.Optional[bytes], content: t.Optional[bytes]
+    ) -> None:
         if server.get(resource) != before:
             raise Failed("%s was changed by somebody else since it was read: run again" % resource)
         self._touched.setdefault(server.name, set()).add(resource)
         try:
             server.put(resource, content)
         except OSError as error:
-            raise Failed("%s can't be %s: %s" % (resource, "removed" if content is None else "written", error.strerror)) from None
+            raise Failed(
+                "%s can't be %s: %s"
+                % (resource, "removed" if content is None else "written", error.strerror)
+            ) from None
 
     def _settle(self) -> None:
         """Wait until every server that was touched listens on what it should, and has done so for a while. Meanwhile do what need not wait for that."""
         goals = []
         for side in self.sides:
             if side.activation != "none":
-                goals.append(Goal(side.server, side.goal - side.lost, (side.live - side.goal) & side.before.keys()))
+                goals.append(
+                    Goal(
+                        side.server,
+                        side.goal - side.lost,
+                        (side.live - side.goal) & side.before.keys(),
+                    )
+                )
         _fail([problem for ignored, problem in watch.settled(goals, self.how.timeout, 0)])
         since = time.monotonic()
         self._put_units()
         self._visit_new()
         if goals:
-            _fail([problem for ignored, problem in watch.settled(goals, self.how.timeout, STABLE_SECONDS, since)])
+            _fail(
+                [
+                    problem
+                    for ignored, problem in watch.settled(
+                        goals, self.how.timeout, STABLE_SECONDS, since
+                    )
+                ]
+            )
 
     def _put_units(self) -> None:
         """What systemd reads, of all servers at once."""
-        units = [(side, resource, content) for side in self.sides for resource, content in side.final.items() if is_unit(resource)]
+        units = [
+            (side, resource, content)
+            for side in self.sides
+            for resource, content in side.final.items()
+            if is_unit(resource)
+        ]
         for side, resource, content in units:
             self._put(side.server, resource, side.plan.back[-1][resource], content)
         if units:
@@ -283,7 +364,15 @@ class Transaction:
         """((address, port, side), as a probe saw it) of all that should answer; C(only): just of these of them."""
         if not self.how.probe or not self.how.activate:
             return []
-        wanted = in_order({(*key, side): listener for side in sides if side.follows for key, listener in side.after.items() if only is None or key in only})
+        wanted = in_order(
+            {
+                (*key, side): listener
+                for side in sides
+                if side.follows
+                for key, listener in side.after.items()
+                if only is None or key in only
+            }
+        )
         asked = {which: listener for which, listener in wanted if which not in self._answers}
         seen = {**self._answers, **dict(zip(asked, self._probe(list(asked.values()))))}
         return [(which, seen[which]) for which, ignored in wanted]
@@ -291,9 +380,20 @@ class Transaction:
     def _prove(self, sides: t.Sequence[Side], only: t.Optional[t.Container] = None) -> list:
         """Connect to everything. What is new, changed or worse than before, and not well, fails. C(only): just to these of them."""
         visited = self._visited(sides, only)
-        _fail([
-            "%s (%s, %s): %s%s" % (now["name"], now["protocol"], now["encryption"], now["status"], ": " + now["detail"] if now["detail"] else "")
-            for (address, port, side), now in visited if not self._well(side, (address, port), now["status"])])
+        _fail(
+            [
+                "%s (%s, %s): %s%s"
+                % (
+                    now["name"],
+                    now["protocol"],
+                    now["encryption"],
+                    now["status"],
+                    ": " + now["detail"] if now["detail"] else "",
+                )
+                for (address, port, side), now in visited
+                if not self._well(side, (address, port), now["status"])
+            ]
+        )
         return [now for ignored, now in visited]
 
     def _well(self, side: Side, key: tuple, status: str) -> bool:
@@ -318,38 +418,69 @@ class Transaction:
             _forget(entries)
             return Refused("\n".join([*lines, "Nothing was changed."]))
         left = rollback.go_back(
-            [entry.only(self._touched[entry.server]) for entry in entries if entry.server in self._touched],
-            {side.server.name: side.server for side in self.sides})
+            [
+                entry.only(self._touched[entry.server])
+                for entry in entries
+                if entry.server in self._touched
+            ],
+            {side.server.name: side.server for side in self.sides},
+        )
         if backup:
             with contextlib.suppress(OSError):
                 os.unlink(backup)
         for side in touched:
             lines += ["  " + line for line in _said(side.server, began, failed)]
         if left:
-            lines += ["Not all could be put back:", *("  " + line for problem in left for line in problem.splitlines()),
-                      "The journal %s stays: the next run goes on putting back, or remove it to keep what is there" % journal.PATH]
+            lines += [
+                "Not all could be put back:",
+                *("  " + line for problem in left for line in problem.splitlines()),
+                "The journal %s stays: the next run goes on putting back, or remove it to keep what is there"
+                % journal.PATH,
+            ]
         else:
             left = _forget(entries)
             worse = self._worse_than_before(touched)
             if worse:
                 left = [*left, *worse]
-                lines += ["Every file is as it was, but these do not answer as before:", *("  " + line for line in worse)]
+                lines += [
+                    "Every file is as it was, but these do not answer as before:",
+                    *("  " + line for line in worse),
+                ]
             elif self.how.activate and self.how.probe and any(side.seen for side in touched):
-                lines.append("Rolled back: every file is as it was, and what listened before answers again, which was proved by connecting to it.")
+                lines.append(
+                    "Rolled back: every file is as it was, and what listened before answers again, which was proved by connecting to it."
+                )
             else:
                 lines.append("Rolled back: every file is as it was.")
-        return RolledBack("\n".join(lines), {"rolled_back": not left, "activation": {side.server.name: side.activation for side in self.sides}})
+        return RolledBack(
+            "\n".join(lines),
+            {
+                "rolled_back": not left,
+                "activation": {side.server.name: side.activation for side in self.sides},
+            },
+        )
 
     def _worse_than_before(self, sides: list) -> list:
-        asked = [listener for side in sides for listener in side.asked() if side.seen.get(key_of(listener), {}).get("status") in SERVED]
+        asked = [
+            listener
+            for side in sides
+            for listener in side.asked()
+            if side.seen.get(key_of(listener), {}).get("status") in SERVED
+        ]
         try:
-            return ["%s: %s %s" % (now["name"], now["status"], now["detail"]) for now in self._probe(asked) if now["status"] not in SERVED]
+            return [
+                "%s: %s %s" % (now["name"], now["status"], now["detail"])
+                for now in self._probe(asked)
+                if now["status"] not in SERVED
+            ]
         except Exception as error:  # pylint: disable=broad-except  # all is back by now, and that is to be said
             return ["it can't be told: %s" % rollback.in_words(error)]
 
 
 def _sorted(listeners: t.Iterable[dict]) -> list:
-    return sorted(listeners, key=lambda listener: (address_order(listener["address"]), listener["port"]))
+    return sorted(
+        listeners, key=lambda listener: (address_order(listener["address"]), listener["port"])
+    )
 
 
 def _missing(listener: Listener) -> t.Tuple[str, str]:
@@ -386,8 +517,11 @@ def locked():
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    raise Refused("another run of mail_listeners has been going on for the last %d seconds: probably %s. "
-                                  "Wait for it, or end it if it hangs; nothing was changed" % (LOCK_SECONDS, _holder(handle))) from None
+                    raise Refused(
+                        "another run of mail_listeners has been going on for the last %d seconds: probably %s. "
+                        "Wait for it, or end it if it hangs; nothing was changed"
+                        % (LOCK_SECONDS, _holder(handle))
+                    ) from None
                 time.sleep(watch.LOOK_SECONDS)
         yield
     finally:
@@ -402,14 +536,20 @@ def _pending_in_check_mode() -> str:
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return "another run of mail_listeners is going on, and what it will leave can't be foreseen in check mode: wait for it (%s)" % _holder(handle)
+        return (
+            "another run of mail_listeners is going on, and what it will leave can't be foreseen in check mode: wait for it (%s)"
+            % _holder(handle)
+        )
     finally:
         os.close(handle)
-    return ("an earlier run was interrupted, and what it left undone can't be foreseen in check mode: "
-            "run once without --check, which puts that right first (%s)" % journal.PATH)
+    return (
+        "an earlier run was interrupted, and what it left undone can't be foreseen in check mode: "
+        "run once without --check, which puts that right first (%s)" % journal.PATH
+    )
 
 
 # -- small things
+
 
 def _holder(handle: int) -> str:
     from ansible_collections.mailops.bindings.plugins.module_utils._replacing import holder_of
@@ -431,8 +571,14 @@ def _entry(side: Side) -> journal.Entry:
     """What is to be known to take it back. What listens today and stands in no file can't come back: its files do not say so."""
     before = side.configured.sockets
     return journal.Entry(
-        side.server.name, side.plan.steps, side.plan.back, side.follows and side.running,
-        side.live & before, side.goal - side.live - before, side.activation)
+        side.server.name,
+        side.plan.steps,
+        side.plan.back,
+        side.follows and side.running,
+        side.live & before,
+        side.goal - side.live - before,
+        side.activation,
+    )
 
 
 def _forget(entries: list) -> list:
@@ -459,6 +605,22 @@ def _said(server: Server, since: float, until: float) -> list:
     with contextlib.suppress(Refused):
         match = ["_COMM=" + program for program in server.programs]
         status, output, ignored = run(
-            ["journalctl", "-q", "-o", "cat", "--since", "@%d" % since, "--until", "@%d" % (until + 1), "-n", "200", *match], timeout=10)
-        return ["%s: %s" % (server.title, line) for line in rollback.complaints(output.splitlines())]
+            [
+                "journalctl",
+                "-q",
+                "-o",
+                "cat",
+                "--since",
+                "@%d" % since,
+                "--until",
+                "@%d" % (until + 1),
+                "-n",
+                "200",
+                *match,
+            ],
+            timeout=10,
+        )
+        return [
+            "%s: %s" % (server.title, line) for line in rollback.complaints(output.splitlines())
+        ]
     return []

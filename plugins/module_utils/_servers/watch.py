@@ -10,7 +10,11 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
-from ansible_collections.mailops.bindings.plugins.module_utils._sockets import Socket, established, listening
+from ansible_collections.mailops.bindings.plugins.module_utils._sockets import (
+    Socket,
+    established,
+    listening,
+)
 
 LOOK_SECONDS = 0.05
 
@@ -34,14 +38,22 @@ def unmet(goals: t.Sequence[Goal]) -> list:
     found = []
     for goal in goals:
         now = live(goal.server, sockets)
-        wrong = ["%s does not listen on %s" % (goal.server.title, shown(key)) for key in sorted(goal.there - now)]
-        wrong += ["%s still listens on %s" % (goal.server.title, shown(key)) for key in sorted(goal.gone & now)]
+        wrong = [
+            "%s does not listen on %s" % (goal.server.title, shown(key))
+            for key in sorted(goal.there - now)
+        ]
+        wrong += [
+            "%s still listens on %s" % (goal.server.title, shown(key))
+            for key in sorted(goal.gone & now)
+        ]
         if wrong:
             found.append((goal, "\n".join(wrong)))
     return found
 
 
-def settled(goals: t.Sequence[Goal], patience: float, stable: float, since: t.Optional[float] = None) -> list:
+def settled(
+    goals: t.Sequence[Goal], patience: float, stable: float, since: t.Optional[float] = None
+) -> list:
     """Wait until all is as it should be and has been so for C(stable) seconds; C(patience): seconds in which to get there.
 
     C(since): from this moment on it has been so, as somebody who looked before has seen (time.monotonic()).
@@ -56,7 +68,11 @@ def settled(goals: t.Sequence[Goal], patience: float, stable: float, since: t.Op
         elif since is None:
             since = now
         if wrong or now - since >= stable:
-            dead = [(goal, "%s has died" % goal.server.title) for goal in goals if not goal.server.running()]
+            dead = [
+                (goal, "%s has died" % goal.server.title)
+                for goal in goals
+                if not goal.server.running()
+            ]
             if dead or not wrong:
                 return dead and dead + wrong
             if now >= deadline:
@@ -78,7 +94,10 @@ def sessions(keys: t.Iterable) -> int:
     keys = set(keys)
     if not keys:
         return 0
-    return sum((address, port) in keys or ("::" if ":" in address else "0.0.0.0", port) in keys for address, port in established())
+    return sum(
+        (address, port) in keys or ("::" if ":" in address else "0.0.0.0", port) in keys
+        for address, port in established()
+    )
 
 
 def drain(keys: t.Iterable, seconds: float) -> None:

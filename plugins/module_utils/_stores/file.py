@@ -11,8 +11,16 @@ import stat
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _strict
-from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge, read_regular_file
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Misshapen, Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._files import (
+    NotAFile,
+    TooLarge,
+    read_regular_file,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    Bindings,
+    Misshapen,
+    Refused,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, Stored
 
 MAX_BYTES = 64 * 1024 * 1024  # a million assignments have 20 MB
@@ -34,9 +42,13 @@ class FileStore:
 
     def __init__(self, path: str, attributes: t.Optional[t.Callable] = None, backup: bool = False):
         if not os.path.isabs(path) or path.endswith("/") or "\0" in path:
-            raise Refused("config_path: %s must be the absolute path of a file" % _model.shown(path))
+            raise Refused(
+                "config_path: %s must be the absolute path of a file" % _model.shown(path)
+            )
         self.path = path
-        self.target = os.path.realpath(path)  # symbolic links are followed: the link stays, what it points to is replaced
+        self.target = os.path.realpath(
+            path
+        )  # symbolic links are followed: the link stays, what it points to is replaced
         self._attributes = attributes
         self._backup = backup
 
@@ -48,10 +60,17 @@ class FileStore:
         if revision is None:
             return Stored(_model.EMPTY)
         try:
-            return Stored(_strict.read(json.loads(revision.content.decode("utf-8"), object_pairs_hook=_object)), revision)
+            return Stored(
+                _strict.read(
+                    json.loads(revision.content.decode("utf-8"), object_pairs_hook=_object)
+                ),
+                revision,
+            )
         except (ValueError, RecursionError, Misshapen):
             pass
-        from ansible_collections.mailops.bindings.plugins.module_utils._stores.file_faults import doubtful
+        from ansible_collections.mailops.bindings.plugins.module_utils._stores.file_faults import (
+            doubtful,
+        )
 
         return doubtful(self.path, revision)
 
@@ -61,7 +80,9 @@ class FileStore:
         except (OSError, NotAFile, TooLarge) as error:
             if isinstance(error, FileNotFoundError) and not os.path.islink(self.path):
                 return None
-            from ansible_collections.mailops.bindings.plugins.module_utils._stores.file_faults import unreadable
+            from ansible_collections.mailops.bindings.plugins.module_utils._stores.file_faults import (
+                unreadable,
+            )
 
             raise unreadable(self.path, self.target, error) from None
         return Revision(content, status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
@@ -86,7 +107,11 @@ class FileStore:
 
     def extra_changes(self, stored: Stored, desired: Bindings) -> list:
         """Owner, group and mode of an existing file that are not as asked for, and that a broken one is replaced."""
-        return self._changed().extra_changes(stored) if stored.revision and (self._attributes or stored.broken) else []
+        return (
+            self._changed().extra_changes(stored)
+            if stored.revision and (self._attributes or stored.broken)
+            else []
+        )
 
     def check_writable(self, stored: Stored) -> None:
         """Refuse what the write would stumble over."""
@@ -105,13 +130,17 @@ class FileStore:
         return self._changed().save(stored, bindings)
 
     def _changed(self):
-        from ansible_collections.mailops.bindings.plugins.module_utils._stores.file_changed import ChangedFile
+        from ansible_collections.mailops.bindings.plugins.module_utils._stores.file_changed import (
+            ChangedFile,
+        )
 
         return ChangedFile(self.path, self.target, self._attributes, self._backup)
 
 
 def _object(pairs: list) -> dict:
     value = dict(pairs)
-    if len(value) != len(pairs):  # a key stands twice: JSON's readers disagree on which counts (RFC 8259, 4)
+    if len(value) != len(
+        pairs
+    ):  # a key stands twice: JSON's readers disagree on which counts (RFC 8259, 4)
         raise Misshapen()
     return value

@@ -7,8 +7,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._owners import as_whom, group_name, user_name
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused, canonical_text
+from ansible_collections.mailops.bindings.plugins.module_utils._owners import (
+    as_whom,
+    group_name,
+    user_name,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    Bindings,
+    Refused,
+    canonical_text,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._replacing import ReplacedFile
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Stored
 
@@ -36,12 +44,23 @@ class ChangedFile:
         revision: t.Any = stored.revision
         before, after = _described(revision[1:]), _described(self._wanted(revision))
         differing = [key for key in after if before[key] != after[key]]
-        before, after = {key: before[key] for key in differing}, {key: after[key] for key in differing}
+        before, after = (
+            {key: before[key] for key in differing},
+            {key: after[key] for key in differing},
+        )
         if stored.broken:
             before["content"], after["content"] = "not valid: " + stored.broken, "valid"
         if not after:
             return []
-        return [{"action": "change", "kind": "file", "name": self._path, "before": before, "after": after}]
+        return [
+            {
+                "action": "change",
+                "kind": "file",
+                "name": self._path,
+                "before": before,
+                "after": after,
+            }
+        ]
 
     def check(self, stored: Stored) -> None:
         """Refuse what the write would stumble over."""
@@ -50,12 +69,25 @@ class ChangedFile:
     def save(self, stored: Stored, bindings: Bindings) -> str:
         """Make the file say C(bindings), under the lock. The backup's name, or ''."""
         revision: t.Any = stored.revision
-        same = revision and bindings == stored.bindings and not stored.broken  # and only its owner or mode is to change
-        keep = (revision.content, revision[1:]) if revision and (self._backup or stored.broken) else None
+        same = (
+            revision and bindings == stored.bindings and not stored.broken
+        )  # and only its owner or mode is to change
+        keep = (
+            (revision.content, revision[1:])
+            if revision and (self._backup or stored.broken)
+            else None
+        )
         try:
-            return self._file.replace(revision.content if same else canonical_text(bindings).encode("utf-8"), self._wanted(revision), keep)
+            return self._file.replace(
+                revision.content if same else canonical_text(bindings).encode("utf-8"),
+                self._wanted(revision),
+                keep,
+            )
         except OSError as error:
-            raise Refused("%s can't be written: %s%s. It was left as it was" % (self._path, error.strerror, as_whom(error))) from None
+            raise Refused(
+                "%s can't be written: %s%s. It was left as it was"
+                % (self._path, error.strerror, as_whom(error))
+            ) from None
 
 
 def _described(attributes: tuple) -> dict:

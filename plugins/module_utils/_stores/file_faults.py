@@ -11,7 +11,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils import _model, _r
 from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._owners import as_whom
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig, Stored
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
+    InvalidConfig,
+    Stored,
+)
 
 
 def unreadable(path: str, target: str, error: Exception) -> Refused:
@@ -21,7 +24,10 @@ def unreadable(path: str, target: str, error: Exception) -> Refused:
     if isinstance(error, TooLarge):
         return Refused("%s has %d bytes: that is no bindings config" % (path, error.size))
     if isinstance(error, FileNotFoundError):
-        return Refused("%s is a symbolic link to %s, which does not exist: make that file, or remove the link" % (path, target))
+        return Refused(
+            "%s is a symbolic link to %s, which does not exist: make that file, or remove the link"
+            % (path, target)
+        )
     return Refused("%s can't be read: %s%s" % (path, error.strerror, as_whom(error)))
 
 
@@ -43,11 +49,17 @@ def _parsed(content: bytes):
         raise Refused("the file is empty")
     twice: list = []
     try:
-        document = json.loads(content.decode("utf-8"), object_pairs_hook=lambda pairs: _object(pairs, twice), parse_constant=_no_constant)
+        document = json.loads(
+            content.decode("utf-8"),
+            object_pairs_hook=lambda pairs: _object(pairs, twice),
+            parse_constant=_no_constant,
+        )
     except UnicodeDecodeError as error:
         raise Refused("byte %d is not UTF-8" % (error.start + 1)) from None
     except json.JSONDecodeError as error:
-        raise Refused("line %d, column %d: not JSON: %s" % (error.lineno, error.colno, error.msg)) from None
+        raise Refused(
+            "line %d, column %d: not JSON: %s" % (error.lineno, error.colno, error.msg)
+        ) from None
     except RecursionError:
         raise Refused("not JSON that a config could be: nested too deeply") from None
     except ValueError as error:
@@ -71,7 +83,9 @@ def _paths_of(twice: list, value, path: str):
     for other, keys in twice:
         if value is other:
             for key in keys:
-                yield "%s: stands more than once" % (path + "." + (key if key.isprintable() else _model.shown(key))).lstrip(".")
+                yield "%s: stands more than once" % (
+                    path + "." + (key if key.isprintable() else _model.shown(key))
+                ).lstrip(".")
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _paths_of(twice, inner, path + "." + key)

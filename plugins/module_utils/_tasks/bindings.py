@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._declaration import BESIDE_DOCUMENT, Declaration
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import (
+    BESIDE_DOCUMENT,
+    Declaration,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._model import IPBinding, Port
 from ansible_collections.mailops.bindings.plugins.module_utils._module import (
     CERTIFICATE_OPTIONS,
@@ -22,24 +25,32 @@ from ansible_collections.mailops.bindings.plugins.module_utils._module import (
 
 #: The options of mail_bindings beside the common ones; mail_listeners has them too.
 BINDINGS_OPTIONS = {
-    "ports": {"type": "list", "elements": "dict", "options": {
-        "name": {"type": "str", "required": True},
-        "protocol": {"type": "str", "choices": ["smtp", "submission", "imap", "pop", "ldap"]},
-        "port": {"type": "int"},
-        "encryption": {"type": "str", "choices": ["none", "ssl", "tls"]},
-        "certificate_path": {"type": "str"},
-        "private_key_path": {"type": "str", "no_log": False},
-        "certificate_password": {"type": "str", "no_log": True},
-        "certificate_hostnames": {"type": "list", "elements": "str"},
-        "description": {"type": "str"},
-    }},
-    "ip_addresses": {"type": "list", "elements": "dict", "options": {
-        "address": {"type": "str", "required": True},
-        "ports": {"type": "list", "elements": "str"},
-        "hostname": {"type": "str"},
-        "description": {"type": "str"},
-        "floating": {"type": "bool"},
-    }},
+    "ports": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "protocol": {"type": "str", "choices": ["smtp", "submission", "imap", "pop", "ldap"]},
+            "port": {"type": "int"},
+            "encryption": {"type": "str", "choices": ["none", "ssl", "tls"]},
+            "certificate_path": {"type": "str"},
+            "private_key_path": {"type": "str", "no_log": False},
+            "certificate_password": {"type": "str", "no_log": True},
+            "certificate_hostnames": {"type": "list", "elements": "str"},
+            "description": {"type": "str"},
+        },
+    },
+    "ip_addresses": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "address": {"type": "str", "required": True},
+            "ports": {"type": "list", "elements": "str"},
+            "hostname": {"type": "str"},
+            "description": {"type": "str"},
+            "floating": {"type": "bool"},
+        },
+    },
     "exclusive": {"type": "bool", "default": False},
     "replace_invalid": {"type": "bool", "default": False},
     "require_assigned": {"type": "bool", "default": False},
@@ -52,18 +63,38 @@ BINDINGS_OPTIONS = {
 def bindings_task(params: dict) -> Task:
     """What mail_bindings makes of its options."""
     exclusive, replace_invalid = bool(params.get("exclusive")), bool(params.get("replace_invalid"))
-    ports, ip_addresses = _entries(params.get("ports"), BESIDE_DOCUMENT), _entries(params.get("ip_addresses"))
-    declaration = Declaration(ports, ip_addresses, exclusive, exclusive, bool(params.get("require_assigned")), on_server=on_server(params))
+    ports, ip_addresses = (
+        _entries(params.get("ports"), BESIDE_DOCUMENT),
+        _entries(params.get("ip_addresses")),
+    )
+    declaration = Declaration(
+        ports,
+        ip_addresses,
+        exclusive,
+        exclusive,
+        bool(params.get("require_assigned")),
+        on_server=on_server(params),
+    )
     problems = []
     if replace_invalid and not (exclusive and ports is not None and ip_addresses is not None):
-        problems.append("replace_invalid: needs exclusive: true, ports and ip_addresses, since nothing of a config that is not valid can be kept")
-    named = [option for option in params.get("ports") or () if isinstance(option, dict) and "name" in option]
+        problems.append(
+            "replace_invalid: needs exclusive: true, ports and ip_addresses, since nothing of a config that is not valid can be kept"
+        )
+    named = [
+        option
+        for option in params.get("ports") or ()
+        if isinstance(option, dict) and "name" in option
+    ]
     return Task(
         declaration,
         declaring(declaration, params),
         ports=[option["name"] for option in named],
         addresses=canonical(ip_addresses or ()),
-        beside={option["name"]: given(option, BESIDE_DOCUMENT) for option in named if isinstance(option["name"], str)},
+        beside={
+            option["name"]: given(option, BESIDE_DOCUMENT)
+            for option in named
+            if isinstance(option["name"], str)
+        },
         problems=problems,
         replace_invalid=replace_invalid and not problems,
     )
@@ -77,8 +108,13 @@ def _entries(options: t.Optional[list], beside: t.Iterable = ()) -> t.Optional[l
     if options is None:
         return None
     return [
-        {key: value for key, value in option.items() if key not in beside and (value is not None or key not in _KNOWN)}
-        if isinstance(option, dict) else option
+        {
+            key: value
+            for key, value in option.items()
+            if key not in beside and (value is not None or key not in _KNOWN)
+        }
+        if isinstance(option, dict)
+        else option
         for option in (options if isinstance(options, list) else [options])
     ]
 

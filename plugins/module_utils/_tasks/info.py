@@ -16,13 +16,23 @@ def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
         return read(), {}
     from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here
     from ansible_collections.mailops.bindings.plugins.module_utils._servers.adopt import adopted
-    from ansible_collections.mailops.bindings.plugins.module_utils._servers.transaction import known_servers
+    from ansible_collections.mailops.bindings.plugins.module_utils._servers.transaction import (
+        known_servers,
+    )
 
     servers = [server for server in known_servers() if server.installed()]
     if not servers:
-        raise Refused("source: none of Postfix, Dovecot and OpenLDAP is installed on this host: install one, or read the config")
+        raise Refused(
+            "source: none of Postfix, Dovecot and OpenLDAP is installed on this host: install one, or read the config"
+        )
     configured = {server.name: server.read() for server in servers}
-    addresses = {found.listener.address for config in configured.values() for found in config.listeners}
-    away = {address for address in addresses if address not in ("0.0.0.0", "::") and not is_here(address)}
+    addresses = {
+        found.listener.address for config in configured.values() for found in config.listeners
+    }
+    away = {
+        address
+        for address in addresses
+        if address not in ("0.0.0.0", "::") and not is_here(address)
+    }
     bindings, unmapped = adopted(configured, away)
     return bindings, {"unmapped": [entry._asdict() for entry in unmapped]}

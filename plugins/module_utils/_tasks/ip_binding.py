@@ -7,9 +7,18 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._declaration import Declaration, Outcome
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import (
+    Declaration,
+    Outcome,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, IPBinding
-from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, canonical, declaring, given, on_server
+from ansible_collections.mailops.bindings.plugins.module_utils._module import (
+    Task,
+    canonical,
+    declaring,
+    given,
+    on_server,
+)
 
 
 def ip_binding_task(params: dict) -> Task:
@@ -17,10 +26,17 @@ def ip_binding_task(params: dict) -> Task:
     addresses = canonical([params])
     single = ("ip_address", "ip_addresses", "address", *addresses) if addresses else ()
     if params.get("state") == "absent":
-        return Task(Declaration(), lambda current: _without(current, params["address"], params["ports"]), single=single)
+        return Task(
+            Declaration(),
+            lambda current: _without(current, params["address"], params["ports"]),
+            single=single,
+        )
     declaration = Declaration(
-        ip_addresses=[given(params, IPBinding._fields)], exact_assignments=bool(params.get("exclusive")), single=True,
-        on_server=on_server(params))
+        ip_addresses=[given(params, IPBinding._fields)],
+        exact_assignments=bool(params.get("exclusive")),
+        single=True,
+        on_server=on_server(params),
+    )
     return Task(
         declaration,
         declaring(declaration, params),

@@ -13,10 +13,23 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils import _model
 from ansible_collections.mailops.bindings.plugins.module_utils._listener import listeners
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, load, prepare, report, store_of
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import refusals, signals, transaction
+from ansible_collections.mailops.bindings.plugins.module_utils._module import (
+    Task,
+    load,
+    prepare,
+    report,
+    store_of,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import (
+    refusals,
+    signals,
+    transaction,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.side import How
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.transaction import ConfigFile, Transaction
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.transaction import (
+    ConfigFile,
+    Transaction,
+)
 
 #: The options of mail_listeners beside those of mail_bindings.
 LISTENERS_OPTIONS = {
@@ -29,13 +42,25 @@ LISTENERS_OPTIONS = {
     "drain": {"type": "float", "default": 0},
     "timeout": {"type": "float", "default": 30},
 }
-NOT_WELL = ("expired", "wrong_certificate", "no_starttls", "tls_failed", "wrong_protocol", "no_auth", "refused", "timeout", "not_local")
+NOT_WELL = (
+    "expired",
+    "wrong_certificate",
+    "no_starttls",
+    "tls_failed",
+    "wrong_protocol",
+    "no_auth",
+    "refused",
+    "timeout",
+    "not_local",
+)
 
 
 def apply(module, task: Task) -> dict:
     """Take the host there, and say how it now is; in check mode, how it would be."""
     if module.params["store"] == "smartermail":
-        raise Refused("store: mail_listeners makes this host's own servers listen, and SmarterMail acts by itself: use mail_bindings with store: smartermail")
+        raise Refused(
+            "store: mail_listeners makes this host's own servers listen, and SmarterMail acts by itself: use mail_bindings with store: smartermail"
+        )
     problems = [*refusals.not_root(), *_wrong_options(module.params)]
     if problems:
         raise Refused("\n".join(problems))
@@ -47,7 +72,9 @@ def apply(module, task: Task) -> dict:
 
 
 def _wrong_options(params: dict) -> t.Iterator[str]:
-    if params["state"] == "absent" and (params["ports"] is not None or params["ip_addresses"] is not None):
+    if params["state"] == "absent" and (
+        params["ports"] is not None or params["ip_addresses"] is not None
+    ):
         yield "state absent gives the servers back and leaves the config as it is: leave ports and ip_addresses out"
     if not 0 < params["timeout"] <= 3600:
         yield "timeout: give seconds, more than 0 and 3600 at the most"
@@ -58,10 +85,25 @@ def _wrong_options(params: dict) -> t.Iterator[str]:
 def _apply(module, task: Task) -> dict:
     params = module.params
     how = How(
-        config_path=params["config_path"], now=datetime.datetime.now(datetime.timezone.utc), check_mode=module.check_mode,
-        present=params["state"] == "present", min_days=params["certificate_min_days"],
-        **{option: params[option] for option in (
-            "servers", "probe", "activate", "start", "keep_loopback", "require_local_address", "drain", "timeout")})
+        config_path=params["config_path"],
+        now=datetime.datetime.now(datetime.timezone.utc),
+        check_mode=module.check_mode,
+        present=params["state"] == "present",
+        min_days=params["certificate_min_days"],
+        **{
+            option: params[option]
+            for option in (
+                "servers",
+                "probe",
+                "activate",
+                "start",
+                "keep_loopback",
+                "require_local_address",
+                "drain",
+                "timeout",
+            )
+        },
+    )
     with contextlib.nullcontext() if module.check_mode else transaction.locked():
         if not module.check_mode:
             for warning in transaction.recover():
@@ -79,15 +121,31 @@ def _apply(module, task: Task) -> dict:
     for warning in prepared.warnings:
         module.warn(warning)
     for side, sessions in changing.ending:
-        module.warn("%s: all its sessions end with this, %d now: %s. Clients reconnect" % (side.server.title, sessions, side.plan.ends_sessions))
+        module.warn(
+            "%s: all its sessions end with this, %d now: %s. Clients reconnect"
+            % (side.server.title, sessions, side.plan.ends_sessions)
+        )
     passed_over = changing.passed_over()
     if passed_over:
-        module.warn("servers leaves out what listens for %s: nobody was made to listen there, and nothing was proved" % (
-            ", ".join(listener.name for listener in passed_over)))
+        module.warn(
+            "servers leaves out what listens for %s: nobody was made to listen there, and nothing was proved"
+            % (", ".join(listener.name for listener in passed_over))
+        )
     for listener in facts["listeners"]:
         if listener["status"] in NOT_WELL:
-            module.warn("%s: %s%s" % (listener["name"], listener["status"], ": " + listener["detail"] if listener["detail"] else ""))
-    return {**report(module, prepared.stored, prepared.desired, changes), "certificates": prepared.certificates, **facts}
+            module.warn(
+                "%s: %s%s"
+                % (
+                    listener["name"],
+                    listener["status"],
+                    ": " + listener["detail"] if listener["detail"] else "",
+                )
+            )
+    return {
+        **report(module, prepared.stored, prepared.desired, changes),
+        "certificates": prepared.certificates,
+        **facts,
+    }
 
 
 def _carry_out(store, prepared, changing: Transaction) -> dict:
@@ -97,7 +155,10 @@ def _carry_out(store, prepared, changing: Transaction) -> dict:
     made = "" if os.path.isdir(folder) else folder
     with store.lock():
         if store.changed_since(prepared.stored):
-            raise Refused("%s was changed by another run just now: run again. Nothing was changed" % store.path)
+            raise Refused(
+                "%s was changed by another run just now: run again. Nothing was changed"
+                % store.path
+            )
         return changing.carry_out(_config_file(store, prepared, made))
 
 

@@ -9,19 +9,31 @@ import datetime
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules
-from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener, listeners, probe
+from ansible_collections.mailops.bindings.plugins.module_utils._listener import (
+    Listener,
+    listeners,
+    probe,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused
 
 #: The options of mail_listeners_info beside the common ones.
 LISTENERS_INFO_OPTIONS = {
-    "listeners": {"type": "list", "elements": "dict", "options": {
-        "address": {"type": "str", "required": True},
-        "port": {"type": "int"},
-        "protocol": {"type": "str", "choices": ["smtp", "submission", "imap", "pop", "ldap"], "required": True},
-        "encryption": {"type": "str", "choices": ["none", "ssl", "tls"], "default": "none"},
-        "certificate_path": {"type": "str"},
-        "hostname": {"type": "str"},
-    }},
+    "listeners": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "address": {"type": "str", "required": True},
+            "port": {"type": "int"},
+            "protocol": {
+                "type": "str",
+                "choices": ["smtp", "submission", "imap", "pop", "ldap"],
+                "required": True,
+            },
+            "encryption": {"type": "str", "choices": ["none", "ssl", "tls"], "default": "none"},
+            "certificate_path": {"type": "str"},
+            "hostname": {"type": "str"},
+        },
+    },
     "timeout": {"type": "float", "default": 30},
     "workers": {"type": "int", "default": 8},
     "certificate_min_days": {"type": "int", "default": 14},
@@ -32,7 +44,12 @@ def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
     """(the bindings, C({listeners})): those of the config, on this host; or those of the task, wherever they are."""
     timeout, workers = options["timeout"], options["workers"]
     now = datetime.datetime.now(datetime.timezone.utc)
-    how: dict = {"timeout": timeout, "workers": workers, "min_days": options["certificate_min_days"], "now": now}
+    how: dict = {
+        "timeout": timeout,
+        "workers": workers,
+        "min_days": options["certificate_min_days"],
+        "now": now,
+    }
     problems = []
     if not 0 < timeout <= 3600:
         problems.append("timeout: give seconds, more than 0 and 3600 at the most")
@@ -40,7 +57,9 @@ def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
         problems.append("workers: it takes 1 at least")
     given = options["listeners"]
     if given is not None:
-        entries = [{key: value for key, value in entry.items() if value is not None} for entry in given]
+        entries = [
+            {key: value for key, value in entry.items() if value is not None} for entry in given
+        ]
         problems += _faults(entries)
     if problems:
         raise Refused("\n".join(problems))
@@ -49,20 +68,30 @@ def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
     if options["store"] == "smartermail":
         # another machine's: its files can't be read here, and nobody can tell what else listens there
         bindings = read()
-        there = [listener._replace(certificate_path="", private_key_path="") for listener in listeners(bindings)]
+        there = [
+            listener._replace(certificate_path="", private_key_path="")
+            for listener in listeners(bindings)
+        ]
         return bindings, {"listeners": probe(there, **how, local=False)}
     from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
     from ansible_collections.mailops.bindings.plugins.module_utils._unexpected import unexpected
 
     bindings = read()
     answering = probe(listeners(bindings), **how)
-    return bindings, {"listeners": answering + unexpected(bindings, listening(), timeout=timeout, workers=workers, now=now)}
+    return bindings, {
+        "listeners": answering
+        + unexpected(bindings, listening(), timeout=timeout, workers=workers, now=now)
+    }
 
 
 def _faults(entries: list) -> list:
     """All that is wrong with the listeners of a task, each with its place."""
     labelled = [("listeners[%d]." % index, entry) for index, entry in enumerate(entries)]
-    problems = _rules.broken((_rules.addresses_are_plain, _rules.texts_are_unicode, _rules.hostnames_are_printable), [], labelled)
+    problems = _rules.broken(
+        (_rules.addresses_are_plain, _rules.texts_are_unicode, _rules.hostnames_are_printable),
+        [],
+        labelled,
+    )
     problems += _rules.broken((_rules.paths_are_absolute,), labelled, [])
     for label, entry in labelled:
         if not 1 <= entry.get("port", 1) <= 65535:
@@ -72,4 +101,6 @@ def _faults(entries: list) -> list:
 
 def _listener(entry: dict) -> Listener:
     port = entry.get("port", _model.standard_number(entry["protocol"], entry["encryption"]))
-    return Listener(**{**entry, "address": _model.canonical_address(entry["address"]), "port": port})
+    return Listener(
+        **{**entry, "address": _model.canonical_address(entry["address"]), "port": port}
+    )

@@ -5,9 +5,18 @@
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils._declaration import BESIDE_DOCUMENT, Declaration, Outcome
+from ansible_collections.mailops.bindings.plugins.module_utils._declaration import (
+    BESIDE_DOCUMENT,
+    Declaration,
+    Outcome,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Port
-from ansible_collections.mailops.bindings.plugins.module_utils._module import Task, declaring, given, on_server
+from ansible_collections.mailops.bindings.plugins.module_utils._module import (
+    Task,
+    declaring,
+    given,
+    on_server,
+)
 
 
 def port_task(params: dict) -> Task:
@@ -15,8 +24,15 @@ def port_task(params: dict) -> Task:
     name = params["name"]
     single = ("port", "ports", "name", name)
     if params.get("state") == "absent":
-        return Task(Declaration(), lambda current: _without(current, name, params["unassign"]), single=single, whole=False)
-    declaration = Declaration(ports=[given(params, Port._fields)], single=True, on_server=on_server(params))
+        return Task(
+            Declaration(),
+            lambda current: _without(current, name, params["unassign"]),
+            single=single,
+            whole=False,
+        )
+    declaration = Declaration(
+        ports=[given(params, Port._fields)], single=True, on_server=on_server(params)
+    )
     return Task(
         declaration,
         declaring(declaration, params),

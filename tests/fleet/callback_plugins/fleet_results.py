@@ -52,7 +52,16 @@ class CallbackModule(CallbackBase):
         host = (getattr(result, "host", None) or result._host).get_name()
         ended = time.monotonic()
         seconds = ended - self._began.get((host, task._uuid), ended)
-        self._entries.append({"host": host, "name": task.name, "task": task.action, "status": status, "seconds": seconds, "result": dict(outcome)})
+        self._entries.append(
+            {
+                "host": host,
+                "name": task.name,
+                "task": task.action,
+                "status": status,
+                "seconds": seconds,
+                "result": dict(outcome),
+            }
+        )
 
     def v2_playbook_on_stats(self, stats):
         with open(os.environ["FLEET_RESULTS"], "w", encoding="utf-8") as file:

@@ -45,7 +45,9 @@ def tree(folder):
                     content = file.read().decode("latin-1")
                 if len(content) > LARGE:
                     content = hashlib.sha256(content.encode("latin-1")).hexdigest()
-            except FileNotFoundError:  # another task's lock, or what it was about to put in a file's place
+            except (
+                FileNotFoundError
+            ):  # another task's lock, or what it was about to put in a file's place
                 continue
             except PermissionError:
                 pass

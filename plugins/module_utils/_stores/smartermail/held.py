@@ -14,7 +14,11 @@ import collections
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, IPBinding, Port
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    Bindings,
+    IPBinding,
+    Port,
+)
 
 #: Protocols whose names both doors have been seen to take; how they call submission, LDAP and XMPP is not known.
 PROTOCOLS = {"smtp": "SMTP", "pop": "POP", "imap": "IMAP"}
@@ -37,12 +41,24 @@ class ServerPort(t.NamedTuple):
     @property
     def port(self) -> Port:
         """The same in a config's words."""
-        return Port(self.name, self.protocol, self.number, self.encryption, self.certificate_path, "", self.description)
+        return Port(
+            self.name,
+            self.protocol,
+            self.number,
+            self.encryption,
+            self.certificate_path,
+            "",
+            self.description,
+        )
 
     @property
     def title(self) -> str:
         """As messages name it."""
-        return "%s (id %s)" % (_model.shown(self.name), _model.shown(self.id)[1:-1]) if self.id else _model.shown(self.name)
+        return (
+            "%s (id %s)" % (_model.shown(self.name), _model.shown(self.id)[1:-1])
+            if self.id
+            else _model.shown(self.name)
+        )
 
 
 class Held(t.NamedTuple):
@@ -75,27 +91,47 @@ def view(held: Held) -> View:
         reason = _no_place(port, ids, names)
         if reason:
             others.append(port)
-            unmapped.append(_entry("port " + port.title, "number %s, %s" % (port.number or "unknown", port.words), reason))
+            unmapped.append(
+                _entry(
+                    "port " + port.title,
+                    "number %s, %s" % (port.number or "unknown", port.words),
+                    reason,
+                )
+            )
         else:
             ports[port.name] = port
     name_of = {port.id: name for name, port in ports.items()}
     spelled, bound, hostnames = {}, {}, {}
     for address, assigned in held.assigned.items():
         unmapped += [
-            _entry("IP address " + address, "port %s" % _model.shown(gone), "the server has no such port")
-            for gone in assigned if gone not in ids]
+            _entry(
+                "IP address " + address,
+                "port %s" % _model.shown(gone),
+                "the server has no such port",
+            )
+            for gone in assigned
+            if gone not in ids
+        ]
         try:
             canonical = _model.canonical_address(address)
         except ValueError as reason:
             if assigned or held.hostnames.get(address):
-                unmapped.append(_entry("IP address " + address, "%d ports" % len(assigned), str(reason)))
+                unmapped.append(
+                    _entry("IP address " + address, "%d ports" % len(assigned), str(reason))
+                )
             continue
         spelled.setdefault(canonical, address)
-        bound.setdefault(canonical, set()).update(name_of[each] for each in assigned if each in name_of)
+        bound.setdefault(canonical, set()).update(
+            name_of[each] for each in assigned if each in name_of
+        )
         hostnames[canonical] = hostnames.get(canonical) or held.hostnames.get(address, "")
     bindings = Bindings(
         {name: port.port for name, port in ports.items()},
-        {address: IPBinding(address, tuple(sorted(bound[address])), hostnames[address]) for address in bound if bound[address] or hostnames[address]},
+        {
+            address: IPBinding(address, tuple(sorted(bound[address])), hostnames[address])
+            for address in bound
+            if bound[address] or hostnames[address]
+        },
     )
     unmapped += broken_rules(bindings)
     return View(bindings, unmapped, ports, others, spelled)
@@ -124,16 +160,26 @@ def _no_place(port: ServerPort, ids: t.Mapping, names: t.Mapping) -> str:
 
 def broken_rules(bindings: Bindings) -> list:
     """What of the bindings breaks the rules of a config, as entries of C(unmapped)."""
-    titles = ["port %s" % _model.shown(name) for name in bindings.ports] + ["IP address %s" % address for address in bindings.ip_addresses]
+    titles = ["port %s" % _model.shown(name) for name in bindings.ports] + [
+        "IP address %s" % address for address in bindings.ip_addresses
+    ]
     entries = [*bindings.ports.values(), *bindings.ip_addresses.values()]
     # labels are numbers: a name may have anything in it that a message is taken apart by, and long ones are shown alike
     labelled = [("%d." % index, entry) for index, entry in enumerate(entries)]
     found = []
-    for message in _rules.judge(labelled[:len(bindings.ports)], labelled[len(bindings.ports):], []):
+    for message in _rules.judge(
+        labelled[: len(bindings.ports)], labelled[len(bindings.ports) :], []
+    ):
         index, ignored, message = message.partition(".")
         key, ignored, reason = message.partition(": ")
         value = getattr(entries[int(index)], key)
-        found.append(_entry("%s.%s" % (titles[int(index)], key), ", ".join(value) if isinstance(value, tuple) else value, reason))
+        found.append(
+            _entry(
+                "%s.%s" % (titles[int(index)], key),
+                ", ".join(value) if isinstance(value, tuple) else value,
+                reason,
+            )
+        )
     return found
 
 
@@ -145,15 +191,24 @@ def meeting_others(seen: View, held: Held, desired: Bindings) -> list:
     """Where what is desired would meet, on one number, a port that is none of the config's; but not where it does already."""
 
     def messages(bindings: Bindings, others: list) -> list:
-        ports = [*bindings.ports.values(), *(Port(other.title, "smtp", other.number) for other in others)]
+        ports = [
+            *bindings.ports.values(),
+            *(Port(other.title, "smtp", other.number) for other in others),
+        ]
         ip_addresses = []
         for address in sorted({*bindings.ip_addresses, *seen.spelled}):
             assigned = held.assigned.get(seen.spelled.get(address, ""), ())
             beside = tuple(other.title for other in others if other.id in assigned)
             binding = bindings.ip_addresses.get(address) or IPBinding(address)
             ip_addresses.append(binding._replace(ports=beside + binding.ports))
-        return _rules.broken((_rules.numbers_do_not_meet,), [("", port) for port in ports], [("", binding) for binding in ip_addresses])
+        return _rules.broken(
+            (_rules.numbers_do_not_meet,),
+            [("", port) for port in ports],
+            [("", binding) for binding in ip_addresses],
+        )
 
     others = [port for port in seen.others if port.number]
     known = {*messages(seen.bindings, others), *messages(desired, [])} if others else ()
-    return [message for message in messages(desired, others) if message not in known] if others else []
+    return (
+        [message for message in messages(desired, others) if message not in known] if others else []
+    )

@@ -19,7 +19,10 @@ def wrong_options(options: t.Mapping, hide: t.Callable) -> t.Iterator[str]:
     """What a task can't ask for with this store, and what it must. C(hide): told of a secret that stands where none belongs."""
     for option in ("smartermail_url", "smartermail_username", "smartermail_password"):
         if not options.get(option):
-            yield "%s: is needed with store: smartermail. The environment variable %s is read too" % (option, option.upper())
+            yield (
+                "%s: is needed with store: smartermail. The environment variable %s is read too"
+                % (option, option.upper())
+            )
     if options.get("smartermail_url"):
         yield from wrong_url(options["smartermail_url"], hide)
     path = options.get("smartermail_ca_path")

@@ -15,24 +15,58 @@ import uuid
 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import PROTOCOLS, Held, ServerPort
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import Answer, Hopeless, Session, Transient
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
+    PROTOCOLS,
+    Held,
+    ServerPort,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import (
+    Answer,
+    Hopeless,
+    Session,
+    Transient,
+)
 
 API = "/api/v1/"
 MANAGER, PORTS = "settings/sysadmin/ip-binding-manager", "settings/sysadmin/ip-binding-ports"
 
 #: type in answers; the numbers of submission, LDAP and XMPP are not known
-_TYPES = {"0": "smtp", "1": "pop", "2": "imap", **{name.lower(): protocol for protocol, name in PROTOCOLS.items()}}
-_KNOWN = {"id", "name", "description", "type", "port", "isssl", "istls", "certificatepath", "password", "boundipaddresses"}
+_TYPES = {
+    "0": "smtp",
+    "1": "pop",
+    "2": "imap",
+    **{name.lower(): protocol for protocol, name in PROTOCOLS.items()},
+}
+_KNOWN = {
+    "id",
+    "name",
+    "description",
+    "type",
+    "port",
+    "isssl",
+    "istls",
+    "certificatepath",
+    "password",
+    "boundipaddresses",
+}
 
 #: what a refused login says -> what to do
 _REMEDIES = (
     (("USERNAME_OR_PASSWORD_INCORRECT",), "check smartermail_username and smartermail_password"),
     (("USER_NOT_FOUND",), "check smartermail_username: it must be a system administrator's"),
-    (("TWO_FACTOR",), "the API has no second factor: use a system administrator without two-factor authentication"),
-    (("CHANGE_PASSWORD_NEEDED", "PASSWORD_EXPIRED"), "log in to the web interface as this user, and give it a new password"),
+    (
+        ("TWO_FACTOR",),
+        "the API has no second factor: use a system administrator without two-factor authentication",
+    ),
+    (
+        ("CHANGE_PASSWORD_NEEDED", "PASSWORD_EXPIRED"),
+        "log in to the web interface as this user, and give it a new password",
+    ),
     (("APP_PASSWORD_REQUIRED",), "give the user's application password as smartermail_password"),
-    (("DISABLED", "LOCKED", "BLOCKED", "SUSPENDED"), "the user, or the address that this comes from, is shut out: see to it in the web interface"),
+    (
+        ("DISABLED", "LOCKED", "BLOCKED", "SUSPENDED"),
+        "the user, or the address that this comes from, is shut out: see to it in the web interface",
+    ),
 )
 
 
@@ -52,21 +86,40 @@ class Rest:
 
     def log_in(self) -> bool:
         """False where the server has no such door. Raises Refused where it says no, which is final: it may block who asks again."""
-        login = {"username": self._username, "password": self._password, "clientId": "mailops-" + uuid.uuid4().hex}
+        login = {
+            "username": self._username,
+            "password": self._password,
+            "clientId": "mailops-" + uuid.uuid4().hex,
+        }
         answer = self.session.patiently("logging in", lambda end: self._login(login, end))
         if answer.status == 404:
             return False
         fields = folded(answer.content)
         if answer.status >= 300 or fields.get("success") is False or not fields.get("accesstoken"):
             said = str(fields.get("message") or "HTTP %d" % answer.status)
-            remedy = next((remedy for words, remedy in _REMEDIES if any(word in said.upper() for word in words)), _REMEDIES[0][1])
-            raise Refused("%s refuses the login of %s: %s: %s. It was not tried again, since the server may block who does" % (
-                self.session.url, self._username, self.session.quoted(said), remedy))
+            remedy = next(
+                (
+                    remedy
+                    for words, remedy in _REMEDIES
+                    if any(word in said.upper() for word in words)
+                ),
+                _REMEDIES[0][1],
+            )
+            raise Refused(
+                "%s refuses the login of %s: %s: %s. It was not tried again, since the server may block who does"
+                % (self.session.url, self._username, self.session.quoted(said), remedy)
+            )
         self._take(fields)
         if fields.get("changepasswordneeded") is True:
-            raise Refused("%s: %s must change its password first: log in to the web interface as this user" % (self.session.url, self._username))
+            raise Refused(
+                "%s: %s must change its password first: log in to the web interface as this user"
+                % (self.session.url, self._username)
+            )
         if fields.get("isadmin") is False:
-            raise Refused("%s: %s is no system administrator, and only one may see the bindings" % (self.session.url, self._username))
+            raise Refused(
+                "%s: %s is no system administrator, and only one may see the bindings"
+                % (self.session.url, self._username)
+            )
         return True
 
     def _login(self, login: dict, end: float) -> Answer:
@@ -75,11 +128,16 @@ class Rest:
         except Transient as why:
             if why.answered:
                 raise
-            raise Refused("%s: logging in: %s. It was not tried again, since the server may have refused it, and block who does" % (
-                self.session.url, why)) from None
+            raise Refused(
+                "%s: logging in: %s. It was not tried again, since the server may have refused it, and block who does"
+                % (self.session.url, why)
+            ) from None
 
     def _take(self, fields: dict) -> None:
-        self._access, self._refresh = str(fields["accesstoken"]), str(fields.get("refreshtoken") or "")
+        self._access, self._refresh = (
+            str(fields["accesstoken"]),
+            str(fields.get("refreshtoken") or ""),
+        )
         self.session.keep_secret(self._access)
         self.session.keep_secret(self._refresh)
 
@@ -91,7 +149,14 @@ class Rest:
             headers["Content-Type"] = "application/json; charset=utf-8"
         if self._access:
             headers["Authorization"] = "Bearer " + self._access
-        return self.session.once(method, API + path, None if body is None else json.dumps(body).encode(), headers, end, _json)
+        return self.session.once(
+            method,
+            API + path,
+            None if body is None else json.dumps(body).encode(),
+            headers,
+            end,
+            _json,
+        )
 
     def _call(self, method: str, path: str, body: t.Any, end: float) -> dict:
         """The fields of an answer that says success. A token that has run out is renewed, once: a call that was refused was not carried out."""
@@ -104,31 +169,61 @@ class Rest:
                 answer = self._send(method, path, body, end)
         fields = folded(answer.content)
         if answer.status in (401, 403):
-            raise Hopeless("%s took the login of %s and refuses its calls (HTTP %d): use a system administrator without two-factor authentication" % (
-                self.session.url, self._username, answer.status))
+            raise Hopeless(
+                "%s took the login of %s and refuses its calls (HTTP %d): use a system administrator without two-factor authentication"
+                % (self.session.url, self._username, answer.status)
+            )
         if answer.status == 404:
-            raise Refused("%s has no %s (HTTP 404): this version's API is another one. smartermail_api: soap may still work" % (self.session.url, path))
+            raise Refused(
+                "%s has no %s (HTTP 404): this version's API is another one. smartermail_api: soap may still work"
+                % (self.session.url, path)
+            )
         if answer.status >= 300 or fields.get("success") is not True:
-            raise Refused("%s: %s" % (self.session.url, self.session.quoted(fields.get("message") or "HTTP %d, without success" % answer.status)))
+            raise Refused(
+                "%s: %s"
+                % (
+                    self.session.url,
+                    self.session.quoted(
+                        fields.get("message") or "HTTP %d, without success" % answer.status
+                    ),
+                )
+            )
         return fields
 
     def read(self, whole: bool = True, named: t.Iterable[str] = ()) -> Held:
         """All that the server holds: one call, whatever is asked for."""
         if not self._access and not self.log_in():
-            raise Refused("%s has no REST API (HTTP 404 for /api/v1): smartermail_api: soap is for versions before 17. Or is smartermail_url another one?" % (
-                self.session.url))
-        fields = self.session.patiently("reading the bindings", lambda end: self._call("GET", MANAGER, None, end))
+            raise Refused(
+                "%s has no REST API (HTTP 404 for /api/v1): smartermail_api: soap is for versions before 17. Or is smartermail_url another one?"
+                % (self.session.url)
+            )
+        fields = self.session.patiently(
+            "reading the bindings", lambda end: self._call("GET", MANAGER, None, end)
+        )
         try:
             found = held(fields.get("bindingmanager"))
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):  # the last: JSON's 1e999 is infinite here
-            raise Refused("%s answers with bindings in a form that is not known: smartermail_api: soap may still work" % self.session.url) from None
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            OverflowError,
+        ):  # the last: JSON's 1e999 is infinite here
+            raise Refused(
+                "%s answers with bindings in a form that is not known: smartermail_api: soap may still work"
+                % self.session.url
+            ) from None
         for port in found.ports:
             self.session.keep_secret(port.password, everywhere=False)
         return found
 
     def write(self, step: t.Any, end: float) -> str:
         """Carry out a step, once. The id of what was added is not told: ''."""
-        body = {"toAdd": [added(step.port, step.addresses)]} if isinstance(step, steps.Add) else {"toRemove": [step.port.id]}
+        body = (
+            {"toAdd": [added(step.port, step.addresses)]}
+            if isinstance(step, steps.Add)
+            else {"toRemove": [step.port.id]}
+        )
         self._call("POST", PORTS, body, end)
         return ""
 
@@ -145,10 +240,15 @@ def _json(text: str) -> dict:
 
 def folded(fields: t.Any) -> dict:
     """With its keys in lower case: the server's language does not tell them apart."""
-    return {str(key).lower(): value for key, value in fields.items()} if isinstance(fields, dict) else {}
+    return (
+        {str(key).lower(): value for key, value in fields.items()}
+        if isinstance(fields, dict)
+        else {}
+    )
 
 
 # -- the server's records
+
 
 def held(manager: t.Any) -> Held:
     """What C(bindingManager) says. Raises KeyError, TypeError, ValueError, AttributeError or OverflowError for what has another form."""

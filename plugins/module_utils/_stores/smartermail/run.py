@@ -11,8 +11,15 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils import _model
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import Held, ServerPort, view
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import Hopeless, Session
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
+    Held,
+    ServerPort,
+    view,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import (
+    Hopeless,
+    Session,
+)
 
 
 class Run:
@@ -40,11 +47,15 @@ class Run:
             step = step._replace(port=step.port._replace(id=self._added[_key(step.port)]))
         self._tried.append(step)
         try:
-            new = self._session.patiently(str(step), lambda end: self._door.write(step, end), lambda: self._settled(step))
+            new = self._session.patiently(
+                str(step), lambda end: self._door.write(step, end), lambda: self._settled(step)
+            )
         except Refused as why:
             new = self._settled_after_all(step)
             if new is None:
-                raise (Hopeless if isinstance(why, Hopeless) else Refused)("could not %s: %s" % (step, why)) from None
+                raise (Hopeless if isinstance(why, Hopeless) else Refused)(
+                    "could not %s: %s" % (step, why)
+                ) from None
         if isinstance(step, steps.Add):
             self._added[_key(step.port)] = new
             self._known.add(new)
@@ -62,13 +73,24 @@ class Run:
         """Whether the server carried out a step though it did not say so: the id of what was added, else ''; None if it did not."""
         now = self.read()
         if isinstance(step, steps.Add):
-            return next((port.id for port in now.ports if port.id not in self._known and _key(port) == _key(step.port)), None)
+            return next(
+                (
+                    port.id
+                    for port in now.ports
+                    if port.id not in self._known and _key(port) == _key(step.port)
+                ),
+                None,
+            )
         if isinstance(step, steps.Delete):
             done = all(port.id != step.port.id for port in now.ports)
         elif isinstance(step, (steps.Assign, steps.Unassign)):
-            done = (step.port.id in now.assigned.get(step.address, ())) == isinstance(step, steps.Assign)
+            done = (step.port.id in now.assigned.get(step.address, ())) == isinstance(
+                step, steps.Assign
+            )
         else:
-            done = now.hostnames.get(step.address, "") == (step.hostname if isinstance(step, steps.AddHostname) else "")
+            done = now.hostnames.get(step.address, "") == (
+                step.hostname if isinstance(step, steps.AddHostname) else ""
+            )
         return "" if done else None
 
     def undo(self, passwords: t.Mapping) -> list:
@@ -80,8 +102,16 @@ class Run:
         there, old = {port.id for port in now.ports}, {port.id for port in before.ports}
         added = {_key(step.port) for step in self._tried if isinstance(step, steps.Add)}
         deleted = {step.port.id for step in self._tried if isinstance(step, steps.Delete)}
-        moved = {(step.port.id, step.address) for step in self._tried if isinstance(step, (steps.Assign, steps.Unassign))}
-        named = {step.address for step in self._tried if isinstance(step, (steps.AddHostname, steps.DeleteHostname))}
+        moved = {
+            (step.port.id, step.address)
+            for step in self._tried
+            if isinstance(step, (steps.Assign, steps.Unassign))
+        }
+        named = {
+            step.address
+            for step in self._tried
+            if isinstance(step, (steps.AddHostname, steps.DeleteHostname))
+        }
         self._known |= there
         self._added.clear()  # or what does not come back would be taken for what took its place
         ours = view(before).ports.values()  # what is beside them nobody has touched
@@ -92,23 +122,52 @@ class Run:
             if port.id in there:
                 current.append(known[port.id])
                 touched = {address for port_id, address in moved if port_id == port.id}
-                target.append(entry._replace(addresses=(known[port.id].addresses - touched) | (entry.addresses & touched)))
+                target.append(
+                    entry._replace(
+                        addresses=(known[port.id].addresses - touched) | (entry.addresses & touched)
+                    )
+                )
             elif port.id in deleted:
                 # the task's may be what made it fail
                 shown = bool(port.password.strip("*"))
-                target.append(entry._replace(port=port._replace(id="", password=port.password if shown else passwords.get(port.name, port.password))))
+                target.append(
+                    entry._replace(
+                        port=port._replace(
+                            id="",
+                            password=port.password
+                            if shown
+                            else passwords.get(port.name, port.password),
+                        )
+                    )
+                )
                 if port.certificate_path and not shown:
                     uncertain.add(_key(port))
-        current += steps.entries(now, [port for port in now.ports if port.id not in old and (port.id in self._told or _key(port) in added)])
+        current += steps.entries(
+            now,
+            [
+                port
+                for port in now.ports
+                if port.id not in old and (port.id in self._told or _key(port) in added)
+            ],
+        )
         hostnames = {address: before.hostnames.get(address, "") for address in named}
-        return list(self._as_many_as_can_be(
-            steps.steps(current, now.hostnames, steps.Wanted(target, hostnames), self._door.assigns), uncertain))
+        return list(
+            self._as_many_as_can_be(
+                steps.steps(
+                    current, now.hostnames, steps.Wanted(target, hostnames), self._door.assigns
+                ),
+                uncertain,
+            )
+        )
 
     def _as_many_as_can_be(self, todo: list, uncertain: t.Container) -> t.Iterator[str]:
         """Carry out steps that put back, also after one of them fails. Why those that do, as messages."""
         lost = set()  # names of ports that did not come back: what took their place stays
         for step in todo:
-            if isinstance(step, (steps.Assign, steps.Unassign, steps.Delete)) and step.port.name in lost:
+            if (
+                isinstance(step, (steps.Assign, steps.Unassign, steps.Delete))
+                and step.port.name in lost
+            ):
                 continue
             try:
                 self._carry_out(step)
@@ -134,19 +193,50 @@ def differences(before: Held, now: Held) -> t.Iterator[str]:
     for what, less, more in (("is there", *counts), ("is not there", *reversed(counts))):
         for port in sorted(more - less):
             yield "port %s %s (%s, %d, %s%s)" % (
-                _model.shown(port.name), what, port.protocol or "unknown protocol", port.port, port.encryption,
-                port.certificate_path and ", " + port.certificate_path)
+                _model.shown(port.name),
+                what,
+                port.protocol or "unknown protocol",
+                port.port,
+                port.encryption,
+                port.certificate_path and ", " + port.certificate_path,
+            )
     for port in sorted(counts[0].keys() & counts[1].keys()):
-        beside = [sorted((str(sorted(each.more.items())) for each in held.ports if each.port == port)) for held in (before, now)]
+        beside = [
+            sorted((str(sorted(each.more.items())) for each in held.ports if each.port == port))
+            for held in (before, now)
+        ]
         if beside[0] != beside[1]:
             # not their values: nobody knows what they are, and so not whether they are secret
             yield "port %s has not what it had in the fields that are not known (%s)" % (
-                _model.shown(port.name), ", ".join(sorted({key for held in (before, now) for each in held.ports if each.port == port for key in each.more})))
+                _model.shown(port.name),
+                ", ".join(
+                    sorted(
+                        {
+                            key
+                            for held in (before, now)
+                            for each in held.ports
+                            if each.port == port
+                            for key in each.more
+                        }
+                    )
+                ),
+            )
     for address in sorted({**before.assigned, **now.assigned}):
-        names = [sorted(port.name for port in held.ports if port.id in held.assigned.get(address, ())) for held in (before, now)]
+        names = [
+            sorted(port.name for port in held.ports if port.id in held.assigned.get(address, ()))
+            for held in (before, now)
+        ]
         if names[0] != names[1]:
-            yield "%s answers on %s, before on %s" % (address, ", ".join(names[1]) or "no port", ", ".join(names[0]) or "none")
+            yield "%s answers on %s, before on %s" % (
+                address,
+                ", ".join(names[1]) or "no port",
+                ", ".join(names[0]) or "none",
+            )
     for address in sorted({**before.hostnames, **now.hostnames}):
         hostnames = [held.hostnames.get(address, "") for held in (before, now)]
         if hostnames[0] != hostnames[1]:
-            yield "%s has the host name %s, before %s" % (address, hostnames[1] or "of none", hostnames[0] or "none")
+            yield "%s has the host name %s, before %s" % (
+                address,
+                hostnames[1] or "of none",
+                hostnames[0] or "none",
+            )

@@ -51,8 +51,14 @@ class Session:
     """C(timeout): seconds for each call, with all that is tried again. C(hide): told of every secret, so that no result has it."""
 
     def __init__(
-        self, url: str, timeout: float, validate_certs: bool = True, ca_path: t.Optional[str] = None, hide: t.Callable = lambda secret: None,
-        clock: t.Callable = time.monotonic, sleep: t.Callable = time.sleep,
+        self,
+        url: str,
+        timeout: float,
+        validate_certs: bool = True,
+        ca_path: t.Optional[str] = None,
+        hide: t.Callable = lambda secret: None,
+        clock: t.Callable = time.monotonic,
+        sleep: t.Callable = time.sleep,
     ):
         self.url = url.rstrip("/")
         self.timeout = timeout
@@ -60,30 +66,44 @@ class Session:
         self._hide = hide
         self._secrets: set = set()
         self.clock, self.sleep = clock, sleep
-        self._reached = False  # it has answered: what it does not answer from now on may be a restart
+        self._reached = (
+            False  # it has answered: what it does not answer from now on may be a restart
+        )
 
     # -- secrets
 
     def keep_secret(self, secret: str, everywhere: bool = True) -> None:
         """From now on nothing that is quoted has it; C(everywhere): and nothing in the result."""
         if secret:
-            self._secrets.update((
-                secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], escape(secret),
-                urllib.parse.quote(secret), urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret)))
+            self._secrets.update(
+                (
+                    secret,
+                    json.dumps(secret)[1:-1],
+                    json.dumps(secret, ensure_ascii=False)[1:-1],
+                    escape(secret),
+                    urllib.parse.quote(secret),
+                    urllib.parse.quote(secret, safe=""),
+                    urllib.parse.quote_plus(secret),
+                )
+            )
             if everywhere:
                 self._hide(secret)
 
     def quoted(self, text: t.Any) -> str:
         """What the server said, for a message: one line, short, without secrets."""
         text = str(text)
-        for secret in sorted(self._secrets, key=len, reverse=True):  # before its blanks are folded, and before it is cut
+        for secret in sorted(
+            self._secrets, key=len, reverse=True
+        ):  # before its blanks are folded, and before it is cut
             text = text.replace(secret, "********")
         text = " ".join(text.split())
         return text if len(text) <= 200 else text[:200] + "..."
 
     # -- calls
 
-    def patiently(self, what: str, attempt: t.Callable, beforehand: t.Callable = lambda: None) -> t.Any:
+    def patiently(
+        self, what: str, attempt: t.Callable, beforehand: t.Callable = lambda: None
+    ) -> t.Any:
         """C(attempt(end)), again while its answers are transient, until the time is up. C(end) is when, on the clock.
 
         C(beforehand()) is called before it is tried again; what it returns, if not None, is returned instead.
@@ -100,38 +120,66 @@ class Session:
                 settled = beforehand()
                 if settled is not None:
                     return settled
-                raise Hopeless("%s: %s: %s, and nothing better within %g s. Raise smartermail_timeout, or look whether the service is well" % (
-                    self.url, what, message, self.timeout))
+                raise Hopeless(
+                    "%s: %s: %s, and nothing better within %g s. Raise smartermail_timeout, or look whether the service is well"
+                    % (self.url, what, message, self.timeout)
+                )
             self.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE)
             settled = beforehand()
             if settled is not None:
                 return settled
 
-    def once(self, method: str, path: str, body: t.Optional[bytes], headers: t.Mapping, end: float, parse: t.Callable) -> Answer:
+    def once(
+        self,
+        method: str,
+        path: str,
+        body: t.Optional[bytes],
+        headers: t.Mapping,
+        end: float,
+        parse: t.Callable,
+    ) -> Answer:
         """One request. C(parse(text)) raises ValueError for what is no answer of this server.
 
         Raises Transient, and Refused where it can't be reached or sends us elsewhere.
         """
         try:
             response = open_url(
-                self.url + path, data=body, method=method, headers={"Accept": "*/*", **headers}, timeout=max(0.1, end - self.clock()),
-                http_agent=AGENT, follow_redirects="none", use_netrc=False, **self._tls)
+                self.url + path,
+                data=body,
+                method=method,
+                headers={"Accept": "*/*", **headers},
+                timeout=max(0.1, end - self.clock()),
+                http_agent=AGENT,
+                follow_redirects="none",
+                use_netrc=False,
+                **self._tls,
+            )
             status, content = response.getcode(), self._body(response, end)
         except urllib.error.HTTPError as error:
             status = error.code
             if 300 <= status < 400:
-                raise Refused("%s sends us to %s: give that as smartermail_url, since a password is not carried elsewhere" % (
-                    self.url, shown(self.quoted(error.headers.get("Location", ""))))) from None
+                raise Refused(
+                    "%s sends us to %s: give that as smartermail_url, since a password is not carried elsewhere"
+                    % (self.url, shown(self.quoted(error.headers.get("Location", ""))))
+                ) from None
             wait = _retry_after(error.headers.get("Retry-After"))
             content = self._error_body(error, end)
             if status in (408, 429) or status >= 500:
                 self._reached = True
-                raise Transient(self._with_text("HTTP %d" % status, error.headers.get("Content-Type", ""), content), wait, True) from None
+                raise Transient(
+                    self._with_text(
+                        "HTTP %d" % status, error.headers.get("Content-Type", ""), content
+                    ),
+                    wait,
+                    True,
+                ) from None
         except urllib.error.URLError as error:
             raise self._unreachable(error.reason) from None
         except (OSError, http.client.HTTPException) as error:  # after the request was sent
-            raise Transient("no answer (%s)" % (self.quoted(error) or type(error).__name__)) from None
+            raise Transient(
+                "no answer (%s)" % (self.quoted(error) or type(error).__name__)
+            ) from None
         except ValueError as error:  # a proxy or a file of certificates that can't be used
             raise Refused("%s can't be asked: %s" % (self.url, self.quoted(error))) from None
         self._reached = True
@@ -140,7 +188,9 @@ class Session:
             return Answer(status, parse(text), text)
         except ValueError as why:
             if status < 300:
-                raise Transient("an answer that is none of SmarterMail's (%s)" % self.quoted(why), answered=True) from None
+                raise Transient(
+                    "an answer that is none of SmarterMail's (%s)" % self.quoted(why), answered=True
+                ) from None
             return Answer(status, None, text)
 
     def _body(self, response, end: float) -> bytes:
@@ -153,7 +203,10 @@ class Session:
                 return content
             content += piece
             if len(content) > MAX_BYTES:
-                raise Refused("%s answers with more than %d bytes: that is no answer of SmarterMail" % (self.url, MAX_BYTES))
+                raise Refused(
+                    "%s answers with more than %d bytes: that is no answer of SmarterMail"
+                    % (self.url, MAX_BYTES)
+                )
             if self.clock() > end:
                 raise Transient("an answer that does not end")
 
@@ -173,10 +226,14 @@ class Session:
         if isinstance(reason, ssl.SSLCertVerificationError):
             return Refused(
                 "%s: its certificate can't be verified: %s. Name the authority's certificate in smartermail_ca_path, or the server as its certificate does"
-                % (self.url, self.quoted(reason.verify_message)))
+                % (self.url, self.quoted(reason.verify_message))
+            )
         if self._reached:
             return Transient("can't be reached: " + message)
-        return Refused("%s can't be reached: %s. Is smartermail_url right, and the service running?" % (self.url, message))
+        return Refused(
+            "%s can't be reached: %s. Is smartermail_url right, and the service running?"
+            % (self.url, message)
+        )
 
 
 def _retry_after(value: t.Optional[str]) -> t.Optional[float]:

@@ -16,16 +16,38 @@ from xml.etree import ElementTree
 
 from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import PROTOCOLS, Held, ServerPort
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import Hopeless, Session, Transient
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
+    PROTOCOLS,
+    Held,
+    ServerPort,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import (
+    Hopeless,
+    Session,
+    Transient,
+)
 
 SERVICE = "/Services/svcServerAdmin.asmx/"
 
 #: SMTP, POP and IMAP were seen; the others are read by the names that the web interface has for them
-_PROTOCOLS = {**{name: protocol for protocol, name in PROTOCOLS.items()}, "SUBMISSION": "submission", "SUBMISSION PORT": "submission", "LDAP": "ldap"}
+_PROTOCOLS = {
+    **{name: protocol for protocol, name in PROTOCOLS.items()},
+    "SUBMISSION": "submission",
+    "SUBMISSION PORT": "submission",
+    "LDAP": "ldap",
+}
 #: the words that were seen are SSL and TLS; what a port without either says, is not known: nothing, or that it is none
 _ENCRYPTIONS = {"SSL": "ssl", "TLS": "tls", "NONE": "none", "": "none"}
-_KNOWN = {"id", "protocol", "encryption", "certificatepath", "name", "port", "description", "password"}
+_KNOWN = {
+    "id",
+    "protocol",
+    "encryption",
+    "certificatepath",
+    "name",
+    "port",
+    "description",
+    "password",
+}
 
 
 class SaysNo(Refused):
@@ -56,19 +78,43 @@ class Soap:
             raise Hopeless(self._shut_out)
         body = urllib.parse.urlencode({**self._credentials, **arguments}).encode()
         answer = self.session.once(
-            "POST", SERVICE + method, body, {"Accept": "text/xml", "Content-Type": "application/x-www-form-urlencoded"}, end, _xml)
+            "POST",
+            SERVICE + method,
+            body,
+            {"Accept": "text/xml", "Content-Type": "application/x-www-form-urlencoded"},
+            end,
+            _xml,
+        )
         if answer.status == 404:
             raise Refused(
                 "%s has no SOAP API (HTTP 404 for /Services/svcServerAdmin.asmx): smartermail_api: rest is for version 17 and later. "
-                "Or is smartermail_url another one?" % self.session.url)
+                "Or is smartermail_url another one?" % self.session.url
+            )
         if answer.status >= 300:
-            message = "%s: %s: HTTP %d: %s" % (self.session.url, method, answer.status, self.session.quoted(answer.text) or "no reason given")
+            message = "%s: %s: HTTP %d: %s" % (
+                self.session.url,
+                method,
+                answer.status,
+                self.session.quoted(answer.text) or "no reason given",
+            )
             if answer.status in (401, 403):
                 self._shut_out = message
             raise (Hopeless if self._shut_out else Refused)(message)
-        said = self.session.quoted(_field(answer.content, "Message") or "ResultCode " + (_field(answer.content, "ResultCode") or "unknown"))
+        said = self.session.quoted(
+            _field(answer.content, "Message")
+            or "ResultCode " + (_field(answer.content, "ResultCode") or "unknown")
+        )
         if _field(answer.content, "Result").lower() != "true":
-            raise SaysNo("%s: %s%s: %s" % (self.session.url, method, " " + arguments["ipAddress"] if "ipAddress" in arguments else "", said), said)
+            raise SaysNo(
+                "%s: %s%s: %s"
+                % (
+                    self.session.url,
+                    method,
+                    " " + arguments["ipAddress"] if "ipAddress" in arguments else "",
+                    said,
+                ),
+                said,
+            )
         return answer.content
 
     def _ask(self, method: str, **arguments: str) -> ElementTree.Element:
@@ -84,11 +130,23 @@ class Soap:
         except SaysNo as no:  # to a call that says nothing but who we are
             self._shut_out = (
                 "%s. If it is the login that it refuses, check smartermail_username and smartermail_password: it was not tried again, "
-                "since the server may block who does" % no)
+                "since the server may block who does" % no
+            )
             raise Hopeless(self._shut_out) from None
         ports = tuple(map(_port, records))
-        self.protocols.update((port.protocol, record["protocol"]) for record, port in zip(records, ports) if port.protocol not in ("", *PROTOCOLS))
-        self._plain = next((record.get("encryption", "") for record, port in zip(records, ports) if port.encryption == "none"), self._plain)
+        self.protocols.update(
+            (port.protocol, record["protocol"])
+            for record, port in zip(records, ports)
+            if port.protocol not in ("", *PROTOCOLS)
+        )
+        self._plain = next(
+            (
+                record.get("encryption", "")
+                for record, port in zip(records, ports)
+                if port.encryption == "none"
+            ),
+            self._plain,
+        )
         if not whole:
             return Held(ports, {}, {}, whole=False)
         hostnames = {}
@@ -100,7 +158,8 @@ class Soap:
         except SaysNo as no:
             raise Refused(
                 "%s. Nothing is done without knowing what answers there: if the server has the address no more, delete its host name in the web interface"
-                % no) from None
+                % no
+            ) from None
         listed = {steps.canonical(address) for address in hostnames}
         unlisted = {}
         for address in named:
@@ -112,20 +171,42 @@ class Soap:
         return Held(ports, assigned, hostnames, unlisted)
 
     def _assigned(self, address: str) -> tuple:
-        return tuple(sorted({_fields(record).get("id", "") for record in _items(self._ask("ListPortsAssignedToIP", ipAddress=address), "Ports")}))
+        return tuple(
+            sorted(
+                {
+                    _fields(record).get("id", "")
+                    for record in _items(
+                        self._ask("ListPortsAssignedToIP", ipAddress=address), "Ports"
+                    )
+                }
+            )
+        )
 
     def write(self, step: t.Any, end: float) -> str:
         """Carry out a step, once. The id of what was added, else ''."""
         if isinstance(step, steps.Add):
             port = step.port
-            answer = self._call("AddServerPort", {
-                "protocol": self.protocols[port.protocol], "certificatePath": port.certificate_path,
-                "encryption": self._plain if port.encryption == "none" else port.encryption.upper(), "name": port.name,
-                # builds that know of no password pass over it, and those that do must have it
-                "port": str(port.number), "description": port.description, "password": port.password}, end)
+            answer = self._call(
+                "AddServerPort",
+                {
+                    "protocol": self.protocols[port.protocol],
+                    "certificatePath": port.certificate_path,
+                    "encryption": self._plain
+                    if port.encryption == "none"
+                    else port.encryption.upper(),
+                    "name": port.name,
+                    # builds that know of no password pass over it, and those that do must have it
+                    "port": str(port.number),
+                    "description": port.description,
+                    "password": port.password,
+                },
+                end,
+            )
             new = _field(answer, "NewID")
             if not new:
-                raise Transient("an answer without the new port's id", answered=True)  # and so it is looked up
+                raise Transient(
+                    "an answer without the new port's id", answered=True
+                )  # and so it is looked up
             return new
         if isinstance(step, steps.Delete):
             self._call("DeleteServerPort", {"portId": step.port.id}, end)
@@ -140,6 +221,7 @@ class Soap:
 
 
 # -- XML
+
 
 def _xml(text: str) -> ElementTree.Element:
     # entities can be declared in a DOCTYPE only; without one the parser expands nothing, and reads nothing from elsewhere
@@ -178,10 +260,20 @@ def _fields(record: ElementTree.Element) -> dict:
 
 
 def _port(fields: dict) -> ServerPort:
-    number, encryption, protocol = fields.get("port", "").strip(), fields.get("encryption", ""), fields.get("protocol", "")
+    number, encryption, protocol = (
+        fields.get("port", "").strip(),
+        fields.get("encryption", ""),
+        fields.get("protocol", ""),
+    )
     return ServerPort(
-        fields.get("id", ""), fields.get("name", ""), _PROTOCOLS.get(protocol.upper(), ""),
+        fields.get("id", ""),
+        fields.get("name", ""),
+        _PROTOCOLS.get(protocol.upper(), ""),
         int(number) if number.isascii() and number.isdigit() else 0,
-        _ENCRYPTIONS.get(encryption.upper(), ""), fields.get("certificatepath", ""), fields.get("description", ""), "",
+        _ENCRYPTIONS.get(encryption.upper(), ""),
+        fields.get("certificatepath", ""),
+        fields.get("description", ""),
+        "",
         {key: value for key, value in fields.items() if key not in _KNOWN and value.strip()},
-        "Protocol %s, Encryption %s" % (protocol or "none", encryption or "none"))
+        "Protocol %s, Encryption %s" % (protocol or "none", encryption or "none"),
+    )

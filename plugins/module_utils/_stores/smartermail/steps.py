@@ -13,8 +13,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, address_order, canonical_address
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import Held, ServerPort, View
+from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+    Bindings,
+    address_order,
+    canonical_address,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
+    Held,
+    ServerPort,
+    View,
+)
 
 
 class Entry(t.NamedTuple):
@@ -33,6 +41,7 @@ class Wanted(t.NamedTuple):
 
 # -- the calls
 
+
 class Add(t.NamedTuple):
     """Add a port, and, over REST, have it answer on these addresses."""
 
@@ -40,7 +49,12 @@ class Add(t.NamedTuple):
     addresses: frozenset
 
     def __str__(self) -> str:
-        return "add the port %s (%d, %s)%s" % (self.port.title, self.port.number, self.port.encryption, _on(self.addresses))
+        return "add the port %s (%d, %s)%s" % (
+            self.port.title,
+            self.port.number,
+            self.port.encryption,
+            _on(self.addresses),
+        )
 
 
 class Delete(t.NamedTuple):
@@ -99,12 +113,23 @@ def _on(addresses: t.Iterable) -> str:
 
 # -- what the server should hold
 
+
 def entries(held: Held, ports: t.Iterable[ServerPort]) -> list:
     """These of the server's ports as they are assigned now."""
-    return [Entry(port, frozenset(address for address, ids in held.assigned.items() if port.id in ids)) for port in ports]
+    return [
+        Entry(port, frozenset(address for address, ids in held.assigned.items() if port.id in ids))
+        for port in ports
+    ]
 
 
-def wanted(seen: View, held: Held, desired: Bindings, passwords: t.Mapping, again: t.Iterable, assigns: bool) -> Wanted:
+def wanted(
+    seen: View,
+    held: Held,
+    desired: Bindings,
+    passwords: t.Mapping,
+    again: t.Iterable,
+    assigns: bool,
+) -> Wanted:
     """What the server should hold for its bindings to be C(desired).
 
     C(passwords): name -> certificate password, for ports that are added. C(again): names of ports to add again though they do
@@ -121,30 +146,64 @@ def wanted(seen: View, held: Held, desired: Bindings, passwords: t.Mapping, agai
     for name, port in desired.ports.items():
         old = now.get(name)
         addresses = frozenset(on[name].union(old.addresses & nameless if old else ()))
-        if old and old.port.port == port and name not in again and (assigns or old.addresses == addresses):
+        if (
+            old
+            and old.port.port == port
+            and name not in again
+            and (assigns or old.addresses == addresses)
+        ):
             found.append(Entry(old.port, addresses))
             continue
-        found.append(Entry(ServerPort(
-            "", name, port.protocol, port.port, port.encryption, port.certificate_path, port.description,
-            passwords.get(name) or "", old.port.more if old else {}), addresses))
+        found.append(
+            Entry(
+                ServerPort(
+                    "",
+                    name,
+                    port.protocol,
+                    port.port,
+                    port.encryption,
+                    port.certificate_path,
+                    port.description,
+                    passwords.get(name) or "",
+                    old.port.more if old else {},
+                ),
+                addresses,
+            )
+        )
     hostnames = {
-        address: desired.ip_addresses[canonical].hostname if canonical in desired.ip_addresses else ""
-        for canonical, address in {**{canonical: canonical for canonical in desired.ip_addresses}, **seen.spelled}.items()}
+        address: desired.ip_addresses[canonical].hostname
+        if canonical in desired.ip_addresses
+        else ""
+        for canonical, address in {
+            **{canonical: canonical for canonical in desired.ip_addresses},
+            **seen.spelled,
+        }.items()
+    }
     return Wanted(found, hostnames)
 
 
 # -- the calls between
 
+
 def steps(now: list, held_hostnames: t.Mapping, target: Wanted, assigns: bool) -> list:
     """The calls that take the server from the entries C(now) to C(target), in their order."""
     old = {entry.port.id: entry for entry in now}
     stay = {entry.port.id for entry in target.entries if entry.port.id}
-    new = sorted((entry for entry in target.entries if not entry.port.id), key=lambda entry: entry.port.name)
-    gone = sorted((entry for entry in now if entry.port.id not in stay), key=lambda entry: entry.port.name)
+    new = sorted(
+        (entry for entry in target.entries if not entry.port.id), key=lambda entry: entry.port.name
+    )
+    gone = sorted(
+        (entry for entry in now if entry.port.id not in stay), key=lambda entry: entry.port.name
+    )
     names = _hostname_steps(held_hostnames, target.hostnames)
     if not assigns:
-        return _ordered(
-            [_Move(Add(*entry), _places(entry)) for entry in new], [_Move(Delete(*entry), _places(entry)) for entry in gone]) + names
+        return (
+            _ordered(
+                [_Move(Add(*entry), _places(entry)) for entry in new],
+                [_Move(Delete(*entry), _places(entry)) for entry in gone],
+            )
+            + names
+        )
     comes, goes = [], []
     for entry in new:
         comes += _moves(Assign, entry.port, entry.addresses)
@@ -158,7 +217,8 @@ def steps(now: list, held_hostnames: t.Mapping, target: Wanted, assigns: bool) -
         *(Add(entry.port, frozenset()) for entry in new),
         *_ordered(comes, goes),
         *names,
-        *(Delete(entry.port, frozenset()) for entry in gone)]
+        *(Delete(entry.port, frozenset()) for entry in gone),
+    ]
 
 
 class _Move(t.NamedTuple):
@@ -173,7 +233,10 @@ def _places(entry: Entry) -> list:
 
 
 def _moves(kind: t.Callable, port: ServerPort, addresses: t.Iterable[str]) -> list:
-    return [_Move(kind(port, address), [(canonical(address), port.number)]) for address in sorted(addresses)]
+    return [
+        _Move(kind(port, address), [(canonical(address), port.number)])
+        for address in sorted(addresses)
+    ]
 
 
 def _ordered(comes: list, goes: list) -> list:
@@ -185,8 +248,14 @@ def _ordered(comes: list, goes: list) -> list:
     held = {place for move in goes for place in move.places}
     free, swapped, gone = [], [], set()
     for move in sorted(comes, key=lambda move: (held.issuperset(move.places), _by_place(move))):
-        in_the_way = sorted({
-            index for address, number in move.places for other, index in by_number.get(number, ()) if _meet(address, other)})
+        in_the_way = sorted(
+            {
+                index
+                for address, number in move.places
+                for other, index in by_number.get(number, ())
+                if _meet(address, other)
+            }
+        )
         if not in_the_way:
             free.append(move.step)
             continue
@@ -202,7 +271,10 @@ def _by_place(move: _Move) -> list:
 
 def _meet(address: str, other: str) -> bool:
     """Whether two listeners of one number can't have these; a wildcard listens on all of its family."""
-    return address == other or ((":" in address) == (":" in other) and ("::" if ":" in address else "0.0.0.0") in (address, other))
+    return address == other or (
+        (":" in address) == (":" in other)
+        and ("::" if ":" in address else "0.0.0.0") in (address, other)
+    )
 
 
 def canonical(address: str) -> str:
