@@ -13,7 +13,11 @@ from _collection import importable
 importable()
 
 # found only once importable() has run, so that it can't stand above it: E402
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan, _rules  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.module_utils._config import (
+    model,
+    plan,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config import rules  # noqa: E402
 
 PORTS = 20
 
@@ -34,14 +38,14 @@ def document(assignments: int) -> dict:
     }
 
 
-def once(content: str, declaration: _plan.Declaration) -> float:
+def once(content: str, declaration: plan.Declaration) -> float:
     """Seconds of processor time for what a task does between reading and writing: parse, check, plan, compare, write out."""
     start = time.process_time()
-    current = _rules.read(json.loads(content))
-    desired, problems = _plan.declared(current, declaration)
+    current = rules.read(json.loads(content))
+    desired, problems = plan.declared(current, declaration)
     assert not problems
-    _plan.diff(_plan.changes(current, desired))
-    _model.canonical_text(desired)
+    plan.diff(plan.changes(current, desired))
+    model.canonical_text(desired)
     return time.process_time() - start
 
 
@@ -57,7 +61,7 @@ def main() -> None:
             declared = document(assignments)
             for entry in declared["ip_addresses"] if hostname else ():
                 entry["hostname"] = hostname
-            declaration = _plan.Declaration(declared["ports"], declared["ip_addresses"], True, True)
+            declaration = plan.Declaration(declared["ports"], declared["ip_addresses"], True, True)
             seconds[assignments] = min(once(content, declaration) for ignored in range(25))
         growth = seconds[10_000] / seconds[1_000]
         print(

@@ -21,7 +21,7 @@ sys.path.insert(0, str(CHECKOUT / "tests"))
 
 def contenders(folder: pathlib.Path) -> dict:
     """Task by name. Every one changes nothing when it runs for the second time."""
-    import pki
+    from support import pki
 
     pki.write_set(folder / "pki")
     ports = [

@@ -11,7 +11,7 @@ import statistics
 import sys
 import time
 
-from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener, probe
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener, probe
 
 
 def seconds(these: list, workers: int) -> float:

@@ -115,7 +115,7 @@ unmapped:
        reason: 'a loopback address: mail_listeners leaves it as it is (keep_loopback)'}
 """
 
-from ansible_collections.mailops.bindings.plugins.module_utils._inform import inform
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.inform import inform
 from ansible_collections.mailops.bindings.plugins.module_utils._tasks.info import look
 
 

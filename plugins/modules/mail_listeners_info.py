@@ -253,7 +253,7 @@ unmapped:
        reason: 'its protocol has no place in a config, or how this API calls it is not known'}
 """
 
-from ansible_collections.mailops.bindings.plugins.module_utils._inform import inform
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.inform import inform
 from ansible_collections.mailops.bindings.plugins.module_utils._tasks.listeners_info import (
     LISTENERS_INFO_OPTIONS,
     look,

@@ -265,7 +265,7 @@ backup_file:
   sample: /etc/mail-bindings/bindings.json.4711.2026-11-22@10:36:13~
 """
 
-from ansible_collections.mailops.bindings.plugins.module_utils._module import (
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     CERTIFICATE_OPTIONS,
     PASSWORD_OPTIONS,
     declare,

@@ -16,7 +16,7 @@ import os
 
 import pytest
 
-import pki
+from support import pki
 
 from . import hosts
 from .clients import Clients

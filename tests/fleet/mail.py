@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-import pki
+from support import pki
 from cryptography.hazmat.primitives import hashes
 
 from .hosts import Host

@@ -11,16 +11,18 @@ import socket
 import sys
 import time
 
-from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
     Failed,
     Options,
     is_unit,
     reread_units,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import Postfix
-from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.server import (
+    Postfix,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
 
 SERVER = Postfix()
 

@@ -21,7 +21,7 @@ from signal import SIGINT, SIGKILL
 
 import pytest
 
-import pki
+from support import pki
 
 from .declaring import ALL, CONFIG, DEFAULTS, KINDS, MASTER_CF, MODULE, declared, differences, state
 from .hosts import wait_until

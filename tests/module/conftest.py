@@ -184,14 +184,16 @@ def unprivileged():
 def pki(tmp_path_factory):
     """A folder with the certificates of tests/pki.py."""
     folder = tmp_path_factory.mktemp("pki")
-    subprocess.run([sys.executable, str(ROOT / "tests" / "pki.py"), str(folder)], check=True)
+    subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "support" / "pki.py"), str(folder)], check=True
+    )
     return folder
 
 
 @pytest.fixture(scope="session")
 def pki_password():
     """The password of what is encrypted in that folder."""
-    spec = importlib.util.spec_from_file_location("pki", ROOT / "tests" / "pki.py")
+    spec = importlib.util.spec_from_file_location("pki", ROOT / "tests" / "support" / "pki.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.PASSWORD

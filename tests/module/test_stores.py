@@ -20,10 +20,10 @@ from xml.sax import saxutils
 import pytest
 import yaml
 
-from unit import scripted
+from support import scripted
 
-from smartermail import Answer, Port, StandIn, State
-from smartermail.scenario import ADDRESSES, STEPS, options_of, told
+from support.smartermail import Answer, Port, StandIn, State
+from support.smartermail.scenario import ADDRESSES, STEPS, options_of, told
 
 pytestmark = [pytest.mark.needs_ansible, pytest.mark.once]
 

@@ -13,7 +13,7 @@ import pathlib
 import random
 import time
 
-import drift_fleet
+from support import drift_fleet
 import pytest
 
 axe_selenium_python = pytest.importorskip(

@@ -15,9 +15,12 @@ pytestmark = pytest.mark.needs_ansible
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 yaml = pytest.importorskip("yaml")
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _module  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible import (
+    module as ansible_module,
+)  # noqa: E402
 
-ROOT = pathlib.Path(_module.__file__).parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PREFIX = "mailops.bindings."
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
 
@@ -37,7 +40,7 @@ def argument_spec(module, monkeypatch):
         seen.update(argument_spec)
         raise Seen
 
-    monkeypatch.setattr(_module.AnsibleModule, "__init__", init)
+    monkeypatch.setattr(ansible_module.AnsibleModule, "__init__", init)
     with pytest.raises(Seen):
         load(module).main()
     return seen
@@ -109,7 +112,7 @@ def test_every_module_has_examples_of_its_own(module):
     ],
 )
 def test_every_result_is_documented_and_every_documented_result_is_there(module, options, tmp_path):
-    from .in_process import run
+    from support.in_process import run
 
     config = tmp_path / "bindings.json"
     if not module.endswith("_info"):
@@ -145,9 +148,9 @@ def test_what_modules_return_alike_is_documented_alike(keys, modules):
 
 
 def test_facts_of_a_certificate_are_documented(tmp_path):
-    import pki
+    from support import pki
 
-    from .in_process import run
+    from support.in_process import run
 
     pki.write_set(tmp_path)
     result = run(
@@ -193,8 +196,8 @@ def test_the_role_s_standard_numbers_are_the_modules():
     )["mail_bindings__standard_numbers"]
     assert numbers == {
         protocol: {
-            encryption: _model.standard_number(protocol, encryption)
-            for encryption in _model.ENCRYPTIONS
+            encryption: model.standard_number(protocol, encryption)
+            for encryption in model.ENCRYPTIONS
         }
-        for protocol in _model.PROTOCOLS
+        for protocol in model.PROTOCOLS
     }

@@ -15,17 +15,17 @@ UTILS = ROOT / "plugins" / "module_utils"
 OURS = "ansible_collections.mailops.bindings.plugins.module_utils"
 #: They know no file, no clock and no Ansible.
 PURE = {
-    "_model",
-    "_shapes",
-    "_strict",
-    "_rules",
-    "_schema",
-    "_declaration",
-    "_plan",
+    "_config.model",
+    "_config.values",
+    "_config.strict",
+    "_config.rules",
+    "_config.schema",
+    "_config.declaration",
+    "_config.plan",
     "_stores.smartermail.held",
     "_stores.smartermail.steps",
-    "_servers.master_cf_changes",
-    "_servers.slapd_plan",
+    "_servers.postfix.render",
+    "_servers.slapd.render",
 }
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._listener import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     IPBinding,
     Port,

@@ -18,16 +18,19 @@ import os
 import subprocess
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._files import (
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
     NotAFile,
     TooLarge,
     read_regular_file,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._listener import LOOPBACK, Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._local import bind_error
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._replacing import ReplacedFile
-from ansible_collections.mailops.bindings.plugins.module_utils._sockets import Socket
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
+    LOOPBACK,
+    Listener,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.local import bind_error
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file import ReplacedFile
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
 
 MAX_FILE_BYTES = 10_000_000
 NEW_FILE_ATTRIBUTES = (0, 0, 0o644)

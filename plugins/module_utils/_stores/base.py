@@ -20,7 +20,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
+    Bindings,
+    Refused,
+)
 
 
 class Stored(t.NamedTuple):

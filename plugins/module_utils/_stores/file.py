@@ -10,13 +10,16 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _strict
-from ansible_collections.mailops.bindings.plugins.module_utils._files import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config import (
+    model,
+    strict,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
     NotAFile,
     TooLarge,
     read_regular_file,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     Misshapen,
     Refused,
@@ -42,9 +45,7 @@ class FileStore:
 
     def __init__(self, path: str, attributes: t.Optional[t.Callable] = None, backup: bool = False):
         if not os.path.isabs(path) or path.endswith("/") or "\0" in path:
-            raise Refused(
-                "config_path: %s must be the absolute path of a file" % _model.shown(path)
-            )
+            raise Refused("config_path: %s must be the absolute path of a file" % model.shown(path))
         self.path = path
         self.target = os.path.realpath(
             path
@@ -58,10 +59,10 @@ class FileStore:
         """The file's bindings, none where there is no file."""
         revision = self._read()
         if revision is None:
-            return Stored(_model.EMPTY)
+            return Stored(model.EMPTY)
         try:
             return Stored(
-                _strict.read(
+                strict.read(
                     json.loads(revision.content.decode("utf-8"), object_pairs_hook=_object)
                 ),
                 revision,
@@ -91,11 +92,13 @@ class FileStore:
 
     def cannot_listen(self, stored: Stored, address: str, floating: bool) -> str:
         """Why no server of this host could listen on this address now; '' if one can."""
-        from ansible_collections.mailops.bindings.plugins.module_utils._local import bind_error
+        from ansible_collections.mailops.bindings.plugins.module_utils._host.local import bind_error
 
         if not floating and bind_error(address) is None:
             return ""
-        from ansible_collections.mailops.bindings.plugins.module_utils._host import cannot_listen
+        from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import (
+            cannot_listen,
+        )
 
         return cannot_listen(address, floating)
 

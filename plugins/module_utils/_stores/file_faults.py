@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules
-from ansible_collections.mailops.bindings.plugins.module_utils._files import NotAFile, TooLarge
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._owners import as_whom
+from ansible_collections.mailops.bindings.plugins.module_utils._config import (
+    model,
+    rules,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import as_whom
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
     InvalidConfig,
     Stored,
@@ -34,13 +37,13 @@ def unreadable(path: str, target: str, error: Exception) -> Refused:
 def doubtful(path: str, revision) -> Stored:
     """What this revision of the file holds, as the rules see it. Raises InvalidConfig with all that is wrong."""
     try:
-        return Stored(_rules.read(_parsed(revision.content)), revision)
+        return Stored(rules.read(_parsed(revision.content)), revision)
     except Refused as why:  # also where the library that could say more is missing
         raise InvalidConfig(
             "%s is not a valid bindings config, and was left as it is:\n%s\n"
             "Mend the file, or replace it whole: mail_bindings with exclusive: true and replace_invalid: true keeps the broken file as a backup."
             % (path, "\n".join("  " + line for line in str(why).splitlines())),
-            Stored(_model.EMPTY, revision, str(why)),
+            Stored(model.EMPTY, revision, str(why)),
         ) from None
 
 
@@ -84,7 +87,7 @@ def _paths_of(twice: list, value, path: str):
         if value is other:
             for key in keys:
                 yield "%s: stands more than once" % (
-                    path + "." + (key if key.isprintable() else _model.shown(key))
+                    path + "." + (key if key.isprintable() else model.shown(key))
                 ).lstrip(".")
     if isinstance(value, dict):
         for key, inner in value.items():

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._declaration import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     BESIDE_DOCUMENT,
     Declaration,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._model import IPBinding, Port
-from ansible_collections.mailops.bindings.plugins.module_utils._module import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import IPBinding, Port
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     CERTIFICATE_OPTIONS,
     LOCAL_ADDRESS_OPTIONS,
     PASSWORD_OPTIONS,

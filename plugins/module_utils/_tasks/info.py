@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
+    Bindings,
+    Refused,
+)
 
 
 def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
     """(the bindings, what the result has beside them). C(read()) reads the config."""
     if options["source"] == "config":
         return read(), {}
-    from ansible_collections.mailops.bindings.plugins.module_utils._host import is_here
+    from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import is_here
     from ansible_collections.mailops.bindings.plugins.module_utils._servers.adopt import adopted
-    from ansible_collections.mailops.bindings.plugins.module_utils._servers.transaction import (
+    from ansible_collections.mailops.bindings.plugins.module_utils._transaction.transaction import (
         known_servers,
     )
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._declaration import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
     Outcome,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, IPBinding
-from ansible_collections.mailops.bindings.plugins.module_utils._module import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
+    Bindings,
+    IPBinding,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     Task,
     canonical,
     declaring,
@@ -46,6 +49,6 @@ def ip_binding_task(params: dict) -> Task:
 
 
 def _without(current: Bindings, address: str, names: t.Optional[list]) -> Outcome:
-    from ansible_collections.mailops.bindings.plugins.module_utils._plan import without_ip
+    from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import without_ip
 
     return without_ip(current, address, names)

@@ -10,23 +10,23 @@ import datetime
 import os
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model
-from ansible_collections.mailops.bindings.plugins.module_utils._listener import listeners
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._module import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import listeners
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     Task,
     load,
     prepare,
     report,
     store_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import (
-    refusals,
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
+    preflight as refusals,
     signals,
     transaction,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.side import How
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.transaction import (
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import How
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.transaction import (
     ConfigFile,
     Transaction,
 )
@@ -168,7 +168,7 @@ def _config_file(store, prepared, made: str) -> ConfigFile:
     return ConfigFile(
         store.target,
         revision.content if revision else None,
-        revision.content if same else _model.canonical_text(prepared.desired).encode(),
+        revision.content if same else model.canonical_text(prepared.desired).encode(),
         lambda: store.save(prepared.stored, prepared.desired),
         made,
     )

@@ -8,13 +8,19 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules
-from ansible_collections.mailops.bindings.plugins.module_utils._listener import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config import (
+    model,
+    rules,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
     Listener,
     listeners,
     probe,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
+    Bindings,
+    Refused,
+)
 
 #: The options of mail_listeners_info beside the common ones.
 LISTENERS_INFO_OPTIONS = {
@@ -64,7 +70,7 @@ def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
     if problems:
         raise Refused("\n".join(problems))
     if given is not None:
-        return _model.EMPTY, {"listeners": probe(map(_listener, entries), **how, local=False)}
+        return model.EMPTY, {"listeners": probe(map(_listener, entries), **how, local=False)}
     if options["store"] == "smartermail":
         # another machine's: its files can't be read here, and nobody can tell what else listens there
         bindings = read()
@@ -73,8 +79,10 @@ def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
             for listener in listeners(bindings)
         ]
         return bindings, {"listeners": probe(there, **how, local=False)}
-    from ansible_collections.mailops.bindings.plugins.module_utils._sockets import listening
-    from ansible_collections.mailops.bindings.plugins.module_utils._unexpected import unexpected
+    from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
+    from ansible_collections.mailops.bindings.plugins.module_utils._probe.unexpected import (
+        unexpected,
+    )
 
     bindings = read()
     answering = probe(listeners(bindings), **how)
@@ -87,12 +95,12 @@ def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
 def _faults(entries: list) -> list:
     """All that is wrong with the listeners of a task, each with its place."""
     labelled = [("listeners[%d]." % index, entry) for index, entry in enumerate(entries)]
-    problems = _rules.broken(
-        (_rules.addresses_are_plain, _rules.texts_are_unicode, _rules.hostnames_are_printable),
+    problems = rules.broken(
+        (rules.addresses_are_plain, rules.texts_are_unicode, rules.hostnames_are_printable),
         [],
         labelled,
     )
-    problems += _rules.broken((_rules.paths_are_absolute,), labelled, [])
+    problems += rules.broken((rules.paths_are_absolute,), labelled, [])
     for label, entry in labelled:
         if not 1 <= entry.get("port", 1) <= 65535:
             problems.append("%sport: %d is no port number: 1 to 65535" % (label, entry["port"]))
@@ -100,7 +108,5 @@ def _faults(entries: list) -> list:
 
 
 def _listener(entry: dict) -> Listener:
-    port = entry.get("port", _model.standard_number(entry["protocol"], entry["encryption"]))
-    return Listener(
-        **{**entry, "address": _model.canonical_address(entry["address"]), "port": port}
-    )
+    port = entry.get("port", model.standard_number(entry["protocol"], entry["encryption"]))
+    return Listener(**{**entry, "address": model.canonical_address(entry["address"]), "port": port})

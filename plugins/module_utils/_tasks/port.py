@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils._declaration import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     BESIDE_DOCUMENT,
     Declaration,
     Outcome,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Port
-from ansible_collections.mailops.bindings.plugins.module_utils._module import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings, Port
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     Task,
     declaring,
     given,
@@ -44,6 +44,6 @@ def port_task(params: dict) -> Task:
 
 
 def _without(current: Bindings, name: str, unassign: bool) -> Outcome:
-    from ansible_collections.mailops.bindings.plugins.module_utils._plan import without_port
+    from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import without_port
 
     return without_port(current, name, unassign)

@@ -13,8 +13,11 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _rules
-from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config import (
+    model,
+    rules,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     IPBinding,
     Port,
@@ -55,9 +58,9 @@ class ServerPort(t.NamedTuple):
     def title(self) -> str:
         """As messages name it."""
         return (
-            "%s (id %s)" % (_model.shown(self.name), _model.shown(self.id)[1:-1])
+            "%s (id %s)" % (model.shown(self.name), model.shown(self.id)[1:-1])
             if self.id
-            else _model.shown(self.name)
+            else model.shown(self.name)
         )
 
 
@@ -106,14 +109,14 @@ def view(held: Held) -> View:
         unmapped += [
             _entry(
                 "IP address " + address,
-                "port %s" % _model.shown(gone),
+                "port %s" % model.shown(gone),
                 "the server has no such port",
             )
             for gone in assigned
             if gone not in ids
         ]
         try:
-            canonical = _model.canonical_address(address)
+            canonical = model.canonical_address(address)
         except ValueError as reason:
             if assigned or held.hostnames.get(address):
                 unmapped.append(
@@ -160,14 +163,14 @@ def _no_place(port: ServerPort, ids: t.Mapping, names: t.Mapping) -> str:
 
 def broken_rules(bindings: Bindings) -> list:
     """What of the bindings breaks the rules of a config, as entries of C(unmapped)."""
-    titles = ["port %s" % _model.shown(name) for name in bindings.ports] + [
+    titles = ["port %s" % model.shown(name) for name in bindings.ports] + [
         "IP address %s" % address for address in bindings.ip_addresses
     ]
     entries = [*bindings.ports.values(), *bindings.ip_addresses.values()]
     # labels are numbers: a name may have anything in it that a message is taken apart by, and long ones are shown alike
     labelled = [("%d." % index, entry) for index, entry in enumerate(entries)]
     found = []
-    for message in _rules.judge(
+    for message in rules.judge(
         labelled[: len(bindings.ports)], labelled[len(bindings.ports) :], []
     ):
         index, ignored, message = message.partition(".")
@@ -201,8 +204,8 @@ def meeting_others(seen: View, held: Held, desired: Bindings) -> list:
             beside = tuple(other.title for other in others if other.id in assigned)
             binding = bindings.ip_addresses.get(address) or IPBinding(address)
             ip_addresses.append(binding._replace(ports=beside + binding.ports))
-        return _rules.broken(
-            (_rules.numbers_do_not_meet,),
+        return rules.broken(
+            (rules.numbers_do_not_meet,),
             [("", port) for port in ports],
             [("", binding) for binding in ip_addresses],
         )

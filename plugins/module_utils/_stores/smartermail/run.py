@@ -8,8 +8,8 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
     Held,
@@ -193,7 +193,7 @@ def differences(before: Held, now: Held) -> t.Iterator[str]:
     for what, less, more in (("is there", *counts), ("is not there", *reversed(counts))):
         for port in sorted(more - less):
             yield "port %s %s (%s, %d, %s%s)" % (
-                _model.shown(port.name),
+                model.shown(port.name),
                 what,
                 port.protocol or "unknown protocol",
                 port.port,
@@ -208,7 +208,7 @@ def differences(before: Held, now: Held) -> t.Iterator[str]:
         if beside[0] != beside[1]:
             # not their values: nobody knows what they are, and so not whether they are secret
             yield "port %s has not what it had in the fields that are not known (%s)" % (
-                _model.shown(port.name),
+                model.shown(port.name),
                 ", ".join(
                     sorted(
                         {

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._model import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     address_order,
     canonical_address,

@@ -14,8 +14,14 @@ import os
 import traceback
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils import _model, _plan
-from ansible_collections.mailops.bindings.plugins.module_utils._model import Bindings, Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._config import (
+    model,
+    plan,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
+    Bindings,
+    Refused,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, Stored
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
@@ -93,7 +99,7 @@ class SmarterMailStore:
         held = self._opened().read(whole, self._addresses)
         seen = self._view(held)
         warnings = self._of_unmapped(seen.unmapped)
-        unseen = _model.unassigned_ports(seen.bindings)
+        unseen = model.unassigned_ports(seen.bindings)
         if held.whole and self._door.assigns and unseen:
             warnings.append(
                 "%s: over SOAP only those IP addresses can be seen that have a host name or that the task names (%s): others may answer on %s"
@@ -133,7 +139,7 @@ class SmarterMailStore:
             )
         )
 
-    def fit(self, stored: Stored, desired: Bindings, declaration: _plan.Declaration) -> Fitting:
+    def fit(self, stored: Stored, desired: Bindings, declaration: plan.Declaration) -> Fitting:
         """C(desired) as the server would hold it, and what of it the server, or the door, can't do."""
         door, held = self._door, stored.revision
         seen = self._view(held)
@@ -188,7 +194,7 @@ class SmarterMailStore:
                         % (
                             self._session.url,
                             ", ".join(held.assigned) or "none",
-                            ", ".join(map(_model.shown, sorted(names))),
+                            ", ".join(map(model.shown, sorted(names))),
                             then,
                         )
                     )
@@ -217,16 +223,16 @@ class SmarterMailStore:
         if replaced:
             yield "%swhere %s must be assigned again: %s" % (
                 where,
-                ", ".join(map(_model.shown, sorted(replaced))),
+                ", ".join(map(model.shown, sorted(replaced))),
                 named,
             )
         if removed:
             yield (
                 "%swhether others answer on %s: set unassign of mail_port to true to remove it all the same, or %s"
-                % (where, ", ".join(map(_model.shown, sorted(removed))), named)
+                % (where, ", ".join(map(model.shown, sorted(removed))), named)
             )
 
-    def _foreign_names(self, seen: View, declaration: _plan.Declaration) -> t.Iterator[str]:
+    def _foreign_names(self, seen: View, declaration: plan.Declaration) -> t.Iterator[str]:
         """What a task says of ports that it can't say anything of."""
         others = {
             other.name: (other, entry["reason"]) for other, entry in zip(seen.others, seen.unmapped)
@@ -237,7 +243,7 @@ class SmarterMailStore:
                 "%sname: the server has a port %s that stays as it is: %s. Leave it out, or take another name%s"
                 % (
                     _label(declaration, "ports", name),
-                    _model.shown(name),
+                    model.shown(name),
                     reason,
                     ", or, if it is for submission or ldap, use smartermail_api: soap"
                     if not other.protocol and self._door.name == "rest"
@@ -246,7 +252,7 @@ class SmarterMailStore:
             )
 
     def _unfit_port(
-        self, door, port: ServerPort, old: t.Optional[ServerPort], desired: _model.Port
+        self, door, port: ServerPort, old: t.Optional[ServerPort], desired: model.Port
     ) -> t.Iterator[str]:
         if desired.private_key_path:
             yield "private_key_path: SmarterMail reads the key from the certificate's own file (PFX): leave private_key_path out"
@@ -279,7 +285,7 @@ class SmarterMailStore:
                 "certificate_password: %s has to be added again, since smartermail_api %s can't %s a port that is there, "
                 "and its certificate's password can't be read: give it with mail_port or mail_bindings ('' for none)%s"
                 % (
-                    _model.shown(port.name),
+                    model.shown(port.name),
                     door.name,
                     "edit" if door.assigns else "edit or assign",
                     ""
@@ -290,7 +296,7 @@ class SmarterMailStore:
         if port.more and door.name == "soap":
             yield (
                 "%s has to be added again, and SOAP can't say what this version keeps of it (%s): use smartermail_api: rest"
-                % (_model.shown(port.name), ", ".join(sorted(port.more)))
+                % (model.shown(port.name), ", ".join(sorted(port.more)))
             )
 
     # -- changes beside the model's
@@ -300,7 +306,7 @@ class SmarterMailStore:
         found = []
         for name in self._again(desired):
             if stored.bindings.ports.get(name) == desired.ports[name]:
-                entry = _model.port_entry(desired.ports[name])
+                entry = model.port_entry(desired.ports[name])
                 found.append(
                     {
                         "action": "change",
@@ -382,10 +388,10 @@ class SmarterMailStore:
 
     def _prove(self, run: Run, before: Bindings, desired: Bindings) -> None:
         """Raise Refused where the server took all calls and does not hold what they should have made. What others change meanwhile is theirs."""
-        ours = {(change["kind"], change["name"]) for change in _plan.changes(before, desired)}
+        ours = {(change["kind"], change["name"]) for change in plan.changes(before, desired)}
         wrong = [
             change
-            for change in _plan.changes(desired, view(run.read()).bindings)
+            for change in plan.changes(desired, view(run.read()).bindings)
             if (change["kind"], change["name"]) in ours
         ]
         if wrong:
@@ -414,7 +420,7 @@ class SmarterMailStore:
         now = view(held)
         lines = [why]
         lines += ["Undoing it failed: %s" % problem for problem in problems]
-        unsure = ", ".join(map(_model.shown, run.unsure))
+        unsure = ", ".join(map(model.shown, run.unsure))
         if differing:
             lines.append(
                 "What the server holds now is not what it held before the task: "
@@ -436,8 +442,8 @@ class SmarterMailStore:
         refused.facts = {
             "rolled_back": bool(run.made) and not differing and not run.unsure,
             "changed": bool(differing or run.unsure),
-            "ports": _model.port_entries(now.bindings),
-            "ip_addresses": _model.ip_entries(now.bindings),
+            "ports": model.port_entries(now.bindings),
+            "ip_addresses": model.ip_entries(now.bindings),
         }
         return refused
 
@@ -445,18 +451,18 @@ class SmarterMailStore:
 # -- messages
 
 
-def _label(declaration: _plan.Declaration, kind: str, identity: str) -> str:
+def _label(declaration: plan.Declaration, kind: str, identity: str) -> str:
     """The path of an entry, or its name where the task does not declare it."""
     for index, entry in enumerate(getattr(declaration, kind) or ()):
         if kind == "ports" and entry.get("name") == identity:
             return declaration.label(kind, index)
         with contextlib.suppress(ValueError):
-            if kind == "ip_addresses" and _model.canonical_address(entry["address"]) == identity:
+            if kind == "ip_addresses" and model.canonical_address(entry["address"]) == identity:
                 return declaration.label(kind, index)
-    return "%s: " % _model.shown(identity) if kind == "ports" else "%s: " % identity
+    return "%s: " % model.shown(identity) if kind == "ports" else "%s: " % identity
 
 
-def _unfit_address(door, binding: _model.IPBinding, label: str) -> t.Iterator[str]:
+def _unfit_address(door, binding: model.IPBinding, label: str) -> t.Iterator[str]:
     if binding.description:
         yield "%sdescription: SmarterMail has none for an IP address: leave it out" % label
     if binding.floating:
@@ -474,12 +480,12 @@ def _unfit_address(door, binding: _model.IPBinding, label: str) -> t.Iterator[st
 def _difference(change: dict) -> str:
     """A change as what is there after it."""
     values = [
-        "%s %s" % (key, _model.shown(value))
+        "%s %s" % (key, model.shown(value))
         for key, value in change["after"].items()
         if change["before"].get(key) != value
     ]
     return (
-        "%s has %s" % (_model.shown(change["name"]), ", ".join(values))
+        "%s has %s" % (model.shown(change["name"]), ", ".join(values))
         if values
-        else "%s is not there" % _model.shown(change["name"])
+        else "%s is not there" % model.shown(change["name"])
     )

@@ -1,0 +1,304 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Replacing a file whole, under a lock: what a task that changes something does. One that changes nothing does not load this."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import stat
+import time
+import typing as t
+
+from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import (
+    as_whom,
+    group_name,
+    user_name,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+
+LOCK_SECONDS = 30
+BACKUP_TIME = "%Y-%m-%d@%H:%M:%S~"  # ansible-core's own way of naming backups, so that what people clean up by still finds them
+NEW_FOLDER_MODE = 0o755
+
+
+class ReplacedFile:
+    """A file that is replaced whole. C(target): its absolute path, symbolic links resolved: the lock lies beside it."""
+
+    def __init__(self, target: str):
+        self.target = target
+        self.folder, self.name = os.path.split(target)
+        self._lock = os.path.join(self.folder, ".%s.lock" % self.name)
+        self._temporary = os.path.join(self.folder, ".%s.new" % self.name)
+        self._made_folder = False
+
+    def check(self, attributes: tuple, backup: bool) -> None:
+        """Refuse what the write would stumble over. C(attributes): (uid, gid, mode) that the file is to have, -1 for as it comes."""
+        folder = self.folder
+        if not os.path.isdir(folder):
+            if os.path.lexists(folder):
+                raise Refused("%s is not a directory: config_path can't lie in it" % folder)
+            folder = os.path.dirname(folder)
+            if not os.path.isdir(folder):
+                raise Refused(
+                    "%s does not exist: only the last folder of config_path is made, make this one first"
+                    % folder
+                )
+        longest = len(os.fsencode(self.name)) + (
+            len(".4194304.") + len(time.strftime(BACKUP_TIME)) if backup else len("..lock")
+        )
+        if longest > os.pathconf(folder, "PC_NAME_MAX"):
+            raise Refused(
+                "config_path: the name %s is too long for the files beside it: choose a shorter one"
+                % self.name
+            )
+        reason = why_not_writable(self.target)
+        if reason:
+            raise Refused(reason)
+        if _in_the_way(
+            self._lock,
+            lambda status: stat.S_ISREG(status.st_mode) and os.geteuid() in (0, status.st_uid),
+        ):
+            raise Refused(
+                "the lock file %s is not ours to take: if no other run is going on, remove it%s"
+                % (self._lock, _or_become())
+            )
+        above = os.stat(folder)
+        for path in (self._temporary, self.target):
+            # in a folder with the sticky bit, as /tmp, only one's own files can be replaced
+            if _in_the_way(
+                path,
+                lambda status: (
+                    not stat.S_ISDIR(status.st_mode)
+                    and (
+                        os.geteuid() in (0, above.st_uid, status.st_uid)
+                        or not above.st_mode & stat.S_ISVTX
+                    )
+                ),
+            ):
+                raise Refused(
+                    "%s stands in the way and can't be replaced: remove it%s" % (path, _or_become())
+                )
+        uid, gid, mode = attributes
+        if uid not in (-1, os.geteuid()) and not _may_chown():
+            raise Refused(
+                "%s belongs, or is to belong, to the user %s, and only root can write such a file: use become"
+                % (self.target, user_name(uid))
+            )
+        if gid not in (-1, os.getegid(), *os.getgroups()) and not _may_chown():
+            raise Refused(
+                "%s belongs, or is to belong, to the group %s, which %s is not in: use become"
+                % (self.target, group_name(gid), user_name(os.geteuid()))
+            )
+
+    @contextlib.contextmanager
+    def lock(self):
+        """Hold the lock file. It is removed with its release, and so is a folder that was made for nothing."""
+        handle = None
+        try:
+            handle = self._acquire()
+            yield
+        finally:
+            if handle is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(self._lock)
+                os.close(handle)
+            if self._made_folder:
+                with contextlib.suppress(OSError):  # not empty: the config is in it
+                    os.rmdir(self.folder)
+
+    def _acquire(self) -> int:
+        deadline = time.monotonic() + LOCK_SECONDS
+        attempts_to_make = 0
+        while True:
+            try:
+                self._make_folder()
+                handle = os.open(
+                    self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+                )
+            except OSError as error:
+                # another run may have failed, and taken its new folder away between our two steps
+                attempts_to_make += 1
+                if not isinstance(error, FileNotFoundError) or attempts_to_make > 100:
+                    raise Refused(
+                        "the lock file %s can't be made: %s%s"
+                        % (self._lock, error.strerror, as_whom(error))
+                    ) from None
+                continue
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _same_file(handle, self._lock):
+                    return handle
+                # its last holder removed it while we were waiting: what we hold, nobody else will look at
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES):
+                    os.close(handle)
+                    raise Refused(
+                        "the lock file %s can't be locked: %s" % (self._lock, error.strerror)
+                    ) from None
+                if time.monotonic() >= deadline:
+                    holder = holder_of(handle)
+                    os.close(handle)
+                    raise Refused(
+                        "another run has held the lock %s for the last %d seconds: probably %s. Wait for it, or end it if it hangs; nothing was changed"
+                        % (self._lock, LOCK_SECONDS, holder)
+                    ) from None
+                time.sleep(0.02)
+            os.close(handle)
+
+    def _make_folder(self) -> None:
+        try:
+            os.mkdir(self.folder)
+        except FileExistsError:
+            return
+        self._made_folder = True
+        os.chmod(self.folder, NEW_FOLDER_MODE)  # whatever the umask is
+        sync_folder(os.path.dirname(self.folder))
+
+    def replace(self, content: bytes, attributes: tuple, keep: t.Optional[tuple] = None) -> str:
+        """Make the file have this content and C(attributes). Call it under the lock.
+
+        C(keep): (content, attributes) of before, to be kept as a backup, whose name is returned, else ''. Raises OSError.
+        """
+        backup = ""
+        try:
+            if keep:
+                backup = "%s.%d.%s" % (self.target, os.getpid(), time.strftime(BACKUP_TIME))
+                self._replace(backup, *keep)
+            self._replace(self.target, content, attributes)
+        except OSError:
+            if backup:
+                with contextlib.suppress(OSError):
+                    os.unlink(backup)
+            raise
+        return backup
+
+    def discard(self) -> None:
+        """Remove what a run that was killed while it wrote has left."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._temporary)
+
+    def _replace(self, path: str, content: bytes, attributes: tuple) -> None:
+        """Put a whole new file in place of C(path): at any moment the old one is there or the new one, on disk too."""
+        uid, gid, mode = attributes
+        # one name, since we hold the lock: what a killed run left behind is removed by the next
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._temporary)
+        handle = os.open(
+            self._temporary,
+            os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+            0o600,
+        )
+        try:
+            with open(handle, "wb") as file:
+                if os.path.exists(self.target):
+                    shutil.copystat(
+                        self.target, self._temporary
+                    )  # for the extended attributes: ACLs, SELinux context
+                file.write(content)
+                file.flush()
+                os.fchown(handle, uid, gid)
+                os.fchmod(handle, mode)
+                os.fsync(handle)
+            os.rename(self._temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(self._temporary)
+            raise
+        sync_folder(self.folder)
+
+
+def why_not_writable(target: str) -> str:
+    """Why no file can be put in this place now; '' if one can. Folders that are missing can be made."""
+    folder = os.path.dirname(target)
+    while not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    for path, needed in ((folder, os.W_OK | os.X_OK), (target, os.W_OK)):
+        if os.path.exists(path) and not _may(path, needed):
+            return "%s is not writable%s" % (path, _what_to_do())
+    if _is_mounted(target):
+        return (
+            "%s is mounted by itself, as into a container, and so can't be replaced: mount the folder that it is in"
+            % target
+        )
+    return ""
+
+
+def _same_file(handle: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+
+
+def holder_of(handle: int) -> str:
+    """Who holds the lock that we could not get, as far as the kernel tells (proc(5), /proc/locks)."""
+    inode = ":%d" % os.fstat(handle).st_ino
+    try:
+        with open("/proc/locks", encoding="ascii") as file:
+            pid = next(
+                fields[4]
+                for fields in map(str.split, file)
+                if fields[1] == "FLOCK" and fields[5].endswith(inode)
+            )
+        with open("/proc/%s/comm" % pid, encoding="utf-8", errors="replace") as file:
+            return "process %s (%s)" % (pid, file.read().strip())
+    except (OSError, StopIteration, IndexError):
+        return "a process that lslocks(8) names"
+
+
+def sync_folder(folder: str) -> None:
+    """Have a rename on disk. What has happened by now has happened: where a folder can't be synced, that is left to the system."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _in_the_way(path: str, fine: t.Callable) -> bool:
+    """Is there something that is not C(fine(status))? Other runs come and go meanwhile: what is gone is in nobody's way."""
+    try:
+        return not fine(os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _is_mounted(path: str) -> bool:
+    """Is this one file a mount point? It can be written then, but no other can take its name (proc(5), /proc/PID/mountinfo)."""
+    escaped = path.translate({ord(character): "\\%03o" % ord(character) for character in " \t\n\\"})
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+            return any(line.split(" ")[4] == escaped for line in file)
+    except OSError:
+        return False
+
+
+def _may(path: str, how: int) -> bool:
+    return os.access(path, how, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _what_to_do() -> str:
+    if os.geteuid() == 0:
+        return ", not even for root: it is immutable (lsattr) or its file system is read-only"
+    return " for the user %s: use become, or choose another config_path" % user_name(os.geteuid())
+
+
+def _or_become() -> str:
+    return "" if os.geteuid() == 0 else ", or use become"
+
+
+def _may_chown() -> bool:
+    """May this process give files away? Not every root may, nor only root (capabilities(7): CAP_CHOWN is bit 0)."""
+    try:
+        with open("/proc/self/status", "rb") as file:
+            return bool(
+                next(int(line.split()[1], 16) for line in file if line.startswith(b"CapEff:")) & 1
+            )
+    except (OSError, StopIteration):
+        return os.geteuid() == 0
