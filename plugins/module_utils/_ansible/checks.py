@@ -8,12 +8,18 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Stored
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
+    Bindings,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
+    Stored,
+)
 
 
 def unreachable(store, declaration: Declaration, stored: Stored) -> list:
@@ -21,7 +27,7 @@ def unreachable(store, declaration: Declaration, stored: Stored) -> list:
     problems = []
     for index, entry in enumerate(declaration.ip_addresses):
         try:
-            address = model.canonical_address(entry["address"])
+            address = canonical_address(entry["address"])
         except ValueError:
             continue
         known = stored.bindings.ip_addresses.get(address)
@@ -37,7 +43,9 @@ def certificates(
     params: dict, task: t.Any, names: t.Iterable, current: Bindings, desired: Bindings
 ) -> tuple:
     """(as results have them, what stops the task, what it warns of): the certificates of these ports, which all have one."""
-    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.judge import judge
+    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.judge import (
+        judge,
+    )
 
     labels = {
         entry["name"]: task.declaration.label("ports", index)

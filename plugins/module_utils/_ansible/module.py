@@ -12,8 +12,10 @@ import types
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
-
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
     Outcome,
@@ -27,7 +29,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.base impo
     InvalidConfig,
     Stored,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import (
+    FileStore,
+)
 
 #: Options of all modules; plugins/doc_fragments/config.py documents them.
 CONFIG_OPTIONS = {
@@ -372,7 +376,7 @@ def canonical(entries: t.Iterable) -> list:
     addresses = []
     for entry in entries:
         try:
-            addresses.append(model.canonical_address(entry["address"]))
+            addresses.append(canonical_address(entry["address"]))
         except (ValueError, TypeError, KeyError):
             continue
     return addresses
@@ -384,7 +388,9 @@ def declaring(declaration: Declaration, options: t.Mapping) -> t.Callable[[Bindi
     def outcome(current: Bindings) -> Outcome:
         if says(current, declaration):
             return Outcome(current, [])
-        from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import declared
+        from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import (
+            declared,
+        )
 
         return declared(
             current,

@@ -11,12 +11,14 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    ENCRYPTIONS,
-    PROTOCOLS,
     SCHEMA_VERSION,
     IPBinding,
     Misshapen,
     Port,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    ENCRYPTIONS,
+    PROTOCOLS,
 )
 
 

@@ -12,14 +12,22 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config import (
     model,
     rules,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
     Listener,
     listeners,
-    probe,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     Refused,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    standard_number,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
+    probe,
 )
 
 #: The options of mail_listeners_info beside the common ones.
@@ -79,7 +87,9 @@ def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
             for listener in listeners(bindings)
         ]
         return bindings, {"listeners": probe(there, **how, local=False)}
-    from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
+    from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import (
+        listening,
+    )
     from ansible_collections.mailops.bindings.plugins.module_utils._probe.unexpected import (
         unexpected,
     )
@@ -108,5 +118,5 @@ def _faults(entries: list) -> list:
 
 
 def _listener(entry: dict) -> Listener:
-    port = entry.get("port", model.standard_number(entry["protocol"], entry["encryption"]))
-    return Listener(**{**entry, "address": model.canonical_address(entry["address"]), "port": port})
+    port = entry.get("port", standard_number(entry["protocol"], entry["encryption"]))
+    return Listener(**{**entry, "address": canonical_address(entry["address"]), "port": port})

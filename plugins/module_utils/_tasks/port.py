@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
-    BESIDE_DOCUMENT,
-    Declaration,
-    Outcome,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings, Port
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     Task,
     declaring,
     given,
     on_server,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
+    BESIDE_DOCUMENT,
+    Declaration,
+    Outcome,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
+    Bindings,
+    Port,
 )
 
 
@@ -44,6 +47,8 @@ def port_task(params: dict) -> Task:
 
 
 def _without(current: Bindings, name: str, unassign: bool) -> Outcome:
-    from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import without_port
+    from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import (
+        without_port,
+    )
 
     return without_port(current, name, unassign)

@@ -17,6 +17,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config import (
     model,
     rules,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     IPBinding,
@@ -116,7 +119,7 @@ def view(held: Held) -> View:
             if gone not in ids
         ]
         try:
-            canonical = model.canonical_address(address)
+            canonical = canonical_address(address)
         except ValueError as reason:
             if assigned or held.hostnames.get(address):
                 unmapped.append(

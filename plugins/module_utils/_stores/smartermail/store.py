@@ -18,12 +18,20 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config import (
     model,
     plan,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     Refused,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, Stored
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
+    Fitting,
+    Stored,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import (
+    steps,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
     Held,
     ServerPort,
@@ -36,7 +44,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.smarterma
     named,
     wrong_options,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.rest import Rest
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.rest import (
+    Rest,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.run import (
     Run,
     differences,
@@ -44,7 +54,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.smarterma
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import (
     Session,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.soap import Soap
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.soap import (
+    Soap,
+)
 
 DOORS = {"rest": Rest, "soap": Soap}
 
@@ -457,7 +469,7 @@ def _label(declaration: plan.Declaration, kind: str, identity: str) -> str:
         if kind == "ports" and entry.get("name") == identity:
             return declaration.label(kind, index)
         with contextlib.suppress(ValueError):
-            if kind == "ip_addresses" and model.canonical_address(entry["address"]) == identity:
+            if kind == "ip_addresses" and canonical_address(entry["address"]) == identity:
                 return declaration.label(kind, index)
     return "%s: " % model.shown(identity) if kind == "ports" else "%s: " % identity
 
