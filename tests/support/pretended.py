@@ -18,6 +18,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import registry
 from ansible_collections.mailops.bindings.plugins.module_utils._host import systemd
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Configured
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
@@ -243,7 +244,7 @@ class World:
         patch.setattr(rollback, "PATIENCE", 0.05)
         patch.setattr(rollback, "STEP_SECONDS", 0.0)
         patch.setattr(watch, "LOOK_SECONDS", 0.005)
-        patch.setattr(transaction, "known_servers", lambda: self.servers)
+        patch.setattr(registry, "all_servers", lambda: self.servers)
         for module in (systemd, transaction):
             patch.setattr(module, "has_systemd", lambda: False)
         for module in (watch, transaction):

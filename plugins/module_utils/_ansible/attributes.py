@@ -12,10 +12,8 @@ import types
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-    shown,
-)
+
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused, shown
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.file_changed import (
     NEW_FILE_MODE,
 )

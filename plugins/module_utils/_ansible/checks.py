@@ -14,12 +14,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Bindings,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
-    Stored,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Stored
 
 
 def unreachable(store, declaration: Declaration, stored: Stored) -> list:
@@ -43,9 +39,7 @@ def certificates(
     params: dict, task: t.Any, names: t.Iterable, current: Bindings, desired: Bindings
 ) -> tuple:
     """(as results have them, what stops the task, what it warns of): the certificates of these ports, which all have one."""
-    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.judge import (
-        judge,
-    )
+    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.judge import judge
 
     labels = {
         entry["name"]: task.declaration.label("ports", index)

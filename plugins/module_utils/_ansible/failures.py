@@ -9,6 +9,7 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
+
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     MissingLibrary,
     Refused,

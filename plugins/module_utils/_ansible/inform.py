@@ -15,12 +15,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module i
     store_of,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Bindings,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
-    Stored,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Stored
 
 
 def inform(options: dict, look: t.Optional[t.Callable] = None) -> None:

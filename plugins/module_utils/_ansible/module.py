@@ -12,6 +12,7 @@ import types
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
+
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     canonical_address,
@@ -29,9 +30,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.base impo
     InvalidConfig,
     Stored,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import (
-    FileStore,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
 
 #: Options of all modules; plugins/doc_fragments/config.py documents them.
 CONFIG_OPTIONS = {
@@ -388,9 +387,7 @@ def declaring(declaration: Declaration, options: t.Mapping) -> t.Callable[[Bindi
     def outcome(current: Bindings) -> Outcome:
         if says(current, declaration):
             return Outcome(current, [])
-        from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import (
-            declared,
-        )
+        from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import declared
 
         return declared(
             current,

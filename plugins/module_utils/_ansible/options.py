@@ -17,21 +17,14 @@ from ansible.module_utils.common.validation import (
     check_type_list,
     check_type_str,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.failures import (
-    as_one,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    MissingLibrary,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import (
-    BESIDE_DOCUMENT,
-)
+
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.failures import as_one
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import MissingLibrary
+from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import BESIDE_DOCUMENT
 from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import (
     faults as declaration_faults,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.values import (
-    KINDS,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.values import KINDS
 
 
 def explained(as_given: dict, task: t.Callable, argument_spec: dict, result) -> str:

@@ -11,9 +11,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     address_order,
     endpoint,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Bindings,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
 
 
 class Listener(t.NamedTuple):

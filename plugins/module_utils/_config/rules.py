@@ -9,9 +9,7 @@ Every rule yields whole messages, 'ports[3].certificate_path: …', so that all 
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    values as _shapes,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config import values as _shapes
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     canonical_address,
     family,
@@ -25,9 +23,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     Refused,
     shown,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.values import (
-    KINDS,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.values import KINDS
 
 # -- rules of entries, as somebody wrote them: what can be said of one without the rest of the config, and that each is one
 

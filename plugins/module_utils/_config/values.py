@@ -49,7 +49,7 @@ def _names(value) -> bool:
 
 _PORT_SHAPE = {
     "name": _filled_text,
-    "protocol": PROTOCOLS.__contains__,
+    "protocol": tuple(PROTOCOLS).__contains__,
     "port": _number,
     "encryption": ENCRYPTIONS.__contains__,
     "certificate_path": _text,

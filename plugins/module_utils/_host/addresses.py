@@ -8,9 +8,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from ansible_collections.mailops.bindings.plugins.module_utils._host.local import (
-    bind_error,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.local import bind_error
 
 #: Seconds that duplicate address detection may take (RFC 4862, 5.4: up to 1 before it begins, then 1 for each time that it asks; Linux asks once).
 DETECTION = 5

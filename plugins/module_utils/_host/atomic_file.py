@@ -14,9 +14,7 @@ import stat
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import (
     as_whom,
     group_name,

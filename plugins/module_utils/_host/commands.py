@@ -9,9 +9,7 @@ import os
 import subprocess
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 
 
 def run(

@@ -8,9 +8,7 @@ from __future__ import annotations
 import socket
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
-    LOOPBACK,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import LOOPBACK
 
 
 def bind_error(address: str) -> t.Optional[OSError]:

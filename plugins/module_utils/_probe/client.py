@@ -18,12 +18,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     is_wildcard,
     reached_at,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 
 if t.TYPE_CHECKING:  # it takes ssl with it: loaded to probe
     from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import (
@@ -76,9 +72,7 @@ def probe(
 
 def _away(wanted: t.Iterable[Listener]) -> set:
     """The addresses that this host has not now; a wildcard is reached through its loopback, which is away where IPv6 is switched off."""
-    from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import (
-        is_here,
-    )
+    from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import is_here
 
     return {
         address
@@ -125,9 +119,7 @@ class Visits:
     """
 
     def __init__(self, timeout: float, workers: int):
-        from ansible_collections.mailops.bindings.plugins.module_utils._probe import (
-            dialogue,
-        )
+        from ansible_collections.mailops.bindings.plugins.module_utils._probe import dialogue
 
         self._visit, self._nothing_seen, self._context = (
             dialogue.visit,

@@ -22,22 +22,11 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.listener 
     Listener,
     listeners,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Bindings,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import (
-    is_here,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import (
-    Socket,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
-    Judge,
-    Visits,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import (
-    ProbeResult,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
+from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import is_here
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Judge, Visits
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import ProbeResult
 
 PATIENCE = 15.0  # seconds for a greeting, at the most: one that waits for DNS takes twelve
 

@@ -11,9 +11,7 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     canonical_address,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     IPBinding,

@@ -16,21 +16,11 @@ import contextlib
 import os
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file import (
-    write_file,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
-    read_file,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import (
-    Socket,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import (
-    is_unit,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file import write_file
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import read_file
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import is_unit
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
     Options,
@@ -69,6 +59,24 @@ class Server:
     def read(self) -> Configured:
         """What its files say. Works whether it runs or not. Raises Refused where it can't be told."""
         raise NotImplementedError
+
+    def plan(
+        self,
+        configured: Configured,
+        desired: t.Optional[t.Sequence[Listener]],
+        options: Options,
+    ) -> Plan:
+        """What is to be written so that it listens on C(desired), and on loopback as it did; or why it can't be.
+
+        C(None): give back what was taken over. Pure: of what C(read) has found, and nothing else. Refusals are the server's own limits
+        only: addresses of the host, ports of other programs and certificates that can't be read are looked at for all servers alike.
+        """
+        refusals = self.refusals(configured, desired, options)
+        return (
+            Plan(refusals=tuple(refusals))
+            if refusals
+            else self.render(configured, desired, options)
+        )
 
     def refusals(
         self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
-    MANAGED_MARK,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import MANAGED_MARK
 
 #: Where an administrator's units and drop-ins are (systemd.unit(5)).
 UNITS = "/etc/systemd/system/"

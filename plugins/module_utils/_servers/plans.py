@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 
 #: Every line that we write in a file of somebody else's, and every file that is all ours, has this word.
 MANAGED_MARK = "mailops.bindings"
@@ -58,6 +56,7 @@ class Plan(t.NamedTuple):
     transaction stopped; the last of them is what is there now, for every resource of C(steps).
     """
 
+    refusals: tuple[str, ...] = ()  # why it can't be done, as whole messages with their remedies
     steps: tuple = ()
     back: tuple = ()
     activation: str = "none"  # none, reload or restart: what the steps need

@@ -10,10 +10,7 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    strict,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model, strict
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     Misshapen,
@@ -24,10 +21,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.files impor
     TooLarge,
     read_regular_file,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
-    Fitting,
-    Stored,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, Stored
 
 MAX_BYTES = 64 * 1024 * 1024  # a million assignments have 20 MB
 
@@ -95,9 +89,7 @@ class FileStore:
 
     def cannot_listen(self, stored: Stored, address: str, floating: bool) -> str:
         """Why no server of this host could listen on this address now; '' if one can."""
-        from ansible_collections.mailops.bindings.plugins.module_utils._host.local import (
-            bind_error,
-        )
+        from ansible_collections.mailops.bindings.plugins.module_utils._host.local import bind_error
 
         if not floating and bind_error(address) is None:
             return ""

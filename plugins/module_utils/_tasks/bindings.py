@@ -21,10 +21,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.declarati
     BESIDE_DOCUMENT,
     Declaration,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    IPBinding,
-    Port,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import IPBinding, Port
 
 #: The options of mail_bindings beside the common ones; mail_listeners has them too.
 BINDINGS_OPTIONS = {

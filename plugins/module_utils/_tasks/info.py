@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
-    is_wildcard,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import is_wildcard
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     Refused,
@@ -20,17 +18,11 @@ def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
     """(the bindings, what the result has beside them). C(read()) reads the config."""
     if options["source"] == "config":
         return read(), {}
-    from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import (
-        is_here,
-    )
-    from ansible_collections.mailops.bindings.plugins.module_utils._servers.adopt import (
-        adopted,
-    )
-    from ansible_collections.mailops.bindings.plugins.module_utils._transaction.transaction import (
-        known_servers,
-    )
+    from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import is_here
+    from ansible_collections.mailops.bindings.plugins.module_utils._servers import registry
+    from ansible_collections.mailops.bindings.plugins.module_utils._servers.adopt import adopted
 
-    servers = [server for server in known_servers() if server.installed()]
+    servers = [server for server in registry.all_servers() if server.installed()]
     if not servers:
         raise Refused(
             "source: none of Postfix, Dovecot and OpenLDAP is installed on this host: install one, or read the config"

@@ -49,8 +49,6 @@ def ip_binding_task(params: dict) -> Task:
 
 
 def _without(current: Bindings, address: str, names: t.Optional[list]) -> Outcome:
-    from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import (
-        without_ip,
-    )
+    from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import without_ip
 
     return without_ip(current, address, names)

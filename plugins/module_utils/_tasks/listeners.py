@@ -18,12 +18,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module i
     store_of,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    listeners,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import listeners
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
     preflight as refusals,
 )
@@ -31,9 +27,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction impo
     signals,
     transaction,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
-    How,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import How
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.transaction import (
     ConfigFile,
     Transaction,

@@ -8,10 +8,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    rules,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model, rules
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     canonical_address,
 )
@@ -26,9 +23,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
 from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
     standard_number,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
-    probe,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import probe
 
 #: The options of mail_listeners_info beside the common ones.
 LISTENERS_INFO_OPTIONS = {
@@ -87,9 +82,7 @@ def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
             for listener in listeners(bindings)
         ]
         return bindings, {"listeners": probe(there, **how, local=False)}
-    from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import (
-        listening,
-    )
+    from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
     from ansible_collections.mailops.bindings.plugins.module_utils._probe.unexpected import (
         unexpected,
     )

@@ -16,10 +16,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.declarati
     Declaration,
     Outcome,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Bindings,
-    Port,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings, Port
 
 
 def port_task(params: dict) -> Task:
@@ -47,8 +44,6 @@ def port_task(params: dict) -> Task:
 
 
 def _without(current: Bindings, name: str, unassign: bool) -> Outcome:
-    from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import (
-        without_port,
-    )
+    from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import without_port
 
     return without_port(current, name, unassign)

@@ -18,25 +18,15 @@ import os
 import shutil
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file import (
     ReplacedFile,
     sync_folder,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
-    read_file,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    Server,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import (
-    is_unit,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
-    MANAGED_MARK,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import read_file
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import is_unit
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import MANAGED_MARK
 
 FOLDER = "/var/lib/mail-bindings"
 PATH = FOLDER + "/journal.json"

@@ -14,12 +14,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     is_wildcard,
     wildcard_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    Server,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
     Options,

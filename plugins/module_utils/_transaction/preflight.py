@@ -12,12 +12,8 @@ import os
 import pwd
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
-    meet,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import meet
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file import (
     why_not_writable,
 )
@@ -27,12 +23,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.files impor
     TooLarge,
     read_regular_file,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import (
-    Socket,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction.wait import (
-    shown,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.wait import shown
 
 
 def not_root() -> t.Iterator[str]:

@@ -10,33 +10,14 @@ import os
 import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
-    NotAFile,
-    TooLarge,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import (
-    reread_units,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    Failed,
-    Server,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import (
-    is_unit,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
-    journal,
-    signals,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
-    wait as watch,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction.wait import (
-    Goal,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import reread_units
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import is_unit
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import journal, signals
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import wait as watch
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.wait import Goal
 
 PATIENCE = (
     3.0  # seconds for the old sockets to be back by the gentle step, before the server is restarted

@@ -20,38 +20,24 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     address_order,
     is_wildcard,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
     NotAFile,
     TooLarge,
     read_file,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import (
-    listening,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
 from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import (
     has_systemd,
     reread_units,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._probe import (
-    client as _listener,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    Failed,
-    Server,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import (
-    is_unit,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
-    MANAGED_MARK,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._probe import client as _listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import registry
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import is_unit
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import MANAGED_MARK
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
     journal,
     rollback,
@@ -60,9 +46,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction impo
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
     preflight as refusals,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
-    wait as watch,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import wait as watch
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
     ABSENT,
     RIGHTLY_SERVED,
@@ -72,9 +56,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction.part
     in_order,
     key_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction.wait import (
-    Goal,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.wait import Goal
 
 LOCKED_FOLDER = "/var/lib"
 LOCK_SECONDS = 120
@@ -109,21 +91,6 @@ def _has_parts(server: Server) -> bool:
     return False
 
 
-def known_servers() -> list:
-    """One of each kind."""
-    from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.server import (
-        Dovecot,
-    )
-    from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.server import (
-        Postfix,
-    )
-    from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.server import (
-        Slapd,
-    )
-
-    return [Postfix(), Dovecot(), Slapd()]
-
-
 class Transaction:
     """One task's way through the servers: C(plan), then C(carry_out) if there is something to do."""
 
@@ -150,14 +117,17 @@ class Transaction:
         self.sides = self._take_sides(problems)
         problems += refusals.other_config(self.sides, how.config_path)
         _refuse(problems)
-        for side in self.sides:
-            problems += side.server.refusals(side.configured, side.wanted, side.options)
+        plans = {
+            side: side.server.plan(side.configured, side.wanted, side.options)
+            for side in self.sides
+        }
+        problems += [message for plan in plans.values() for message in plan.refusals]
         problems += refusals.not_running(self.sides, how.start)
         if how.require_local_address:
             problems += refusals.addresses_away(self.sides)
         _refuse(problems)
-        for side in self.sides:
-            side.planned(side.server.render(side.configured, side.wanted, side.options))
+        for side, plan in plans.items():
+            side.planned(plan)
         problems += refusals.not_writable(self.sides)
         self._look()
         problems += refusals.others_addresses_away(self.sides)
@@ -184,7 +154,7 @@ class Transaction:
 
     def _take_sides(self, problems: list) -> list:
         how, sides = self.how, []
-        for server in known_servers():
+        for server in registry.all_servers():
             if how.servers is not None and server.name not in how.servers:
                 continue
             mine = (
@@ -530,16 +500,14 @@ def _missing(listener: Listener) -> t.Tuple[str, str]:
 
 
 def _is_here(address: str) -> bool:
-    from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import (
-        is_here,
-    )
+    from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import is_here
 
     return is_here(address)
 
 
 def recover() -> list:
     """Put right what an earlier run was killed over; see C(rollback.recover)."""
-    return rollback.recover(known_servers)
+    return rollback.recover(registry.all_servers)
 
 
 @contextlib.contextmanager

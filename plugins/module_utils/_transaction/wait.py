@@ -8,20 +8,14 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
-    wildcard_of,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import wildcard_of
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import (
     Socket,
     established,
     listening,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    Server,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 
 LOOK_SECONDS = 0.05
 

@@ -12,9 +12,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     is_wildcard,
     meet,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.render import (
     PROTOCOLS,
     Details,
@@ -26,9 +24,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.
     layout,
     render,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
-    Options,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Options
 
 _PACKAGES = {"imap": "dovecot-imapd", "pop": "dovecot-pop3d"}
 

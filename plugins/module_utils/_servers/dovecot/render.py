@@ -26,12 +26,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     reached_at,
     wildcard_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import (
-    boot_file,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import boot_file
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     MANAGED_MARK,
     ConfiguredListener,

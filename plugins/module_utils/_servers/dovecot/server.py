@@ -16,42 +16,21 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import (
-    kind_of_key,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
-    endpoint,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import kind_of_key
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import endpoint
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
     NotAFile,
     read_file,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._host.local import (
-    loopback,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import (
-    rehearse_in_copy,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import (
-    listening,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import (
-    has_systemd,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    Failed,
-    Server,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import (
-    UNITS,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.local import loopback
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import rehearse_in_copy
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import has_systemd
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import UNITS
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
     render as config,
 )

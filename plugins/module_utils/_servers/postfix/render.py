@@ -20,12 +20,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     reached_at,
     wildcard_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     MANAGED_MARK,
     Options,

@@ -14,9 +14,7 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import (
-    kind_of_key,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import kind_of_key
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     family as address_family,
 )
@@ -25,35 +23,19 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     is_wildcard,
     meet,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
     NotAFile,
     TooLarge,
     read_file,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._host.local import (
-    loopback,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import (
-    rehearse_in_copy,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import (
-    has_systemd,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    Failed,
-    Server,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import (
-    UNITS,
-    boot_file,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.local import loopback
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import rehearse_in_copy
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import has_systemd
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import UNITS, boot_file
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
     Options,

@@ -26,12 +26,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     reached_at,
     wildcard_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
-    MANAGED_MARK,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import MANAGED_MARK
 
 DEFAULTS = "/etc/default/slapd"
 SERVICES = "SLAPD_SERVICES"

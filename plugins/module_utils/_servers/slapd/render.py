@@ -15,12 +15,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     is_wildcard,
     wildcard_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import (
-    boot_file,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import boot_file
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
     ConfiguredListener,
@@ -28,9 +24,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
     Plan,
     Unmapped,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import (
-    parser as files,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import parser as files
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.parser import (
     DEFAULTS,
     SERVICES,

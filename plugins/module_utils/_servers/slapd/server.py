@@ -20,12 +20,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     WILDCARDS,
     wildcard_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
-    Listener,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
     NotAFile,
@@ -36,31 +32,17 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.local impor
     bind_error,
     loopback,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import (
-    as_whom,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import (
-    rehearse_in_copy,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import (
-    has_systemd,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    Failed,
-    Server,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import (
-    UNITS,
-    boot_file,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import as_whom
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import rehearse_in_copy
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import has_systemd
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import UNITS, boot_file
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
     Options,
     Plan,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import (
-    parser as files,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import parser as files
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import (
     render as slapd_plan,
 )

@@ -13,10 +13,7 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    rules,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model, rules
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     canonical_address,
 )

@@ -13,12 +13,8 @@ import json
 import typing as t
 import uuid
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import (
-    steps,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
     PROTOCOLS,
     Held,

@@ -9,12 +9,8 @@ import collections
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import (
-    steps,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
     Held,
     ServerPort,

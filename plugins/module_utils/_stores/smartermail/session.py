@@ -16,10 +16,8 @@ import urllib.parse
 from xml.sax.saxutils import escape
 
 from ansible.module_utils.urls import open_url
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-    shown,
-)
+
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused, shown
 
 MAX_BYTES = 16 * 1024 * 1024  # ten thousand ports have 4 MB
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds before a call is tried again

@@ -14,12 +14,8 @@ import typing as t
 import urllib.parse
 from xml.etree import ElementTree
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import (
-    steps,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
     PROTOCOLS,
     Held,

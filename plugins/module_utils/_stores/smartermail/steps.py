@@ -19,9 +19,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     family,
     wildcard_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Bindings,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
     Held,
     ServerPort,

@@ -14,10 +14,7 @@ import os
 import traceback
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    plan,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model, plan
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     canonical_address,
 )
@@ -25,13 +22,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     Bindings,
     Refused,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
-    Fitting,
-    Stored,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import (
-    steps,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, Stored
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
     Held,
     ServerPort,
@@ -44,9 +36,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.smarterma
     named,
     wrong_options,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.rest import (
-    Rest,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.rest import Rest
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.run import (
     Run,
     differences,
@@ -54,9 +44,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.smarterma
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import (
     Session,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.soap import (
-    Soap,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.soap import Soap
 
 DOORS = {"rest": Rest, "soap": Soap}
 
