@@ -61,7 +61,7 @@ def _sift(declaration: Declaration) -> _Sifted:
     return _Sifted(all_ports, ports, ip_addresses, problems)
 
 
-def faults(declaration: Declaration) -> list:
+def declaration_problems(declaration: Declaration) -> list:
     """What is wrong with what was declared, whatever the config says, as messages."""
     return _sift(declaration).problems
 
@@ -160,7 +160,7 @@ def merged_ip(stored: t.Optional[IPBinding], given: dict, exact: bool) -> IPBind
 
 def without_port(current: Bindings, name: str, unassign: bool) -> Outcome:
     """The config without this port: a problem where an IP listens on it, unless it may be unassigned there."""
-    problems = faults(Declaration(ports=[{"name": name}], single=True))
+    problems = declaration_problems(Declaration(ports=[{"name": name}], single=True))
     if name not in current.ports:
         return Outcome(current, problems)
     using = [address for address, binding in current.ip_addresses.items() if name in binding.ports]
@@ -178,7 +178,7 @@ def without_port(current: Bindings, name: str, unassign: bool) -> Outcome:
 
 def without_ip(current: Bindings, address: str, names: t.Optional[list]) -> Outcome:
     """The config without this IP address, or, where names of ports are given, with the address not answering on these."""
-    problems = faults(Declaration(ip_addresses=[{"address": address}], single=True))
+    problems = declaration_problems(Declaration(ip_addresses=[{"address": address}], single=True))
     if problems or canonical_address(address) not in current.ip_addresses:
         return Outcome(current, problems)
     canonical = canonical_address(address)

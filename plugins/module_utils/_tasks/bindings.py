@@ -11,6 +11,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module i
     CERTIFICATE_OPTIONS,
     LOCAL_ADDRESS_OPTIONS,
     PASSWORD_OPTIONS,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import (
     Task,
     canonical,
     declaring,
@@ -22,6 +24,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.declarati
     Declaration,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import IPBinding, Port
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    ENCRYPTIONS,
+    PROTOCOLS,
+)
 
 #: The options of mail_bindings beside the common ones; mail_listeners has them too.
 BINDINGS_OPTIONS = {
@@ -30,9 +36,9 @@ BINDINGS_OPTIONS = {
         "elements": "dict",
         "options": {
             "name": {"type": "str", "required": True},
-            "protocol": {"type": "str", "choices": ["smtp", "submission", "imap", "pop", "ldap"]},
+            "protocol": {"type": "str", "choices": [*PROTOCOLS]},
             "port": {"type": "int"},
-            "encryption": {"type": "str", "choices": ["none", "ssl", "tls"]},
+            "encryption": {"type": "str", "choices": [*ENCRYPTIONS]},
             "certificate_path": {"type": "str"},
             "private_key_path": {"type": "str", "no_log": False},
             "certificate_password": {"type": "str", "no_log": True},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import (
     Task,
     canonical,
     declaring,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import (
     Task,
     declaring,
     given,

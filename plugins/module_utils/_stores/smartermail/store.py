@@ -10,14 +10,13 @@ whose fate is not known is looked up before it is made again, the outcome is rea
 from __future__ import annotations
 
 import contextlib
-import os
-import traceback
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model, plan
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     canonical_address,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.fault import fault
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     Refused,
@@ -368,13 +367,7 @@ class SmarterMailStore:
         """Why a change failed."""
         if isinstance(why, (Refused, KeyboardInterrupt)):
             return str(why) or "interrupted"
-        last = traceback.extract_tb(why.__traceback__)[-1]
-        return "a fault of mailops.bindings, please report it: %s (%s) in %s, line %s" % (
-            type(why).__name__,
-            self._session.quoted(why),
-            os.path.basename(last.filename),
-            last.lineno,
-        )
+        return fault(why, self._session.quoted(why))
 
     def _target(self, held: Held, desired: Bindings) -> steps.Wanted:
         return steps.wanted(

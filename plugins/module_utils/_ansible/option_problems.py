@@ -19,10 +19,12 @@ from ansible.module_utils.common.validation import (
 )
 
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.failures import as_one
+from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
+    BESIDE_DOCUMENT,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import MissingLibrary
-from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import BESIDE_DOCUMENT
 from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import (
-    faults as declaration_faults,
+    declaration_problems,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.values import KINDS
 
@@ -30,7 +32,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.values im
 def explained(as_given: dict, task: t.Callable, argument_spec: dict, result) -> str:
     """One message for all that is wrong. C(task): of the options, what the module makes of them."""
     try:
-        ours = declaration_faults(task(converted(as_given)).declaration)
+        ours = declaration_problems(task(converted(as_given)).declaration)
     except MissingLibrary:
         ours = []
     return as_one(faults(as_given, argument_spec, result, ours))

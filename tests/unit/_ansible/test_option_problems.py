@@ -149,7 +149,7 @@ def port(**options):
 def test_what_is_wrong_is_said_with_its_place_and_nothing_else(run, module, options, messages):
     lines = [line.strip() for line in run(module, options)["msg"].splitlines()]
     if len(messages) > 1:
-        assert lines.pop(0) == "%d things are wrong, and nothing was changed:" % len(messages)
+        assert lines.pop(0) == "%d problems, and nothing was changed:" % len(messages)
     assert len(lines) == len(messages), lines
     for message in messages:
         assert [line for line in lines if line.startswith(message)], (message, lines)
