@@ -193,7 +193,7 @@ def report(
         )
     diff: t.Dict[str, t.Any] = {"before": {}, "after": {}}
     if changes:
-        from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import (
+        from ansible_collections.mailops.bindings.plugins.module_utils._config.changes import (
             diff as diff_of,
         )
 

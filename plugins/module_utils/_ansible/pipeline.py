@@ -30,7 +30,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
     Outcome,
-    says,
+    is_satisfied,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
@@ -181,7 +181,7 @@ def prepare(module: AnsibleModule, store: t.Any, task: Task, stored: Stored) -> 
         raise Refused(as_one(problems))
     changes = store.extra_changes(stored, desired)
     if desired != stored.bindings:
-        from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import (
+        from ansible_collections.mailops.bindings.plugins.module_utils._config.changes import (
             changes as changes_between,
         )
 
@@ -245,7 +245,7 @@ def declaring(
     """The outcome of a task that declares: what was there, and what is declared."""
 
     def outcome(current: Bindings) -> Outcome:
-        if says(current, declaration):
+        if is_satisfied(current, declaration):
             return Outcome(current, [])
         from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import declared
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model, rules
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+    read_document,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import as_whom
@@ -34,7 +37,7 @@ def unreadable(path: str, target: str, error: Exception) -> Refused:
 def doubtful(path: str, revision) -> Stored:
     """What this revision of the file holds, as the rules see it. Raises InvalidConfig with all that is wrong."""
     try:
-        return Stored(rules.read(_parsed(revision.content)), revision)
+        return Stored(read_document(_parsed(revision.content)), revision)
     except Refused as why:  # also where the library that could say more is missing
         raise InvalidConfig(
             "%s is not a valid bindings config, and was left as it is:\n%s\n"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model, plan
+from ansible_collections.mailops.bindings.plugins.module_utils._config import changes, model, plan
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     canonical_address,
 )
@@ -381,10 +381,10 @@ class SmarterMailStore:
 
     def _prove(self, run: Run, before: Bindings, desired: Bindings) -> None:
         """Raise Refused where the server took all calls and does not hold what they should have made. What others change meanwhile is theirs."""
-        ours = {(change["kind"], change["name"]) for change in plan.changes(before, desired)}
+        ours = {(change["kind"], change["name"]) for change in changes.changes(before, desired)}
         wrong = [
             change
-            for change in plan.changes(desired, view(run.read()).bindings)
+            for change in changes.changes(desired, view(run.read()).bindings)
             if (change["kind"], change["name"]) in ours
         ]
         if wrong:

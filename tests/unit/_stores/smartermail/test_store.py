@@ -18,7 +18,7 @@ pytestmark = pytest.mark.needs_ansible
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model
-from ansible_collections.mailops.bindings.plugins.module_utils._config import plan  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.module_utils._config import changes, plan  # noqa: E402
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     IPBinding,
@@ -497,7 +497,7 @@ def test_the_calls_make_what_is_wanted_and_never_two_of_a_number_on_an_address(
             lost += [(address, number) for number in before_step[address] - server.numbers(address)]
     after = view(server.held).bindings
     assert (after.ports, after.ip_addresses) == (desired.ports, desired.ip_addresses)
-    assert (todo == []) == (plan.changes(before, desired) == [])
+    assert (todo == []) == (changes.changes(before, desired) == [])
     # nothing that stays is lost more than once on the way
     assert all(
         lost.count((address, number)) <= 1
@@ -691,7 +691,7 @@ def test_mail_listeners_is_for_this_hosts_own_servers():
 def test_paths_are_those_of_the_host_that_the_store_is_of(path, server, here):
     entry = {"name": "A", "protocol": "imap", "encryption": "ssl", "certificate_path": path}
     for on_server, is_one in ((True, server), (False, here)):
-        problems = plan.faults(plan.Declaration(ports=[entry], on_server=on_server))
+        problems = plan.declaration_problems(plan.Declaration(ports=[entry], on_server=on_server))
         assert [problem.partition(":")[0] for problem in problems] == (
             [] if is_one else ["ports[0].certificate_path"]
         )
