@@ -68,9 +68,9 @@ class ReportingModule(AnsibleModule):
 
     def _load_params(self):
         super()._load_params()
-        # ansible-core masks what an option declares as secret. It does not mask what stands under a
-        # mistyped key or a list too deep, and its log shows lists by repr(), which writes quotes and
-        # backslashes otherwise.
+        # ansible-core masks what an option declares as secret. It does not mask what is under a
+        # mistyped key or a list too deep, and its log shows lists by repr(), which escapes quotes
+        # and backslashes.
         for secret in _secrets(self.params):
             for _ in range(3):  # a list in a list is shown as the repr() of a repr()
                 self.no_log_values.add(secret)
@@ -79,8 +79,8 @@ class ReportingModule(AnsibleModule):
         for option in ("ports", "ip_addresses", "listeners"):
             entries = self.params.get(option)
             if entries is not None and self.argument_spec.get(option, {}).get("elements") == "dict":
-                # null means left out. ansible-core would print an entry of a wrong type with all that
-                # is in it, and stop there
+                # null means left out. ansible-core would print an entry of a wrong type, secrets
+                # included, and stop there
                 entries = entries if isinstance(entries, list) else [entries]
                 self.params[option] = [
                     _without_nulls(entry) if isinstance(entry, dict) else {} for entry in entries
@@ -89,12 +89,14 @@ class ReportingModule(AnsibleModule):
     def fail_json(self, msg, **kwargs):
         if self._task and hasattr(self, "validation_result"):
             try:
-                from ansible_collections.mailops.bindings.plugins.module_utils._ansible.option_problems import (
-                    explained,
+                from ansible_collections.mailops.bindings.plugins.module_utils._ansible import (
+                    option_problems,
                 )
 
-                result = self.validation_result
-                msg = explained(self._as_given, self._task, self.argument_spec, result) or msg
+                explained = option_problems.explained(
+                    self._as_given, self._task, self.argument_spec, self.validation_result
+                )
+                msg = explained or msg
             except Exception:  # pylint: disable=broad-except  # ansible-core's message stands
                 pass
         super().fail_json(msg=msg, **kwargs)
@@ -160,16 +162,14 @@ def asks_for_attributes(params: t.Mapping[str, t.Any]) -> bool:
 
 
 def _smartermail_store(module: AnsibleModule, beside: t.Mapping[str, t.Any]):
-    from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.store import (
-        SmarterMailStore,
-    )
+    from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import store
 
     passwords = {
         name: options["certificate_password"]
         for name, options in beside.items()
         if "certificate_password" in options
     }
-    return SmarterMailStore(module.params, passwords, module.no_log_values.add)
+    return store.SmarterMailStore(module.params, passwords, module.no_log_values.add)
 
 
 #: A new store is a folder or file of C(_stores) and a line here.
@@ -182,7 +182,7 @@ def report(
     bindings: Bindings,
     changes: t.List[t.Dict[str, t.Any]],
 ) -> t.Dict[str, t.Any]:
-    """The results that all modules have. C(bindings): what there is now, C(stored): what is beside."""
+    """The results that all modules have. C(bindings): as they now are."""
     for warning in stored.warnings:
         module.warn(warning)
     unassigned = model.unassigned_ports(bindings) if stored.whole else None

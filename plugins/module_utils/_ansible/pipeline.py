@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The one way of a task that writes: load, plan and check, [check mode stops here], commit, report.
 
-Check mode and a real run compute the same plan by the same code. What is committed is the committer's
-business: the config alone (C(StoreCommitter)), or the config and the servers (C(_tasks.listeners)).
+Check mode and a real run compute the same plan by the same code. A committer says what is written:
+the config alone (C(StoreCommitter)), or the config and the servers (C(_tasks.listeners)).
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
     InvalidConfig,
+    Store,
     Stored,
 )
 
@@ -115,7 +116,7 @@ def declare(
     options: t.Mapping[str, t.Any],
     committer: t.Callable[[AnsibleModule, Task], StoreCommitter] = StoreCommitter,
 ) -> None:
-    """Run a module that writes: C(task) of its options, which are C(options) beside the common ones."""
+    """Run a module that writes. C(options): its own; C(task): what it makes of all options."""
     module = ReportingModule({**options, **CONFIG_OPTIONS, **WRITE_OPTIONS}, task)
     finish(module, lambda: _carried_out(module, committer(module, task(module.params))))
 
@@ -135,7 +136,7 @@ def _carried_out(module: AnsibleModule, committer: StoreCommitter) -> t.Dict[str
     return result
 
 
-def load(store: t.Any, task: Task, whole: bool = True) -> Stored:
+def load(store: Store, task: Task, whole: bool = True) -> Stored:
     """What the store holds. Raises Refused, which also lists what is wrong with the task itself."""
     try:
         return store.load(whole)
@@ -153,8 +154,8 @@ def load(store: t.Any, task: Task, whole: bool = True) -> Stored:
         raise Refused("\n".join(lines)) from None
 
 
-def prepare(module: AnsibleModule, store: t.Any, task: Task, stored: Stored) -> Prepared:
-    """The plan for what is stored, checked: the same in check mode and in a real run. Raises Refused."""
+def prepare(module: AnsibleModule, store: Store, task: Task, stored: Stored) -> Prepared:
+    """The plan for what is stored, checked, in check mode too. Raises Refused with all problems."""
     params = module.params
     desired, problems = task.outcome(stored.bindings)
     desired, stored, unfit = store.fit(stored, desired, task.declaration)
@@ -168,10 +169,12 @@ def prepare(module: AnsibleModule, store: t.Any, task: Task, stored: Stored) -> 
     )
     if names:
         from ansible_collections.mailops.bindings.plugins.module_utils._ansible.checks import (
-            certificates as judged,
+            judge_certificates,
         )
 
-        certificates, stopping, warnings = judged(params, task, names, stored.bindings, desired)
+        certificates, stopping, warnings = judge_certificates(
+            params, task, names, stored.bindings, desired
+        )
         problems += stopping
     if problems:
         from ansible_collections.mailops.bindings.plugins.module_utils._ansible.failures import (
@@ -190,22 +193,22 @@ def prepare(module: AnsibleModule, store: t.Any, task: Task, stored: Stored) -> 
 
 
 def _host_problems(
-    params: t.Mapping[str, t.Any], store: t.Any, task: Task, stored: Stored
+    params: t.Mapping[str, t.Any], store: Store, task: Task, stored: Stored
 ) -> t.List[str]:
     """What the host lacks: declared addresses, a user or group that is to own the config."""
     problems = []
     if params.get("require_local_address") and task.declaration.ip_addresses:
         from ansible_collections.mailops.bindings.plugins.module_utils._ansible.checks import (
-            unreachable,
+            address_problems,
         )
 
-        problems += unreachable(store, task.declaration, stored)
+        problems += address_problems(store, task.declaration, stored)
     if asks_for_attributes(params):
         from ansible_collections.mailops.bindings.plugins.module_utils._ansible.attributes import (
-            unknown,
+            attribute_problems,
         )
 
-        problems += unknown(params)
+        problems += attribute_problems(params)
     return problems
 
 

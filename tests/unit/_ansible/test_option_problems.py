@@ -124,13 +124,13 @@ def port(**options):
             [
                 'owner: there is no user "nosuch"',
                 'group: there is no group "99999999999"',
-                'mode: "x" is none',
+                'mode: "x" is not valid for a config',
             ],
         ),
         ("mail_port", port(owner="4294967295"), ["owner: there is no user"]),
         ("mail_port", port(owner=""), ["owner: there is no user"]),
-        ("mail_port", port(mode=640), ["mode: 640 is none for a config"]),
-        ("mail_port", port(mode=""), ['mode: "" is none for a config']),
+        ("mail_port", port(mode=640), ["mode: 640 is not valid for a config"]),
+        ("mail_port", port(mode=""), ['mode: "" is not valid for a config']),
         ("mail_port", port(mode=True), ["mode: "]),
         ("mail_port", port(mode="u=,g=r"), ["mode: "]),
         (
