@@ -13,11 +13,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    rules,
-)
-
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model, rules
 from support import strategies
 
 pytestmark = pytest.mark.needs_ansible
