@@ -88,7 +88,8 @@ class Participant:
             # no listener has to be kept alive on the way: one step will do
             plan = plan._replace(steps=(_merged(plan.steps),), back=plan.back[-1:])
         self.plan = plan
-        self.after = _by_key(plan.listeners or self.configured.listeners)
+        keeps_all = not plan.steps and not plan.listeners
+        self.after = _by_key(self.configured.listeners if keeps_all else plan.listeners)
         for listener in self.desired or ():
             planned = self.after.get(key_of(listener), listener)
             # encryption none asks for no TLS: a server that offers STARTTLS anyway is unchanged

@@ -5,13 +5,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 import pytest
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import MANAGED_MARK
-from support.pretended_world import ALL, IMAP, LDAP, SMTP, SUBMISSION
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
+    TransactionOptions,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.selection import (
+    Reason,
+    Selection,
+)
+from support.pretended_world import ALL, IMAP, LDAP, NOW, SMTP, SUBMISSION
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files owners, and so takes root")
 
@@ -54,3 +63,66 @@ def test_an_unreadable_server_with_managed_parts_is_refused(world, monkeypatch):
     for present in (True, False):
         with pytest.raises(Refused, match="post.conf, line 9"):
             world.run([IMAP], present=present, check=True)
+
+
+def test_a_server_without_declared_listeners_or_managed_parts_is_not_read(world, monkeypatch):
+    def read():
+        raise AssertionError("it was read")
+
+    for server in (world.post, world.slap):
+        monkeypatch.setattr(server, "read", read)
+    assert list(world.run([IMAP]).participants) == ["dove"]
+    with pytest.raises(AssertionError):  # one that is named is read
+        world.run([IMAP], servers=["dove", "slap"])
+
+
+def test_a_server_whose_listeners_are_declared_no_more_is_read_and_loses_them(world):
+    world.run(ALL)
+    done = world.run([IMAP])
+    assert list(done.participants) == ["post", "dove", "slap"]
+    assert world.post.listens() == {("127.0.0.1", 2525)} and world.slap.listens() == set()
+
+
+def test_all_servers_that_may_take_part_begin_to_read_before_any_is_read(world, monkeypatch):
+    order = []
+    for server in world.servers:
+        real = server.read
+
+        def read(name=server.name, real=real):
+            order.append("read " + name)
+            return real()
+
+        monkeypatch.setattr(server, "read", read)
+        begin = functools.partial(order.append, "begin " + server.name)
+        monkeypatch.setattr(server, "begin_reading", begin)
+    os.unlink(world.slap.path)  # not installed, and so never asked
+    options = TransactionOptions(str(world.config), NOW)
+    desired = [Listener(*listener, "none") for listener in (SMTP, IMAP, LDAP)]
+    selection = Selection(options)
+    selection.begin_reading(desired)
+    _, problems = selection.read(desired)
+    assert order == ["begin post", "begin dove", "read post", "read dove"] and len(problems) == 1
+
+
+@pytest.mark.parametrize(
+    "present, named, declared, managed, reason",
+    [
+        (True, None, True, False, Reason.DECLARED),
+        (True, ["dove"], True, False, Reason.DECLARED),
+        (True, None, False, True, Reason.MANAGED),
+        (True, None, False, False, None),
+        (True, ["dove"], False, False, Reason.NAMED),
+        (False, ["dove"], True, False, Reason.MANAGED),
+        (False, None, True, False, None),
+        (False, None, True, True, Reason.MANAGED),
+    ],
+)
+def test_the_reason_to_take_part(world, present, named, declared, managed, reason):
+    if managed:
+        world.dove.write("# " + MANAGED_MARK)
+    options = TransactionOptions(str(world.config), NOW, present=present, servers=named)
+    desired = [Listener(*IMAP, "none")] if declared else []
+    candidates = Selection(options).candidates(desired)
+    assert [(candidate.server.name, candidate.reason) for candidate in candidates] == (
+        [("dove", reason)] if reason else []
+    )
