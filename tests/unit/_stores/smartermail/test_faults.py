@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes wrong with a SmarterMail server in the middle, and what is then put back and told; through both doors, as in test_smartermail_doors.py."""
+"""What goes wrong with a SmarterMail server in the middle, and what is then put back and told."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ import pytest
 pytestmark = [pytest.mark.needs_ansible, pytest.mark.once]
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 
+from support.in_process import run  # noqa: E402
 from support.smartermail import Answer, Port  # noqa: E402
 from support.smartermail.state import Refusal  # noqa: E402
-
-from support.in_process import run  # noqa: E402
-from .test_doors import (  # noqa: E402, F401  # pylint: disable=unused-import  # the fixture is for every test here too
+from support.smartermail.tasks import (  # noqa: E402
     CERTIFICATE_PASSWORD,
     DOORS,
     HERE,
@@ -27,7 +26,6 @@ from .test_doors import (  # noqa: E402, F401  # pylint: disable=unused-import  
     SIXTH,
     SMTP,
     THERE,
-    _environment,
     assert_declares,
     assert_refuses,
     declare,
