@@ -24,6 +24,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, Stored
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.differences import (
+    differences,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
     Held,
     ServerPort,
@@ -37,10 +40,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.smarterma
     wrong_options,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.rest import Rest
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.run import (
-    Run,
-    differences,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.run import Run
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import (
     Session,
 )

@@ -150,7 +150,7 @@ def test_logins_elsewhere_do_no_harm():
 
 @pytest.mark.parametrize("api", DOORS)
 def test_tasks_at_the_same_time_do_not_end_each_others_logins(api):
-    program = "import json, sys; from unit.in_process import run; sys.stdout.write(json.dumps(run('mail_bindings_info', json.loads(sys.argv[1]))))"
+    program = "import json, sys; from support.in_process import run; sys.stdout.write(json.dumps(run('mail_bindings_info', json.loads(sys.argv[1]))))"
     with serving(SMTP) as server:
         server.fail("read", delay=1.0, times=2)
         with concurrent.futures.ThreadPoolExecutor(2) as workers:
