@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tasks against the stand-in, whole modules in process: what is declared, refused, and never told."""
+"""Tasks against the stand-in, whole modules in process: declared, refused, and never leaked."""
 
 from __future__ import annotations
 
@@ -78,7 +78,10 @@ def assert_secret(text, secrets):
 
 
 def assert_declares(server, api, module, **options):
-    """Check mode makes no write and says what the real run then does; a second run changes nothing. The real run's result."""
+    """Check mode makes no write and says what the real run then does; a second run changes nothing.
+
+    The real run's result.
+    """
     before, calls = server.state.summary(), len(server.calls)
     announced = declare(server, api, module, options, check=True)
     assert (server.writes(calls), server.state.summary()) == ([], before)
@@ -102,7 +105,10 @@ def assert_declares(server, api, module, **options):
 
 
 def assert_refuses(server, api, module, *parts, **options):
-    """In check mode and for real, with a message that has these parts; nothing is written. The message."""
+    """In check mode and for real, with a message that has these parts; nothing is written.
+
+    The message.
+    """
     before, calls = server.state.summary(), len(server.calls)
     announced, result = (
         declare(server, api, module, options, check=True),

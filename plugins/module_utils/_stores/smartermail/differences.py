@@ -14,7 +14,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.smarterma
 
 
 def differences(before: Held, now: Held) -> t.Iterator[str]:
-    """A phrase for each difference, whatever the ids: ports, their unknown fields, assignments, host names."""
+    """A phrase for each difference, whatever the ids: ports, their unknown fields, assignments,
+    host names.
+    """
     yield from _ports(before, now)
     yield from _unknown_fields(before, now)
     yield from _assignments(before, now)

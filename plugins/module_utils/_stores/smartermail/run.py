@@ -27,12 +27,14 @@ class Run:
 
     def __init__(self, door, session: Session, held: Held, addresses: t.Iterable[str]):
         self._door, self._session, self._before, self._addresses = door, session, held, addresses
-        self._added: dict = {}  # _key of a port that was to be added -> its id, '' where the door does not tell
+        # port_key of a port that was to be added -> its id, '' where the door does not tell
+        self._added: dict = {}
         self._known = {port.id for port in held.ports}
         self._told: set = set()  # ids of those that were added, as far as the server told them
         self._tried: list = []  # steps that were sent
         self.made: list = []  # and those that were carried out
-        self.unsure: list = []  # names of ports that were put back, and nobody knows with the right password for the certificate or not
+        # names of ports that came back, perhaps with a wrong certificate password
+        self.unsure: list = []
 
     def read(self) -> Held:
         return self._door.read(True, self._addresses)
@@ -63,14 +65,16 @@ class Run:
         self.made.append(step)
 
     def _settled_after_all(self, step) -> t.Optional[str]:
-        """The same of a step that was refused: somebody else may have been there first."""
+        """The same for a refused step: another administrator may have been first."""
         try:
             return self._settled(step)
         except Refused:
             return None
 
     def _settled(self, step) -> t.Optional[str]:
-        """Whether the server carried out a step though it did not say so: the id of what was added, else ''; None if it did not."""
+        """Whether the server carried out a step though it did not say so: the id of what was added,
+        else ''; None if it did not.
+        """
         now = self.read()
         if isinstance(step, steps.Add):
             return next(
@@ -94,13 +98,16 @@ class Run:
         return "" if done else None
 
     def undo(self, passwords: t.Mapping[str, str]) -> list[str]:
-        """Undo what this run has changed, and nothing that others have: as much as possible. What is impossible, as messages.
+        """Undo what this run has changed, and nothing that others have: as much as possible.
+
+        What is impossible, as messages.
 
         C(passwords): name -> certificate password, where the server does not show it.
         """
         now = self.read()
         self._known |= {port.id for port in now.ports}
-        # or the id of a port that does not come back would be taken for that of the port in its place
+        # or the id of a port that does not come back would be taken for that of the port in its
+        # place
         self._added.clear()
         way = undo.way_back(undo.Sent(self._tried, self._told), self._before, now, passwords)
         todo = steps.steps(way.current, now.hostnames, way.target, self._door.assigns)

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The bindings of a SmarterMail server, through its administration API.
 
-Nobody can lock the server, and no call changes more than one thing. So it is read again right before the first call, every call
-whose fate is not known is looked up before it is made again, the outcome is read back, and what fails is undone.
+The server can't be locked, and no call changes more than one thing. So it is read again right
+before the first call, every call whose fate is not known is looked up before it is made again, the
+outcome is read back, and what fails is undone.
 """
 
 from __future__ import annotations
@@ -56,7 +57,10 @@ class SmarterMailStore:
     local = False  # its addresses and certificates are another host's
 
     def __init__(self, options: t.Mapping, passwords: t.Mapping, hide: t.Callable):
-        """C(options): the task's, as ansible-core has validated them. C(passwords): name of a port -> certificate password, where the task gives one."""
+        """C(options): the task's, as ansible-core has validated them.
+
+        C(passwords): name of a port -> certificate password, where the task gives one.
+        """
         problems = list(wrong_options(options, hide))
         if problems:
             raise Refused("\n".join(problems))
@@ -96,14 +100,18 @@ class SmarterMailStore:
         return self._seen[1]
 
     def load(self, whole: bool = True) -> Stored:
-        """What the server holds. C(whole): also who listens where; without it only where that costs no further call."""
+        """What the server holds.
+
+        C(whole): also who listens where; without it only where that costs no further call.
+        """
         held = self._opened().read(whole, self._addresses)
         seen = self._view(held)
         warnings = self._of_unmapped(seen.unmapped)
         unseen = model.unassigned_ports(seen.bindings)
         if held.whole and self._door.assigns and unseen:
             warnings.append(
-                "%s: over SOAP only those IP addresses can be seen that have a host name or that the task names (%s): others may answer on %s"
+                "%s: over SOAP only those IP addresses can be seen that have a host name or that "
+                "the task names (%s): others may answer on %s"
                 % (self._session.url, ", ".join(held.assigned) or "none", ", ".join(unseen))
             )
         return Stored(
@@ -130,18 +138,21 @@ class SmarterMailStore:
         held = stored.revision
         if address in self._view(held).spelled:
             return ""
-        said = held.unlisted.get(address)
+        answer = held.unlisted.get(address)
         return (
-            "%s is not among the IP addresses of %s (%s): add it to the server's network card first, or set require_local_address to false"
+            "%s is not among the IP addresses of %s (%s): add it to the server's network card "
+            "first, or set require_local_address to false"
             % (
                 address,
                 self._session.url,
-                "it says: " + said if said else "they are " + (", ".join(held.assigned) or "none"),
+                "it says: " + answer
+                if answer
+                else "they are " + (", ".join(held.assigned) or "none"),
             )
         )
 
     def fit(self, stored: Stored, desired: Bindings, declaration: Declaration) -> Fitting:
-        """C(desired) as the server would hold it, and what of it the server, or the door, can't do."""
+        """C(desired) as the server would hold it, and what of it server or door can't do."""
         held = stored.revision
         seen = self._view(held)
         # the server lists the addresses of its network card, also those that say nothing
@@ -169,7 +180,9 @@ class SmarterMailStore:
         return Fitting(desired, stored, unfit.problems(request))
 
     def _after(self, stored: Stored, seen: View, desired: Bindings) -> Stored:
-        """What breaks the rules only may be mended by the change: results have what there is after it."""
+        """What breaks the rules only may be mended by the change: results have what there is after
+        it.
+        """
         if desired == seen.bindings:
             return stored
         broken = broken_rules(seen.bindings)
@@ -184,7 +197,9 @@ class SmarterMailStore:
     # -- changes beside the model's
 
     def extra_changes(self, stored: Stored, desired: Bindings) -> list:
-        """Certificate passwords that are to be given again, since it can't be seen whether they are right."""
+        """Certificate passwords that are to be given again, since it can't be seen whether they are
+        right.
+        """
         found = []
         for name in self._again(desired):
             if stored.bindings.ports.get(name) == desired.ports[name]:
@@ -269,7 +284,9 @@ class SmarterMailStore:
         )
 
     def _prove(self, run: Run, before: Bindings, desired: Bindings) -> None:
-        """Raise Refused where the server took all calls and does not hold what they should have made. What others change meanwhile is theirs."""
+        """Raise Refused where the server took all calls and does not hold what they should have
+        made. What others change meanwhile is theirs.
+        """
         ours = {(change["kind"], change["name"]) for change in plan.changes(before, desired)}
         wrong = [
             change
@@ -283,7 +300,10 @@ class SmarterMailStore:
             )
 
     def _undone(self, run: Run, stored: Stored, passwords: t.Mapping, why: str) -> Refused:
-        """The failure, after all has been put back as far as the API lets us. C(passwords): of ports' certificates as they were."""
+        """The failure, after all has been put back as far as the API lets us.
+
+        C(passwords): of ports' certificates as they were.
+        """
         made = "; ".join(map(str, run.made)) or "none"
         try:
             problems = run.undo(passwords)
@@ -293,7 +313,8 @@ class SmarterMailStore:
             held = run.read()
         except Exception as unreadable:  # pylint: disable=broad-except
             refused = Refused(
-                "%s\nWhat the server holds now can't be read: %s\nThe calls that it took: %s. Look at Settings > Bindings before you run again."
+                "%s\nWhat the server holds now can't be read: %s\nThe calls that it took: %s. "
+                "Look at Settings > Bindings before you run again."
                 % (why, self._told(unreadable), made)
             )
             refused.facts = {"rolled_back": False, "changed": bool(run.made)}
@@ -317,7 +338,8 @@ class SmarterMailStore:
             lines.append("Nothing was changed.")
         if unsure:
             lines.append(
-                "The certificate password of %s can't be read: it was given again as the task has it, or as the server shows it. "
+                "The certificate password of %s can't be read: it was given again as the task "
+                "has it, or as the server shows it. "
                 "Look whether that answers" % unsure
             )
         refused = Refused("\n".join(lines))

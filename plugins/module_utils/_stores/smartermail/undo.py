@@ -1,7 +1,9 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way back from a change that failed in the middle: what the server should hold again, of what the task changed. Pure."""
+"""The way back from a change that failed in the middle: what the server should hold again, of what
+the task changed. Pure.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ class Sent(t.NamedTuple):
     steps: t.Sequence[t.Any]  # the calls of C(steps)
     ids: t.AbstractSet[str]  # of ports that were added, where the server told them
 
-    def ports(self, *kinds: type) -> list[ServerPort]:
+    def ports(self, *kinds: t.Any) -> list[ServerPort]:
         """The ports that calls of these kinds were about."""
         return [step.port for step in self.steps if isinstance(step, kinds)]
 
@@ -59,7 +61,9 @@ def port_key(port: ServerPort) -> PortKey:
 
 
 def way_back(sent: Sent, before: Held, now: Held, passwords: t.Mapping[str, str]) -> Way:
-    """What to take the server back to, of what the run changed. What others changed meanwhile stays.
+    """What to take the server back to, of what the run changed.
+
+    What others changed meanwhile stays.
 
     C(passwords): name -> certificate password, where the server does not show it.
     """
@@ -87,7 +91,10 @@ def _assigned_as_before(before: steps.Entry, now: steps.Entry, sent: Sent) -> st
 
 
 def _to_add_again(port: ServerPort, passwords: t.Mapping[str, str]) -> ServerPort:
-    """A port that was deleted. The task's password may be what made it fail, so the server's counts if it is shown."""
+    """A port that was deleted.
+
+    The task's password may be what made it fail, so the server's counts if it is shown.
+    """
     password = port.password if _shows_password(port) else passwords.get(port.name, port.password)
     return port._replace(id="", password=password)
 

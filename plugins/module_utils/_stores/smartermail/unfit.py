@@ -1,7 +1,9 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a task can't have on a SmarterMail server: of the store, of the server, or of the door to it. Pure."""
+"""What a task can't have on a SmarterMail server: of the store, of the server, or of the door to
+it. Pure.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,10 @@ class Request(t.NamedTuple):
 
     @property
     def may_miss_addresses(self) -> bool:
-        """Could an address have one of these ports that SOAP can't list? Only a task that names all addresses rules it out."""
+        """Could an address have one of these ports that SOAP can't list?
+
+        Only a task that names all addresses rules it out.
+        """
         names_all = self.declaration.only_these and self.declaration.ip_addresses is not None
         return bool(
             self.held.whole
@@ -111,7 +116,9 @@ def warnings(request: Request) -> list[str]:
 
 
 def label_of(request: Request, identity: str, kind: str = "ip_addresses") -> str:
-    """The path of an entry in the task, such as 'ports[3].', or its name if the task does not declare it."""
+    """The path of an entry in the task, such as 'ports[3].', or its name if the task does not
+    declare it.
+    """
     for index, entry in enumerate(getattr(request.declaration, kind) or ()):
         if kind == "ports" and entry.get("name") == identity:
             return request.declaration.label(kind, index)
@@ -126,10 +133,10 @@ def _listed(names: t.Iterable[str]) -> str:
 
 
 def _unseen(request: Request) -> t.Iterator[str]:
-    """Changes by which an assignment could be lost that nobody can see."""
+    """Changes that could lose an assignment which SOAP can't show."""
     where = (
-        "%s: over SOAP no IP address of the server can be seen, since none has a host name and the task names none, and so not "
-        % request.url
+        "%s: over SOAP no IP address of the server can be seen, since none has a host name and "
+        "the task names none, and so not " % request.url
     )
     remedy = (
         "name the addresses in ip_addresses of mail_bindings (without ports they keep theirs), "
@@ -139,8 +146,8 @@ def _unseen(request: Request) -> t.Iterator[str]:
         yield "%swhere %s must be assigned again: %s" % (where, _listed(request.replaced), remedy)
     if request.removed:
         yield (
-            "%swhether others answer on %s: set unassign of mail_port to true to remove it all the same, or %s"
-            % (where, _listed(request.removed), remedy)
+            "%swhether others answer on %s: set unassign of mail_port to true to remove it all "
+            "the same, or %s" % (where, _listed(request.removed), remedy)
         )
 
 
@@ -154,7 +161,8 @@ def _foreign_names(request: Request) -> t.Iterator[str]:
         other, reason = others[name]
         learns = not other.protocol and request.door.name == "rest"
         yield (
-            "%sname: the server has a port %s that stays as it is: %s. Leave it out, or take another name%s"
+            "%sname: the server has a port %s that stays as it is: %s. Leave it out, or take "
+            "another name%s"
             % (
                 label_of(request, name, "ports"),
                 model.shown(name),
@@ -171,8 +179,8 @@ def _unfit_address(door: Door, binding: IPBinding, label: str) -> t.Iterator[str
         yield "%sdescription: SmarterMail has none for an IP address: leave it out" % label
     if binding.floating:
         yield (
-            "%sfloating: the list of IP addresses is the server's network card's: leave floating out"
-            % label
+            "%sfloating: the list of IP addresses is the server's network card's: leave floating "
+            "out" % label
         )
     if binding.hostname and not door.names_hosts:
         yield (
@@ -204,8 +212,8 @@ def _unfit_port(request: Request, port: ServerPort) -> t.Iterator[str]:
 def _unknown_protocol(door: Door, protocol: str) -> str:
     if door.name == "soap":
         remedy = (
-            ", and SOAP can learn it only from the server: make one %s port in its web interface first"
-            % protocol
+            ", and SOAP can learn it only from the server: make one %s port in its web interface "
+            "first" % protocol
         )
     else:
         remedy = (
@@ -220,14 +228,17 @@ def _unfit_again(
 ) -> t.Iterator[str]:
     """What stands against adding again a port that is there."""
     door = request.door
-    # a path that is left over without encryption has its password too; a new path there is a new port's certificate
+    # a path that is left over without encryption has its password too; a new path there is a new
+    # port's certificate
     same = old.encryption != "none" or old.certificate_path == port.certificate_path
     needs_password = bool(old.certificate_path and port.certificate_path and same)
     if needs_password and port.name not in request.passwords:
         could_assign = not door.assigns and old.port == desired
         yield (
-            "certificate_password: %s has to be added again, since smartermail_api %s can't %s a port that is there, "
-            "and its certificate's password can't be read: give it with mail_port or mail_bindings ('' for none)%s"
+            "certificate_password: %s has to be added again, since smartermail_api %s can't %s a "
+            "port that is there, "
+            "and its certificate's password can't be read: give it with mail_port or "
+            "mail_bindings ('' for none)%s"
             % (
                 model.shown(port.name),
                 door.name,
@@ -237,6 +248,6 @@ def _unfit_again(
         )
     if port.more and door.name == "soap":
         yield (
-            "%s has to be added again, and SOAP can't say what this version keeps of it (%s): use smartermail_api: rest"
-            % (model.shown(port.name), ", ".join(sorted(port.more)))
+            "%s has to be added again, and SOAP can't say what this version keeps of it (%s): "
+            "use smartermail_api: rest" % (model.shown(port.name), ", ".join(sorted(port.more)))
         )

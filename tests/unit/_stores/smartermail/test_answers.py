@@ -150,7 +150,10 @@ def test_logins_elsewhere_do_no_harm():
 
 @pytest.mark.parametrize("api", DOORS)
 def test_tasks_at_the_same_time_do_not_end_each_others_logins(api):
-    program = "import json, sys; from support.in_process import run; sys.stdout.write(json.dumps(run('mail_bindings_info', json.loads(sys.argv[1]))))"
+    program = (
+        "import json, sys; from support.in_process import run; "
+        "sys.stdout.write(json.dumps(run('mail_bindings_info', json.loads(sys.argv[1]))))"
+    )
     with serving(SMTP) as server:
         server.fail("read", delay=1.0, times=2)
         with concurrent.futures.ThreadPoolExecutor(2) as workers:
@@ -186,7 +189,8 @@ def test_a_redirect_is_not_followed_with_the_password(api):
 
 
 BOMB = (
-    '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "%s">%s]><x><Result>true</Result><Message>&f;</Message><Ports/></x>'
+    '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a '
+    '"%s">%s]><x><Result>true</Result><Message>&f;</Message><Ports/></x>'
     % (
         "ha" * 20,
         "".join(
@@ -194,7 +198,10 @@ BOMB = (
         ),
     )
 )
-OUTSIDE = '<?xml version="1.0"?><!DOCTYPE x SYSTEM "%s/x.dtd" [<!ENTITY a SYSTEM "file:///etc/passwd">]><x><Result>true</Result><Message>&a;</Message></x>'
+OUTSIDE = (
+    '<?xml version="1.0"?><!DOCTYPE x SYSTEM "%s/x.dtd" [<!ENTITY a SYSTEM '
+    '"file:///etc/passwd">]><x><Result>true</Result><Message>&a;</Message></x>'
+)
 
 
 def test_xml_with_a_doctype_is_refused():
@@ -220,7 +227,8 @@ def test_xml_with_a_doctype_is_refused():
         ("rest", '{"success": true, "bindingManager": {"bindingPorts": [1], "bindingInfo": []}}'),
         (
             "rest",
-            '{"success": true, "bindingManager": {"bindingPorts": [], "bindingInfo": [{"ipAddress": 1, "portIDs": 2}]}}',
+            '{"success": true, "bindingManager": {"bindingPorts": [], "bindingInfo": '
+            '[{"ipAddress": 1, "portIDs": 2}]}}',
         ),
         ("rest", "[" * 10000),
         ("soap", "<x/>"),
@@ -248,11 +256,13 @@ def test_answers_that_make_no_sense_are_refused_in_words(api, body):
     [
         (
             "rest",
-            '{"success": true, "bindingManager": {"bindingPorts": [{"id": {}, "name": [], "type": 0, "port": 25}], "bindingInfo": []}}',
+            '{"success": true, "bindingManager": {"bindingPorts": [{"id": {}, "name": [], '
+            '"type": 0, "port": 25}], "bindingInfo": []}}',
         ),
         (
             "rest",
-            '{"success": true, "bindingManager": {"bindingPorts": [{"id": "1", "name": "SMTP", "type": 0, "port": "x"}], "bindingInfo": []}}',
+            '{"success": true, "bindingManager": {"bindingPorts": [{"id": "1", "name": "SMTP", '
+            '"type": 0, "port": "x"}], "bindingInfo": []}}',
         ),
         (
             "rest",
@@ -260,7 +270,8 @@ def test_answers_that_make_no_sense_are_refused_in_words(api, body):
         ),
         (
             "rest",
-            '{"success": true, "bindingManager": {"bindingPorts": [{"id": "1", "name": "", "type": 0, "port": 99999}], "bindingInfo": []}}',
+            '{"success": true, "bindingManager": {"bindingPorts": [{"id": "1", "name": "", '
+            '"type": 0, "port": 99999}], "bindingInfo": []}}',
         ),
         (
             "soap",

@@ -37,7 +37,9 @@ LEFTOVER = Port("POP", "POP", 110, "none", OLD, "the old password")
 
 
 def taking(server, change):
-    """Every port that is added goes through C(change) first: it may be another one then, or be refused."""
+    """Every port that is added goes through C(change) first: it may be another one then, or be
+    refused.
+    """
     add = server.state.add_port
     server.state.add_port = lambda port, addresses=(): add(change(port), addresses)
 
@@ -359,7 +361,8 @@ def test_over_soap_a_login_that_is_refused_on_the_way_is_tried_no_more_than_show
         server.fail("write", before=_lock)
         result = declare(server, "soap", "mail_port", {"name": "POP", "protocol": "pop"})
         assert result["failed"] and "Account locked" in result["msg"]
-        # a call that is refused may be refused for what it says; a reading says nothing but who we are
+        # a call that is refused may be refused for what it says; a reading says nothing but who we
+        # are
         assert [call.name for call in server.calls][-2:] == ["AddServerPort", "ListServerPorts"]
         assert server.soap.refused_logins == 2
         server.violations.clear()
@@ -435,7 +438,9 @@ def test_over_soap_a_port_that_may_be_in_use_does_not_go_unless_it_may():
 
 
 def test_over_soap_it_is_said_where_was_looked():
-    """Nobody knows whether the list of host names has all addresses: where each in it has one, it may, and it may not."""
+    """Nobody knows whether the list of host names has all addresses: where each in it has one, it
+    may, and it may not.
+    """
     for options, then in (
         ({"description": "x"}, "assign it there"),
         ({"state": "absent"}, "they do no longer"),

@@ -50,7 +50,8 @@ def test_a_refused_login_is_said_and_never_tried_again(api, refusal, statuses):
             assert result.get("failed") and server.writes() == []
             assert any(part in result["msg"] for part in refusal.split("|"))
             assert "admin" in result["msg"] and server.url in result["msg"]
-            # another door is no reason to try the same password once more: the server may lock us out
+            # another door is no reason to try the same password once more: the server may lock us
+            # out
             assert server.rest.refused_logins + server.soap.refused_logins == 1
             assert "refresh-token" not in server.names()
 

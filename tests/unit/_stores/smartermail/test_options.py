@@ -43,7 +43,8 @@ GIVEN = {
     [
         (
             {"smartermail_url": ""},
-            "smartermail_url: is needed with store: smartermail. The environment variable SMARTERMAIL_URL",
+            "smartermail_url: is needed with store: smartermail. The environment variable "
+            "SMARTERMAIL_URL",
         ),
         ({"smartermail_username": None}, "SMARTERMAIL_USERNAME"),
         ({"smartermail_password": None}, "SMARTERMAIL_PASSWORD"),

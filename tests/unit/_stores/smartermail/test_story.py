@@ -47,7 +47,8 @@ def test_every_store_tells_the_same_story(api, story):
             again = declare(server, api, module, options)
             assert (server.writes(calls), server.state.summary()) == ([], made), name
             if api == "soap" and module == "mail_port" and not real.get("failed"):
-                # two requests at the most where nothing changes: who answers on which port is not among what they tell
+                # two requests at the most where nothing changes: who answers on which port is not
+                # among what they tell
                 for result, says in ((announced, 0), (real, 1), (again, 2)):
                     if not result["changed"]:
                         result.update(
@@ -76,7 +77,9 @@ NAMES = ["SMTP", "IMAP", "IMAPS", "POP"]
 
 @st.composite
 def _ports(draw, names):
-    """Ports of these names that the rules accept, as a task declares them; some numbers are used twice."""
+    """Ports of these names that the rules accept, as a task declares them; some numbers are used
+    twice.
+    """
     entries = []
     for name in names:
         entry = {
@@ -94,7 +97,9 @@ def _ports(draw, names):
 
 @st.composite
 def _declarations(draw):
-    """Options of mail_bindings that name every port and no address without ports; the rules may refuse them."""
+    """Options of mail_bindings that name every port and no address without ports; the rules may
+    refuse them.
+    """
     names = draw(st.lists(st.sampled_from(NAMES), unique=True, min_size=1))
     assigned = st.lists(st.sampled_from(names), unique=True, min_size=1)
     addresses = draw(st.lists(st.sampled_from(ADDRESSES), unique=True))
@@ -143,7 +148,8 @@ def test_whatever_is_there_and_whatever_is_declared_the_stores_agree(
             result = declare(server, api, "mail_bindings", declared)
             assert told(announced) == told(result)
             if result.get("failed"):
-                # a port that was not named may have to be added again, which takes its certificate's password
+                # a port that was not named may have to be added again, which takes its
+                # certificate's password
                 assert by_file.get("failed") or (
                     api == "rest" and "certificate_password" in result["msg"]
                 ), result["msg"]

@@ -250,7 +250,9 @@ def test_host_names_over_soap():
 
 
 def test_soap_edits_no_port_whose_addresses_it_can_not_see():
-    """Over SOAP nothing but ListHostnames could list the addresses; a port that is added again would lose those that nobody named."""
+    """Over SOAP nothing but ListHostnames could list the addresses; a port that is added again
+    would lose those that nobody named.
+    """
     with serving(SMTP) as server:
         server.state.unknowns.all_hostnames = False
         assert_refuses(server, "soap", "mail_port", "ip_addresses", name="SMTP", port=26)
