@@ -11,14 +11,13 @@ outcome is read back, and what fails is undone.
 from __future__ import annotations
 
 import contextlib
-import os
-import traceback
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model, plan
+from ansible_collections.mailops.bindings.plugins.module_utils._config import changes, model
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.fault import fault
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     Refused,
@@ -265,13 +264,7 @@ class SmarterMailStore:
         """Why a change failed."""
         if isinstance(why, (Refused, KeyboardInterrupt)):
             return str(why) or "interrupted"
-        last = traceback.extract_tb(why.__traceback__)[-1]
-        return "a fault of mailops.bindings, please report it: %s (%s) in %s, line %s" % (
-            type(why).__name__,
-            self._session.quoted(why),
-            os.path.basename(last.filename),
-            last.lineno,
-        )
+        return fault(why, self._session.quoted(why))
 
     def _target(self, held: Held, desired: Bindings) -> steps.Wanted:
         return steps.wanted(
@@ -287,10 +280,10 @@ class SmarterMailStore:
         """Raise Refused where the server took all calls and does not hold what they should have
         made. What others change meanwhile is theirs.
         """
-        ours = {(change["kind"], change["name"]) for change in plan.changes(before, desired)}
+        ours = {(change["kind"], change["name"]) for change in changes.changes(before, desired)}
         wrong = [
             change
-            for change in plan.changes(desired, view(run.read()).bindings)
+            for change in changes.changes(desired, view(run.read()).bindings)
             if (change["kind"], change["name"]) in ours
         ]
         if wrong:

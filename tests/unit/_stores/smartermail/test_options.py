@@ -110,7 +110,7 @@ def test_mail_listeners_is_for_this_hosts_own_servers():
 def test_paths_are_those_of_the_host_that_the_store_is_of(path, server, here):
     entry = {"name": "A", "protocol": "imap", "encryption": "ssl", "certificate_path": path}
     for on_server, is_one in ((True, server), (False, here)):
-        problems = plan.faults(plan.Declaration(ports=[entry], on_server=on_server))
+        problems = plan.declaration_problems(plan.Declaration(ports=[entry], on_server=on_server))
         assert [problem.partition(":")[0] for problem in problems] == (
             [] if is_one else ["ports[0].certificate_path"]
         )

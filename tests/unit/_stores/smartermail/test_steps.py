@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.needs_ansible
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import plan  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.module_utils._config import changes  # noqa: E402
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     IPBinding,
@@ -248,7 +248,7 @@ def test_the_calls_make_what_is_wanted_and_never_two_of_a_number_on_an_address(
             lost += [(address, number) for number in before_step[address] - server.numbers(address)]
     after = view(server.held).bindings
     assert (after.ports, after.ip_addresses) == (desired.ports, desired.ip_addresses)
-    assert (todo == []) == (plan.changes(before, desired) == [])
+    assert (todo == []) == (changes.changes(before, desired) == [])
     # nothing that stays is lost more than once on the way
     assert all(
         lost.count((address, number)) <= 1
