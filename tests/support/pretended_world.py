@@ -20,7 +20,10 @@ import typing as t
 import pytest
 from _pytest.monkeypatch import MonkeyPatch  # pytest.MonkeyPatch only since 6.2
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model, rules
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+    read_document,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._host import systemd
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
@@ -184,7 +187,7 @@ class World:
         if document is None:
             return changing.carry_out(None)
         store = FileStore(str(self.config), backup=True)
-        stored, desired = store.load(), rules.read(json.loads(document))
+        stored, desired = store.load(), read_document(json.loads(document))
         made = "" if self.config.parent.is_dir() else str(self.config.parent)
         with store.lock():
             return changing.carry_out(

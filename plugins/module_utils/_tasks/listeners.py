@@ -10,12 +10,14 @@ import datetime
 import os
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import (
+    Prepared,
+    StoreCommitter,
     Task,
     load,
     prepare,
-    report,
-    store_of,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import listeners
@@ -34,9 +36,6 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction.sele
 )
 
 if t.TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
-
-    from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import Prepared
     from ansible_collections.mailops.bindings.plugins.module_utils._transaction.execution import (
         ConfigFile,
     )
@@ -56,7 +55,7 @@ LISTENERS_OPTIONS = {
     "timeout": {"type": "float", "default": 30},
 }
 #: Those that the transaction takes as they are.
-_SAME_OPTIONS = (
+TRANSACTION_OPTIONS = (
     "servers",
     "probe",
     "activate",
@@ -80,21 +79,81 @@ NOT_AS_DECLARED = (
 )
 
 
-def apply(module: AnsibleModule, task: Task) -> dict[str, t.Any]:
-    """Make the host's servers listen so, and say how it now is; in check mode, how it would be."""
-    if module.params["store"] == "smartermail":
-        raise Refused(
-            "store: mail_listeners makes this host's own servers listen, and SmarterMail acts by "
-            "itself: use mail_bindings with store: smartermail"
+class ServersCommitter(StoreCommitter):
+    """Commits the config and the files of this host's servers in one transaction."""
+
+    config: Prepared
+    transaction: Transaction
+
+    def __init__(self, module: AnsibleModule, task: Task):
+        if module.params["store"] == "smartermail":
+            raise Refused(
+                "store: mail_listeners configures this host's own servers, and SmarterMail acts by "
+                "itself: use mail_bindings with store: smartermail"
+            )
+        problems = [*preflight.not_root(), *_wrong_options(module.params)]
+        if problems:
+            raise Refused("\n".join(problems))
+        super().__init__(module, task)
+        self.options = _transaction_options(module)
+        self.selection = Selection(self.options)
+
+    @contextlib.contextmanager
+    def held(self) -> t.Iterator[None]:
+        """The host's lock. Raises Refused if a signal ends the task before anything was changed."""
+        check_mode = self.module.check_mode
+        try:
+            with signals.raised(), signals.lost_connection_told():
+                with contextlib.nullcontext() if check_mode else lock.locked():
+                    for warning in [] if check_mode else unfinished.recover():
+                        self.module.warn(warning)
+                    yield
+        except signals.Interrupted as interrupted:
+            raise Refused("%s. Nothing was changed" % interrupted) from None
+
+    def prepared(self, whole: bool = True) -> Prepared:
+        """The plan for the config. Slow programs of servers are started before it is checked."""
+        stored = load(self.store, self.task, whole)
+        self.selection.begin_reading(listeners(stored.bindings))
+        return prepare(self.module, self.store, self.task, stored)
+
+    def plan(self) -> Prepared:
+        """The plan for the config, and with it the servers'. Raises Refused with all problems."""
+        self.config = super().plan()
+        desired = listeners(self.config.desired)
+        self.selection.begin_reading(desired)
+        # imported while they run
+        from ansible_collections.mailops.bindings.plugins.module_utils._transaction.transaction import (
+            Transaction,
         )
-    problems = [*preflight.not_root(), *_wrong_options(module.params)]
-    if problems:
-        raise Refused("\n".join(problems))
-    try:
-        with signals.raised(), signals.lost_connection_told():
-            return _apply(module, task)
-    except signals.Interrupted as interrupted:
-        raise Refused("%s. Nothing was changed" % interrupted) from None
+
+        self.transaction = Transaction(desired, self.options, self.selection)
+        self.transaction.plan()
+        return self._with(self.transaction.summary())
+
+    def commit(self, prepared: Prepared) -> Prepared:
+        """Carry the transaction out; the config is saved as a part of it."""
+        if not self.config.changes:
+            return self._with(self.transaction.carry_out(None))
+        store: t.Any = self.store  # its own kind: mail_listeners has no other
+        folder = os.path.dirname(store.target)
+        made = "" if os.path.isdir(folder) else folder
+        with store.lock():
+            if store.changed_since(self.config.stored):
+                raise Refused(
+                    "%s was changed by another run just now: run again. Nothing was changed"
+                    % store.path
+                )
+            return self._with(self.transaction.carry_out(_config_file(store, self.config, made)))
+
+    def _with(self, facts: t.Dict[str, t.Any]) -> Prepared:
+        """The plan for the config and the transaction's part of the result, as one."""
+        config, transaction = self.config, self.transaction
+        return config._replace(
+            changes=config.changes + transaction.changes,
+            warnings=[*config.warnings, *_warnings(transaction, facts["listeners"])],
+            facts={**config.facts, **facts},
+        )
 
 
 def _wrong_options(params: t.Mapping[str, t.Any]) -> t.Iterator[str]:
@@ -111,7 +170,7 @@ def _wrong_options(params: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         yield "drain: give seconds, 0 to 86400 (a day)"
 
 
-def _options(module: AnsibleModule) -> TransactionOptions:
+def _transaction_options(module: AnsibleModule) -> TransactionOptions:
     params = module.params
     return TransactionOptions(
         config_path=params["config_path"],
@@ -119,47 +178,14 @@ def _options(module: AnsibleModule) -> TransactionOptions:
         check_mode=module.check_mode,
         present=params["state"] == "present",
         min_days=params["certificate_min_days"],
-        **{option: params[option] for option in _SAME_OPTIONS},
+        **{option: params[option] for option in TRANSACTION_OPTIONS},
     )
-
-
-def _apply(module: AnsibleModule, task: Task) -> dict[str, t.Any]:
-    with contextlib.nullcontext() if module.check_mode else lock.locked():
-        for warning in [] if module.check_mode else unfinished.recover():
-            module.warn(warning)
-        store = store_of(module)
-        stored = load(store, task)
-        options = _options(module)
-        # a slow program of a server runs while the rest is imported and checked
-        selection = Selection(options)
-        selection.begin_reading(listeners(stored.bindings))
-        prepared = prepare(module, store, task, stored)
-        desired = listeners(prepared.desired)
-        selection.begin_reading(desired)
-        from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
-            transaction,
-        )
-
-        servers = transaction.Transaction(desired, options, selection)
-        servers.plan()
-        changes = prepared.changes + servers.changes
-        if prepared.changes:
-            store.check_writable(prepared.stored)
-        facts = servers.summary()
-        if changes and not module.check_mode:
-            facts = _carry_out(store, prepared, servers)
-    for warning in (*prepared.warnings, *_warnings(servers, facts["listeners"])):
-        module.warn(warning)
-    return {
-        **report(module, prepared.stored, prepared.desired, changes),
-        "certificates": prepared.certificates,
-        **facts,
-    }
 
 
 def _warnings(
     transaction: Transaction, results: t.Iterable[t.Mapping[str, t.Any]]
 ) -> t.Iterator[str]:
+    """Sessions that end, servers that are left out, and listeners with problems."""
     for participant, sessions in transaction.interruptions:
         yield "%s: all its sessions end with this, %d now: %s. Clients reconnect" % (
             participant.server.title,
@@ -168,28 +194,13 @@ def _warnings(
         )
     passed_over = transaction.passed_over()
     if passed_over:
-        yield "%s: not applied, because the server is not listed in servers" % ", ".join(
-            listener.name for listener in passed_over
+        yield "%s: not applied, because the server is not listed in `servers`" % (
+            ", ".join(listener.name for listener in passed_over)
         )
     for result in results:
         if result["status"] in NOT_AS_DECLARED:
             detail = ": " + result["detail"] if result["detail"] else ""
             yield "%s: %s%s" % (result["name"], result["status"], detail)
-
-
-def _carry_out(store: t.Any, prepared: Prepared, transaction: Transaction) -> dict[str, t.Any]:
-    """Carry the transaction out; the bindings config is a part of it if it changes."""
-    if not prepared.changes:
-        return transaction.carry_out(None)
-    folder = os.path.dirname(store.target)
-    made = "" if os.path.isdir(folder) else folder
-    with store.lock():
-        if store.changed_since(prepared.stored):
-            raise Refused(
-                "%s was changed by another run just now: run again. Nothing was changed"
-                % store.path
-            )
-        return transaction.carry_out(_config_file(store, prepared, made))
 
 
 def _config_file(store: t.Any, prepared: Prepared, made: str) -> ConfigFile:

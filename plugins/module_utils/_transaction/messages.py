@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import typing as t
 
@@ -34,19 +33,9 @@ def in_words(error: BaseException) -> str:
         return "it has %d bytes, and is none of a mail server's files" % error.size
     if isinstance(error, (Failed, Refused, Interrupted)):
         return str(error)
+    from ansible_collections.mailops.bindings.plugins.module_utils._config.fault import fault
+
     return fault(error)
-
-
-def fault(error: BaseException) -> str:
-    """An error that is ours: its kind and place. Not its text, which may have secrets."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    place = ""
-    if trace:
-        file = os.path.basename(trace.tb_frame.f_code.co_filename)
-        place = " in %s, line %d" % (file, trace.tb_lineno)
-    return "a fault of mailops.bindings, please report it: %s%s" % (type(error).__name__, place)
 
 
 def complaints(lines: t.Iterable[str], harmless: t.Sequence[str] = ()) -> list[str]:
