@@ -123,11 +123,11 @@ class ServersCommitter(StoreCommitter):
         desired = listeners(self.config.desired)
         self.selection.begin_reading(desired)
         # imported while they run
-        from ansible_collections.mailops.bindings.plugins.module_utils._transaction.transaction import (
-            Transaction,
+        from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
+            transaction,
         )
 
-        self.transaction = Transaction(desired, self.options, self.selection)
+        self.transaction = transaction.Transaction(desired, self.options, self.selection)
         self.transaction.plan()
         return self._with(self.transaction.summary())
 

@@ -64,7 +64,7 @@ class Edited(t.NamedTuple):
         is_now = "as it is" if self.current is not None else "it is gone"
         shown = _difference(self.written, self.current, "as we wrote it", is_now)
         shown += _difference(self.original, self.written, "as it was", "as we wrote it")
-        return "%s was changed by somebody else meanwhile, and is left as it is:\n%s" % (
+        return "%s has changed since mail_listeners wrote it, and is left as it is:\n%s" % (
             self.resource,
             "\n".join("    " + without_secrets(line) for line in shown),
         )
