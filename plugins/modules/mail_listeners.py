@@ -138,6 +138,10 @@ changes:
     name:
       description: The port's name, the IP address, the file's path (or C(cn=config)), or the listener as C(192.0.2.1:993) or C([2001:db8::1]:993).
       type: str
+    server:
+      description: The server whose file or listener it is, as in O(servers).
+      returned: for files and listeners of a server
+      type: str
     before:
       description: The entry as it was, of a server's file the lines that are replaced. Empty if there was none.
       type: dict
@@ -145,7 +149,7 @@ changes:
       description: The entry as it is now, of a server's file our lines. Empty if there is none.
       type: dict
   sample:
-    - {action: add, kind: listener, name: '192.0.2.10:993', before: {},
+    - {action: add, kind: listener, name: '192.0.2.10:993', server: dovecot, before: {},
        after: {protocol: imap, encryption: ssl, certificate_path: /etc/ssl/mail/fullchain.pem, private_key_path: /etc/ssl/mail/key.pem}}
 diff:
   description: What changed, before and after, by name; of an entry that stays only what differs in it. Both sides are empty if nothing changed.

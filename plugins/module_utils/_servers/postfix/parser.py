@@ -24,6 +24,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
     MANAGED_MARK,
     ConfiguredListener,
     Unmapped,
+    UnmappedKind,
 )
 
 SAYS = (
@@ -552,18 +553,17 @@ def unmapped(server: str, found: t.Sequence[Service]) -> tuple:
     """What the model can't say of these services."""
     told: list = []
     for service in found:
-        reasons = list(service.remarks)
+        reasons = [(remark, UnmappedKind.OTHER) for remark in service.remarks]
         if service.dead:
-            reasons.append(service.dead)
+            reasons.append((service.dead, UnmappedKind.OTHER))
         elif not service.protocol:
-            reasons.append(
-                "%s speaks none of the protocols: left as it is" % service.entry.fields[7]
-            )
+            reason = "%s speaks none of the protocols: left as it is" % service.entry.fields[7]
+            reasons.append((reason, UnmappedKind.OTHER))
         elif all(is_loopback(address) for address, ignored in service.sockets):
-            reasons.append("answers on loopback only: left as it is")
+            reasons.append(("answers on loopback only: left as it is", UnmappedKind.LOOPBACK))
         told += [
-            Unmapped(server, service.entry.where, masked(service.entry.text), reason)
-            for reason in reasons
+            Unmapped(server, service.entry.where, masked(service.entry.text), reason, kind)
+            for reason, kind in reasons
         ]
     return tuple(told)
 
