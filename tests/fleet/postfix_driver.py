@@ -61,10 +61,10 @@ def apply(configured, told, wanted, options=None, spoil=None, pause=0):
     elif wanted is not None:
         wanted = [Listener(**listener) for listener in wanted]
     options = Options(**options or {})
-    told["refusals"] = SERVER.refusals(configured, wanted, options)
-    if told["refusals"]:
+    plan = SERVER.plan(configured, wanted, options)
+    told["refusals"] = plan.refusals
+    if plan.refusals:
         return
-    plan = SERVER.render(configured, wanted, options)
     told.update(
         steps=[sorted(state) for state in plan.steps],
         planned=sorted(plan.sockets),
