@@ -56,6 +56,9 @@ class Server:
             "/" + self.name in _program_file(pid) for pid in socket.pids
         )
 
+    def begin_reading(self) -> None:
+        """Start what C(read) will wait for, such as a slow program; returns at once."""
+
     def read(self) -> Configured:
         """What its files say. Works whether it runs or not. Raises Refused where it can't be told."""
         raise NotImplementedError
