@@ -93,7 +93,7 @@ class Postfix(Server):
     name = "postfix"
     title = "Postfix"
     protocols = ("smtp", "submission")
-    packages = ("postfix",)
+    packages = {"smtp": "postfix", "submission": "postfix"}
     programs = ("master", "smtpd", "postscreen", "qmqpd", "spawn")
     files = ("/etc/postfix/master.cf",)
     reads_keys_as = "root"  # before it drops its rights, and before it enters its chroot
