@@ -40,7 +40,9 @@ def every_kind():
     """A host of each kind of drift, and others."""
     made = []
     for index, kind in enumerate([*KINDS, "expired", "expiring", "resting", "clean"]):
-        host = drift_fleet._Host("mx%02d.example.com" % index, index, 3, 5, random.Random(index))
+        host = drift_fleet.FleetHost(
+            "mx%02d.example.com" % index, index, 3, 5, random.Random(index)
+        )
         if kind in KINDS:
             getattr(host, kind)()
         elif kind == "resting":
