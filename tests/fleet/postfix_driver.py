@@ -11,14 +11,12 @@ import socket
 import sys
 import time
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    Failed,
-    Options,
-    is_unit,
-    reread_units,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Options
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import is_unit
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import reread_units
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.server import (
     Postfix,
 )

@@ -21,14 +21,12 @@ import time
 sys.path.insert(0, "/root/c")
 
 # pylint: disable=wrong-import-position
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    Failed,
-    Options,
-    is_unit,
-    reread_units,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Options
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import is_unit
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import reread_units
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.server import Slapd
 
 SERVER = Slapd()

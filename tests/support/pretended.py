@@ -18,12 +18,21 @@ import typing as t
 
 import pytest
 
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import registry
+from ansible_collections.mailops.bindings.plugins.module_utils._host import systemd
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Configured
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
+    ConfiguredListener,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Plan
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import boot
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import read_file
 from ansible_collections.mailops.bindings.plugins.module_utils._probe import client as _listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config import (
     model,
     rules,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._servers import base
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
     journal,
@@ -50,7 +59,7 @@ class Pretended(base.Server):
         self.world, self.name, self.title = world, name, name.capitalize()
         self.protocols, self.programs, self.two_steps = protocols, (name,), two_steps
         self.path = str(world.folder / "etc" / (name + ".conf"))
-        self.drop_in = "%s%s.d/ours.conf" % (base.UNITS, name)
+        self.drop_in = "%s%s.d/ours.conf" % (boot.UNITS, name)
         self._state = world.folder / "run" / name
         self.told = []  # all orders
 
@@ -87,19 +96,19 @@ class Pretended(base.Server):
         return socket.program == self.name
 
     def read(self):
-        text = (base.read_file(self.path) or b"").decode()
+        text = (read_file(self.path) or b"").decode()
         listeners = _listeners(text)
         ours = [
             line[len("# ours, of ") :]
             for line in text.splitlines()
             if line.startswith("# ours, of ")
         ]
-        return base.Configured(
-            tuple(base.Found(listener, "") for listener in listeners),
+        return Configured(
+            tuple(ConfiguredListener(listener, "") for listener in listeners),
             (),
             _sockets(listeners),
             ours[0] if ours else "",
-            (text, base.read_file(self.drop_in)),
+            (text, read_file(self.drop_in)),
         )
 
     def refusals(self, configured, wanted, options):
@@ -129,8 +138,8 @@ class Pretended(base.Server):
             ]
         after = "".join(line + "\n" for line in after)
         listeners = _listeners(after)
-        plan = base.Plan(
-            listeners=tuple(base.Found(listener, "") for listener in listeners),
+        plan = Plan(
+            listeners=tuple(ConfiguredListener(listener, "") for listener in listeners),
             sockets=_sockets(listeners),
         )
         final = {
@@ -177,7 +186,7 @@ class Pretended(base.Server):
         self.told.append(how)
         if how == "reload" and not self.running():
             raise base.Failed("%s does not run" % self.title)
-        listeners = _listeners((base.read_file(self.path) or b"").decode())
+        listeners = _listeners((read_file(self.path) or b"").decode())
         taken = {(socket.address, socket.port) for socket in self.world.others}
         self.be(None if taken & _sockets(listeners) and self.running() else listeners)
         if not self.running():
@@ -226,7 +235,7 @@ class World:
         self.probed: list = []
         self.passed: list = []  # the points of the latest run
         self.harm: t.Optional[t.Callable] = None  # (number of the point, its name)
-        patch.setattr(base, "UNITS", str(folder / "etc" / "units") + "/")
+        patch.setattr(boot, "UNITS", str(folder / "etc" / "units") + "/")
         patch.setattr(journal, "FOLDER", str(folder / "lib" / "bindings"))
         patch.setattr(journal, "PATH", str(folder / "lib" / "bindings" / "journal.json"))
         patch.setattr(transaction, "LOCKED_FOLDER", str(folder / "lib"))
@@ -235,8 +244,8 @@ class World:
         patch.setattr(rollback, "PATIENCE", 0.05)
         patch.setattr(rollback, "STEP_SECONDS", 0.0)
         patch.setattr(watch, "LOOK_SECONDS", 0.005)
-        patch.setattr(transaction, "known_servers", lambda: self.servers)
-        for module in (base, transaction):
+        patch.setattr(registry, "all_servers", lambda: self.servers)
+        for module in (systemd, transaction):
             patch.setattr(module, "has_systemd", lambda: False)
         for module in (watch, transaction):
             patch.setattr(module, "listening", self._listening)

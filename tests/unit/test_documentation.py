@@ -15,7 +15,11 @@ pytestmark = pytest.mark.needs_ansible
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 yaml = pytest.importorskip("yaml")
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import ENCRYPTIONS  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import PROTOCOLS  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    standard_number,
+)  # noqa: E402
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible import (
     module as ansible_module,
 )  # noqa: E402
@@ -33,15 +37,15 @@ def argument_spec(module, monkeypatch):
     """The spec that the module hands to AnsibleModule."""
     seen = {}
 
-    class Seen(Exception):
+    class ProbeResult(Exception):
         pass
 
     def init(self, argument_spec, **kwargs):
         seen.update(argument_spec)
-        raise Seen
+        raise ProbeResult
 
     monkeypatch.setattr(ansible_module.AnsibleModule, "__init__", init)
-    with pytest.raises(Seen):
+    with pytest.raises(ProbeResult):
         load(module).main()
     return seen
 
@@ -195,9 +199,6 @@ def test_the_role_s_standard_numbers_are_the_modules():
         (ROOT / "roles/mail_bindings/vars/main.yml").read_text(encoding="utf-8")
     )["mail_bindings__standard_numbers"]
     assert numbers == {
-        protocol: {
-            encryption: model.standard_number(protocol, encryption)
-            for encryption in model.ENCRYPTIONS
-        }
-        for protocol in model.PROTOCOLS
+        protocol: {encryption: standard_number(protocol, encryption) for encryption in ENCRYPTIONS}
+        for protocol in PROTOCOLS
     }

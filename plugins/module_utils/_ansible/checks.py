@@ -8,7 +8,9 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
 )
@@ -21,7 +23,7 @@ def unreachable(store, declaration: Declaration, stored: Stored) -> list:
     problems = []
     for index, entry in enumerate(declaration.ip_addresses):
         try:
-            address = model.canonical_address(entry["address"])
+            address = canonical_address(entry["address"])
         except ValueError:
             continue
         known = stored.bindings.ip_addresses.get(address)

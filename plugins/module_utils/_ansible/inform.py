@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     CONFIG_OPTIONS,
     ReportingModule,
@@ -16,6 +14,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module i
     report,
     store_of,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Stored
 
 

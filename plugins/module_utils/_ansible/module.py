@@ -14,6 +14,9 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
     Outcome,
@@ -372,7 +375,7 @@ def canonical(entries: t.Iterable) -> list:
     addresses = []
     for entry in entries:
         try:
-            addresses.append(model.canonical_address(entry["address"]))
+            addresses.append(canonical_address(entry["address"]))
         except (ValueError, TypeError, KeyError):
             continue
     return addresses

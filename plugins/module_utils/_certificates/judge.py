@@ -17,15 +17,15 @@ import stat
 import types
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
-    NotAFile,
-    TooLarge,
-    read_regular_file,
-)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     MissingLibrary,
     Refused,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
+    NotAFile,
+    TooLarge,
+    read_regular_file,
 )
 
 try:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
-    canonical_address,
     unassigned_ports,
 )
 

@@ -9,23 +9,14 @@ task makes of them in C(_plan).
 
 from __future__ import annotations
 
-import functools
 import json
 import typing as t
 
-SCHEMA_VERSION = 1
-PROTOCOLS = ("smtp", "submission", "imap", "pop", "ldap")
-ENCRYPTIONS = ("none", "ssl", "tls")
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    address_order,
+)
 
-#: Standard port numbers: (without TLS or with STARTTLS, TLS from the first byte). IANA's service names registry;
-#: implicit TLS for submission, IMAP and POP: RFC 8314.
-_STANDARD_NUMBERS = {
-    "smtp": (25, 465),
-    "submission": (587, 465),
-    "imap": (143, 993),
-    "pop": (110, 995),
-    "ldap": (389, 636),
-}
+SCHEMA_VERSION = 1
 
 
 class Refused(Exception):
@@ -82,66 +73,6 @@ class Bindings(t.NamedTuple):
 
 
 EMPTY = Bindings({}, {})
-
-
-def standard_number(protocol: str, encryption: str) -> int:
-    """The number that a port of this protocol and encryption has where nobody says otherwise."""
-    return _STANDARD_NUMBERS[protocol][encryption == "ssl"]
-
-
-@functools.lru_cache(maxsize=None)  # one task asks for the same address many times
-def canonical_address(text: str) -> str:
-    """The one way of writing this IP address (IPv6: RFC 5952).
-
-    Raises ValueError, saying what is wrong, for all that is not the plain address of one interface or a wildcard.
-    """
-    import ipaddress  # here: a task about ports alone does without
-
-    if "/" in text:
-        raise ValueError("is a network, not an address: leave the prefix length out")
-    if "%" in text:
-        raise ValueError(
-            "has a scope (%): an address that depends on an interface's name can't be declared"
-        )
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        raise ValueError("is not an IPv4 or IPv6 address" + _leading_zeros(text)) from None
-    if address.version == 4 and str(address) != text:  # Python before 3.9.5 reads 010 as ten
-        raise ValueError("is not an IPv4 or IPv6 address" + _leading_zeros(text))
-    if str(address) == "255.255.255.255":
-        raise ValueError("is the broadcast address: no server listens for mail on it")
-    if address.is_multicast:
-        raise ValueError("is a multicast address: no server listens for mail on one")
-    mapped = address.ipv4_mapped if address.version == 6 else None
-    if mapped:
-        raise ValueError("is an IPv4 address in IPv6 notation: write %s" % mapped)
-    return str(address)
-
-
-def _leading_zeros(text: str) -> str:
-    """A hint where an IPv4 address was padded: some programs read 010 as eight, some as ten."""
-    parts = text.split(".")
-    plain = ".".join(part.lstrip("0") or "0" for part in parts)
-    if (
-        len(parts) == 4
-        and plain != text
-        and all(part.isdigit() and part.isascii() and len(part) <= 4 for part in parts)
-    ):
-        return (
-            ": leading zeros are ambiguous (octal or decimal?); if decimal is meant, write %s"
-            % plain
-        )
-    return ""
-
-
-@functools.lru_cache(maxsize=None)
-def address_order(address: str) -> tuple:
-    """Sort key: IPv4 before IPv6, then by number."""
-    import ipaddress
-
-    parsed = ipaddress.ip_address(address)
-    return parsed.version, int(parsed)
 
 
 def shown(value) -> str:

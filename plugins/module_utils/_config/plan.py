@@ -8,6 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config import rules
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    address_order,
+    canonical_address,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     BESIDE_DOCUMENT,
     Declaration,
@@ -17,13 +21,13 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     Bindings,
     IPBinding,
     Port,
-    address_order,
-    canonical_address,
     ip_entry,
     port_entry,
     shown,
-    standard_number,
     unassigned_ports,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    standard_number,
 )
 
 

@@ -9,9 +9,11 @@ Every rule yields whole messages, 'ports[3].certificate_path: …', so that all 
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    values as _shapes,
+from ansible_collections.mailops.bindings.plugins.module_utils._config import values as _shapes
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+    family,
+    wildcard_of,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
@@ -22,7 +24,6 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     shown,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.values import KINDS
-
 
 # -- rules of entries, as somebody wrote them: what can be said of one without the rest of the config, and that each is one
 
@@ -51,7 +52,7 @@ def addresses_are_plain(ports, ip_addresses):
     """An address is one interface's or a wildcard, in any usual notation."""
     for label, entry in ip_addresses:
         try:
-            model.canonical_address(entry["address"])
+            canonical_address(entry["address"])
         except ValueError as reason:
             yield "%saddress: %s %s" % (label, shown(entry["address"]), reason)
 
@@ -61,7 +62,7 @@ def addresses_are_unique(ports, ip_addresses):
     first = {}
     for label, entry in ip_addresses:
         try:
-            address = model.canonical_address(entry["address"])
+            address = canonical_address(entry["address"])
         except ValueError:
             continue
         if first.setdefault(address, label) != label:
@@ -184,7 +185,7 @@ def numbers_do_not_meet(ports, ip_addresses):
                     % (label, shown(other), shown(name), number[name], binding.address)
                 )
     for label, binding in ip_addresses:
-        wildcard = "::" if ":" in binding.address else "0.0.0.0"
+        wildcard = wildcard_of(binding.address)
         if binding.address == wildcard or not on_wildcard[wildcard]:
             continue
         for name in binding.ports:
@@ -200,7 +201,7 @@ def numbers_do_not_meet(ports, ip_addresses):
                         wildcard,
                         number[name],
                         wildcard,
-                        "6" if wildcard == "::" else "4",
+                        family(wildcard),
                     )
                 )
 
@@ -261,7 +262,7 @@ def distinct(kind: str, labelled: list) -> dict:
         identity = entry[KINDS[kind].identity]
         if kind == "ip_addresses":
             try:
-                identity = model.canonical_address(identity)
+                identity = canonical_address(identity)
             except ValueError:
                 continue
             entry = dict(entry, address=identity)

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    ENCRYPTIONS,
-    PROTOCOLS,
     SCHEMA_VERSION,
     MissingLibrary,
     shown,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    ENCRYPTIONS,
+    PROTOCOLS,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.values import (
     KINDS,

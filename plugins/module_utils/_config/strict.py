@@ -9,13 +9,19 @@ C(_rules), which knows each rule and can say which one is broken, is loaded only
 from __future__ import annotations
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+    wildcard_of,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    ENCRYPTIONS,
-    PROTOCOLS,
     Bindings,
     IPBinding,
     Misshapen,
     Port,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    ENCRYPTIONS,
+    PROTOCOLS,
 )
 
 # the types of the values, exactly: true is no number, and what is left out but must be there has its default's type
@@ -49,7 +55,7 @@ def _certain(document) -> Bindings:
         raise Misshapen()
     ip_addresses = [
         binding._replace(
-            address=model.canonical_address(binding.address), ports=tuple(sorted(binding.ports))
+            address=canonical_address(binding.address), ports=tuple(sorted(binding.ports))
         )
         for binding in ip_addresses
     ]
@@ -101,7 +107,7 @@ def _may_listen(bindings: Bindings) -> bool:
         for address, binding in bindings.ip_addresses.items()
     }
     for address, here in numbers.items():
-        wildcard = "::" if ":" in address else "0.0.0.0"
+        wildcard = wildcard_of(address)
         if len(set(here)) < len(here) or (
             address != wildcard and not set(numbers.get(wildcard, ())).isdisjoint(here)
         ):

@@ -11,12 +11,14 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    ENCRYPTIONS,
-    PROTOCOLS,
     SCHEMA_VERSION,
     IPBinding,
     Misshapen,
     Port,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    ENCRYPTIONS,
+    PROTOCOLS,
 )
 
 
@@ -47,7 +49,7 @@ def _names(value) -> bool:
 
 _PORT_SHAPE = {
     "name": _filled_text,
-    "protocol": PROTOCOLS.__contains__,
+    "protocol": tuple(PROTOCOLS).__contains__,
     "port": _number,
     "encryption": ENCRYPTIONS.__contains__,
     "certificate_path": _text,

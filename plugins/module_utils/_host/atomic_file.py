@@ -14,16 +14,17 @@ import stat
 import time
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import (
     as_whom,
     group_name,
     user_name,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 
 LOCK_SECONDS = 30
 BACKUP_TIME = "%Y-%m-%d@%H:%M:%S~"  # ansible-core's own way of naming backups, so that what people clean up by still finds them
 NEW_FOLDER_MODE = 0o755
+NEW_FILE_ATTRIBUTES = (0, 0, 0o644)  # uid, gid and mode of a server's file that is new
 
 
 class ReplacedFile:
@@ -302,3 +303,24 @@ def _may_chown() -> bool:
             )
     except (OSError, StopIteration):
         return os.geteuid() == 0
+
+
+def write_file(path: str, content: t.Optional[bytes]) -> None:
+    """Replace the file whole, with its owner, mode and extended attributes; C(None) removes it. A symbolic link is followed.
+
+    A folder that is missing is made (only its last component), and one that is left empty stays.
+    """
+    target = os.path.realpath(path)
+    if content is None:
+        try:
+            os.unlink(target)
+        except FileNotFoundError:
+            pass
+        return
+    try:
+        status = os.stat(target)
+        attributes = (status.st_uid, status.st_gid, status.st_mode & 0o7777)
+    except FileNotFoundError:
+        attributes = NEW_FILE_ATTRIBUTES
+        os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
+    ReplacedFile(target).replace(content, attributes)

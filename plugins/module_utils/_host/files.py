@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import stat
+import typing as t
+
+MAX_FILE_BYTES = 10_000_000
 
 
 class NotAFile(Exception):
@@ -37,3 +40,11 @@ def read_regular_file(path: str, max_bytes: int) -> tuple:
             return file.read(max_bytes), status
     finally:
         os.close(handle)
+
+
+def read_file(path: str) -> t.Optional[bytes]:
+    """The file's bytes, None where there is none. Raises OSError, NotAFile, TooLarge."""
+    try:
+        return read_regular_file(path, MAX_FILE_BYTES)[0]
+    except FileNotFoundError:
+        return None

@@ -8,6 +8,8 @@ from __future__ import annotations
 import socket
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import LOOPBACK
+
 
 def bind_error(address: str) -> t.Optional[OSError]:
     """Why no socket can be bound to the address; None if one can."""
@@ -19,3 +21,8 @@ def bind_error(address: str) -> t.Optional[OSError]:
     except OSError as error:
         return error
     return None
+
+
+def loopback() -> t.Tuple[str, ...]:
+    """The loopback addresses that can be bound: where IPv6 is switched off (ip-sysctl: disable_ipv6), its wildcard can, and ::1 can't."""
+    return tuple(address for address in LOOPBACK if bind_error(address) is None)

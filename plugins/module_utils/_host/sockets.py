@@ -10,7 +10,9 @@ import struct
 import sys
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import address_order
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    address_order,
+)
 
 _ESTABLISHED, _LISTENING = "01", "0A"  # include/net/tcp_states.h
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")

@@ -14,68 +14,21 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Bindings,
-    Refused,
-    address_order,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    is_wildcard,
+    reached_at,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 
 if t.TYPE_CHECKING:  # it takes ssl with it: loaded to probe
-    from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import Seen
+    from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import (
+        ProbeResult,
+    )
 
 CONNECT_SECONDS = 5.0  # enough for three SYNs (0, 1 and 3 s); who is there answers at once, however slow the greeting is
 PAUSE_SECONDS = 0.5  # before what seems broken is tried once more
 SCOUTS = 3  # connections at a time to an address where nobody has answered yet
-
-LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-
-
-class Listener(t.NamedTuple):
-    """One address and port, and what should answer there. The texts are '' where there is nothing to say."""
-
-    address: str
-    port: int
-    protocol: str
-    encryption: str
-    certificate_path: str = ""
-    private_key_path: str = ""
-    hostname: str = ""
-    floating: bool = False
-    port_name: str = ""
-
-    @property
-    def name(self) -> str:
-        """As results name it: 192.0.2.1:993, [2001:db8::1]:993."""
-        return ("[%s]:%d" if ":" in self.address else "%s:%d") % (self.address, self.port)
-
-    @property
-    def key_path(self) -> str:
-        """The file that holds the private key: the certificate's own unless another is named."""
-        return self.private_key_path or self.certificate_path
-
-
-def listeners(bindings: Bindings) -> list[Listener]:
-    """All that should listen by this config, in address order, then by port number."""
-    found = []
-    for address in sorted(bindings.ip_addresses, key=address_order):
-        binding = bindings.ip_addresses[address]
-        for port in sorted(
-            (bindings.ports[name] for name in binding.ports), key=lambda port: port.port
-        ):
-            found.append(
-                Listener(
-                    address,
-                    port.port,
-                    port.protocol,
-                    port.encryption,
-                    port.certificate_path,
-                    port.private_key_path,
-                    binding.hostname,
-                    binding.floating,
-                    port.name,
-                )
-            )
-    return found
 
 
 def probe(
@@ -124,29 +77,31 @@ def _away(wanted: t.Iterable[Listener]) -> set:
     return {
         address
         for address in {listener.address for listener in wanted}
-        if not is_here(LOOPBACK.get(address, address))
+        if not is_here(reached_at(address))
     }
 
 
-def _not_probed(listener: Listener, local: bool, away: t.Container[str]) -> t.Optional[Seen]:
+def _not_probed(listener: Listener, local: bool, away: t.Container[str]) -> t.Optional[ProbeResult]:
     """What is said of a listener that nobody connects to; None if it can be probed."""
-    from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import Seen
+    from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import (
+        ProbeResult,
+    )
 
     if not local:
-        if listener.address in LOOPBACK:
-            return Seen("ok", "not probed: a wildcard can only be probed on its own host")
+        if is_wildcard(listener.address):
+            return ProbeResult("ok", "not probed: a wildcard can only be probed on its own host")
         return None
     if listener.address not in away:
         return None
     if listener.floating:
-        return Seen("ok", "not probed: the address is floating, and away")
-    return Seen(
+        return ProbeResult("ok", "not probed: the address is floating, and away")
+    return ProbeResult(
         "not_local",
         "%s is not an address of this host%s"
         % (
-            LOOPBACK.get(listener.address, listener.address),
+            reached_at(listener.address),
             ", nor can others connect: is IPv6 switched off?"
-            if listener.address in LOOPBACK
+            if is_wildcard(listener.address)
             else "",
         ),
     )
@@ -164,13 +119,11 @@ class Visits:
     """
 
     def __init__(self, timeout: float, workers: int):
-        from ansible_collections.mailops.bindings.plugins.module_utils._probe import (
-            dialogue,
-        )
+        from ansible_collections.mailops.bindings.plugins.module_utils._probe import dialogue
 
         self._visit, self._nothing_seen, self._context = (
             dialogue.visit,
-            dialogue.Seen,
+            dialogue.ProbeResult,
             dialogue.tls_context(),
         )
         self._timeout, self._workers = timeout, workers
@@ -180,7 +133,7 @@ class Visits:
         self._scouts: dict = {}  # address -> connections that are being tried
 
     def paid(self, jobs: dict) -> dict:
-        """Visit each of these listeners once: key -> Seen."""
+        """Visit each of these listeners once: key -> ProbeResult."""
         found: dict = {}
         self._waiting = _most_various_first(jobs)
 
@@ -217,7 +170,7 @@ class Visits:
                 self._changed.wait()
             return None
 
-    def _paid(self, listener: Listener) -> Seen:
+    def _paid(self, listener: Listener) -> ProbeResult:
         seen, connection, alive = self._nothing_seen(), None, None
         try:
             if self._alive.get(listener.address) is False:
@@ -242,7 +195,7 @@ class Visits:
                 self._context,
             )
 
-    def _connected(self, listener: Listener, seen: Seen) -> tuple:
+    def _connected(self, listener: Listener, seen: ProbeResult) -> tuple:
         """(connection, True); or None and what that says of the address: alive, dead, or None for nothing."""
         begin, seconds = time.monotonic(), min(self._timeout, CONNECT_SECONDS)
         connection = socket.socket(
@@ -253,7 +206,7 @@ class Visits:
             connection.setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
             )  # what follows a TLS handshake would wait 40 ms for its ACK
-            connection.connect((LOOPBACK.get(listener.address, listener.address), listener.port))
+            connection.connect((reached_at(listener.address), listener.port))
             return connection, True
         except ConnectionRefusedError:
             seen.ended(
@@ -297,7 +250,7 @@ class Judge:
         self._facts: dict = {}  # DER -> facts
         self._files: dict = {}  # path -> (fingerprint, why there is none)
 
-    def result(self, listener: Listener, seen: Seen) -> dict:
+    def result(self, listener: Listener, seen: ProbeResult) -> dict:
         """The listener as results have it: its status is the certificate's where nothing else was wrong."""
         certificate: dict = {}
         faults: list = []

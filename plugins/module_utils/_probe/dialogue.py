@@ -16,7 +16,9 @@ import ssl
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import standard_number
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    standard_number,
+)
 
 FAREWELL_SECONDS = 5.0  # for the server to close after QUIT; and for a TLS handshake where nothing else was answered
 UNUSUAL_SECONDS = 1.0  # for a server to speak first that is not expected to
@@ -31,7 +33,7 @@ _HANDSHAKE = "answer to the TLS handshake"
 _BEHIND_PROXY = "expect the PROXY protocol (a listener behind HAProxy)"
 
 
-class Seen:
+class ProbeResult:
     """What was seen of a listener."""
 
     def __init__(self, status: str = "ok", note: str = ""):
@@ -60,11 +62,11 @@ class _Visit(t.NamedTuple):
     encryption: str
     hostname: str
     context: ssl.SSLContext
-    seen: Seen
+    seen: ProbeResult
 
 
 class _Ended(Exception):
-    """There is nothing more to be learned: the status, why, and whether that is sure (C(Seen.ended))."""
+    """There is nothing more to be learned: the status, why, and whether that is sure (C(ProbeResult.ended))."""
 
 
 class _Silent(Exception):
@@ -86,12 +88,12 @@ def visit(
     hostname: str,
     timeout: float,
     context: ssl.SSLContext,
-) -> Seen:
+) -> ProbeResult:
     """Find out what answers on this connection, where C(protocol) and C(encryption) are expected, and leave politely.
 
     C(hostname) is asked for in the TLS handshake (SNI), '' for none. C(timeout): seconds for each answer. Raises nothing.
     """
-    seen, conversation = Seen(), _Conversation(connection, timeout)
+    seen, conversation = ProbeResult(), _Conversation(connection, timeout)
     try:
         _converse(_Visit(conversation, protocol, encryption, hostname, context, seen))
     except _Ended as ended:
@@ -121,7 +123,7 @@ def visit(
     return seen
 
 
-def _cut(conversation: _Conversation, protocol: str, seen: Seen) -> None:
+def _cut(conversation: _Conversation, protocol: str, seen: ProbeResult) -> None:
     """The server has closed the connection, and we wanted to know more."""
     if conversation.secured and protocol == "ldap" and not conversation.answered:
         # slapd finishes the handshake first, and then looks at what it demanded

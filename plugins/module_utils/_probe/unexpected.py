@@ -12,20 +12,21 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import Seen
-from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import is_here
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
-    LOOPBACK,
-    Judge,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    address_order,
+    family,
+    is_loopback,
+    is_wildcard,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
     Listener,
-    Visits,
     listeners,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Bindings,
-    address_order,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
+from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import is_here
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Judge, Visits
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import ProbeResult
 
 PATIENCE = 15.0  # seconds for a greeting, at the most: one that waits for DNS takes twelve
 
@@ -72,8 +73,8 @@ def unexpected(
     suspects = [
         socket
         for socket in sockets
-        if (socket.address in bindings.ip_addresses or socket.address in LOOPBACK)
-        and not _is_loopback(socket.address)
+        if (socket.address in bindings.ip_addresses or is_wildcard(socket.address))
+        and not is_loopback(socket.address)
         and (socket.address, socket.port) not in declared
         and _guesses(socket)
     ]
@@ -93,10 +94,6 @@ def unexpected(
             ]
             results.append(dict(result, status="unexpected", detail="; ".join(filter(None, notes))))
     return results
-
-
-def _is_loopback(address: str) -> bool:
-    return address.startswith("127.") or address == "::1"
 
 
 def _guesses(socket: Socket) -> list:
@@ -119,7 +116,7 @@ def _identified(suspects: list, visits: Visits) -> list:
             if (
                 guess
                 and not found[index][0]
-                and (socket.address in LOOPBACK or is_here(socket.address))
+                and (is_wildcard(socket.address) or is_here(socket.address))
             ):
                 tried[index].append(guess)
                 jobs[index] = Listener(socket.address, socket.port, *guess)
@@ -141,12 +138,12 @@ def _identified(suspects: list, visits: Visits) -> list:
             # a mail server's, with a mail server's number: what else should it be, if it does not answer now?
             found[index] = (
                 Listener(socket.address, socket.port, *_NUMBERS[socket.port]),
-                seen or Seen("ok"),
+                seen or ProbeResult("ok"),
             )
     return found
 
 
-def _as_it_is(listener: Listener, seen: Seen) -> Listener:
+def _as_it_is(listener: Listener, seen: ProbeResult) -> Listener:
     protocol = listener.protocol
     if protocol in ("smtp", "submission"):
         # mail servers talk to each other on 25, also where people log in there
@@ -166,14 +163,14 @@ def _whose(socket: Socket) -> str:
 
 def _covers(socket: Socket, declared: t.AbstractSet[tuple]) -> str:
     """What is to be said of a wildcard that answers for declared listeners too."""
-    if socket.address not in LOOPBACK:
+    if not is_wildcard(socket.address):
         return ""
     covered = sorted(
         (
             address
             for address, port in declared
             if port == socket.port
-            and (":" in address) == (":" in socket.address)
+            and family(address) == family(socket.address)
             and is_here(address)
         ),
         key=address_order,

@@ -8,15 +8,19 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     IPBinding,
     Port,
-    canonical_address,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
     standard_number,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
     Unmapped,
 )

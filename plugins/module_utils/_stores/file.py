@@ -10,19 +10,16 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    strict,
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model, strict
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
+    Bindings,
+    Misshapen,
+    Refused,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
     NotAFile,
     TooLarge,
     read_regular_file,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Bindings,
-    Misshapen,
-    Refused,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, Stored
 

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import (
-    as_whom,
-    group_name,
-    user_name,
-)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     Refused,
     canonical_text,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file import ReplacedFile
+from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import (
+    as_whom,
+    group_name,
+    user_name,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Stored
 
 NEW_FILE_MODE = 0o640

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    rules,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model, rules
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import as_whom
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
     InvalidConfig,

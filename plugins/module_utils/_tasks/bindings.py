@@ -7,11 +7,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
-    BESIDE_DOCUMENT,
-    Declaration,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import IPBinding, Port
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     CERTIFICATE_OPTIONS,
     LOCAL_ADDRESS_OPTIONS,
@@ -22,6 +17,11 @@ from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module i
     given,
     on_server,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
+    BESIDE_DOCUMENT,
+    Declaration,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import IPBinding, Port
 
 #: The options of mail_bindings beside the common ones; mail_listeners has them too.
 BINDINGS_OPTIONS = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import is_wildcard
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     Refused,
@@ -18,12 +19,10 @@ def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
     if options["source"] == "config":
         return read(), {}
     from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import is_here
+    from ansible_collections.mailops.bindings.plugins.module_utils._servers import registry
     from ansible_collections.mailops.bindings.plugins.module_utils._servers.adopt import adopted
-    from ansible_collections.mailops.bindings.plugins.module_utils._transaction.transaction import (
-        known_servers,
-    )
 
-    servers = [server for server in known_servers() if server.installed()]
+    servers = [server for server in registry.all_servers() if server.installed()]
     if not servers:
         raise Refused(
             "source: none of Postfix, Dovecot and OpenLDAP is installed on this host: install one, or read the config"
@@ -32,10 +31,6 @@ def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
     addresses = {
         found.listener.address for config in configured.values() for found in config.listeners
     }
-    away = {
-        address
-        for address in addresses
-        if address not in ("0.0.0.0", "::") and not is_here(address)
-    }
+    away = {address for address in addresses if not is_wildcard(address) and not is_here(address)}
     bindings, unmapped = adopted(configured, away)
     return bindings, {"unmapped": [entry._asdict() for entry in unmapped]}

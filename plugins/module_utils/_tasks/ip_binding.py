@@ -7,6 +7,13 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
+    Task,
+    canonical,
+    declaring,
+    given,
+    on_server,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
     Outcome,
@@ -14,13 +21,6 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.declarati
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     IPBinding,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
-    Task,
-    canonical,
-    declaring,
-    given,
-    on_server,
 )
 
 

@@ -10,9 +10,6 @@ import datetime
 import os
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import listeners
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     Task,
     load,
@@ -20,8 +17,13 @@ from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module i
     report,
     store_of,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import listeners
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
     preflight as refusals,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
     signals,
     transaction,
 )

@@ -8,19 +8,22 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    rules,
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model, rules
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
     Listener,
     listeners,
-    probe,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     Refused,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    standard_number,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import probe
 
 #: The options of mail_listeners_info beside the common ones.
 LISTENERS_INFO_OPTIONS = {
@@ -108,5 +111,5 @@ def _faults(entries: list) -> list:
 
 
 def _listener(entry: dict) -> Listener:
-    port = entry.get("port", model.standard_number(entry["protocol"], entry["encryption"]))
-    return Listener(**{**entry, "address": model.canonical_address(entry["address"]), "port": port})
+    port = entry.get("port", standard_number(entry["protocol"], entry["encryption"]))
+    return Listener(**{**entry, "address": canonical_address(entry["address"]), "port": port})

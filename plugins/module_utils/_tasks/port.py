@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
-    BESIDE_DOCUMENT,
-    Declaration,
-    Outcome,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings, Port
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     Task,
     declaring,
     given,
     on_server,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
+    BESIDE_DOCUMENT,
+    Declaration,
+    Outcome,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings, Port
 
 
 def port_task(params: dict) -> Task:

@@ -23,12 +23,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file
     ReplacedFile,
     sync_folder,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    MARK,
-    Server,
-    is_unit,
-    read_file,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import read_file
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import is_unit
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import MANAGED_MARK
 
 FOLDER = "/var/lib/mail-bindings"
 PATH = FOLDER + "/journal.json"
@@ -145,7 +143,7 @@ def pending() -> t.Optional[dict]:
         if document["version"] != VERSION:
             raise Refused(
                 "%s was written by another version of %s: let that version put things right"
-                % (PATH, MARK)
+                % (PATH, MANAGED_MARK)
             )
         return {
             "started": document["started"],
@@ -188,7 +186,7 @@ def _keep(resource: str, second: str) -> None:
 
 def _second_name(resource: str) -> str:
     folder, name = os.path.split(os.path.realpath(resource))
-    return os.path.join(folder, ".%s.%s-before" % (name, MARK))
+    return os.path.join(folder, ".%s.%s-before" % (name, MANAGED_MARK))
 
 
 def _is_file(resource: str) -> bool:

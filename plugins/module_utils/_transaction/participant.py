@@ -8,16 +8,18 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
-    LOOPBACK,
-    Listener,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    address_order,
+    is_loopback,
+    is_wildcard,
+    wildcard_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import address_order
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
     Options,
     Plan,
-    Server,
 )
 
 SERVED = (
@@ -48,7 +50,7 @@ class How(t.NamedTuple):
     min_days: int = 0
 
 
-class Side:
+class Participant:
     """A server, what it is to do (C(wanted), C(plan)), and how it was. Keys are (address, port)."""
 
     def __init__(
@@ -117,9 +119,9 @@ class Side:
     def asked_elsewhere(self, is_here: t.Callable[[str], bool]) -> list:
         """Parts of wildcards on an address of the host that is to come: they are asked on loopback, which may be greeted sooner (postscreen, reverse DNS)."""
         coming = {
-            _wildcard_of(address): address
+            wildcard_of(address): address
             for address, ignored in sorted(self.after.keys() - self.before.keys())
-            if address not in LOOPBACK and address not in LOOPBACK.values() and is_here(address)
+            if not is_wildcard(address) and not is_loopback(address) and is_here(address)
         }
         parts = [
             listener._replace(address=coming[listener.address])
@@ -219,7 +221,7 @@ class Side:
         if key not in self.before and not any(
             key_of(listener) == key for listener in self.wanted or ()
         ):
-            key = _wildcard_of(address), port
+            key = wildcard_of(address), port
         return self.before.get(key)
 
     def changes(self) -> list:
@@ -294,10 +296,6 @@ class Side:
 
 def key_of(listener: Listener) -> tuple:
     return listener.address, listener.port
-
-
-def _wildcard_of(address: str) -> str:
-    return next(wildcard for wildcard in LOOPBACK if (":" in wildcard) == (":" in address))
 
 
 def in_order(listeners: t.Mapping) -> list:

@@ -12,20 +12,19 @@ import os
 import pwd
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import meet
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file import (
+    why_not_writable,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
+    MAX_FILE_BYTES,
     NotAFile,
     TooLarge,
     read_regular_file,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file import (
-    why_not_writable,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MAX_FILE_BYTES
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction.wait import shown
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
-
-_WILDCARDS = {"0.0.0.0": 4, "::": 6}
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.wait import shown
 
 
 def not_root() -> t.Iterator[str]:
@@ -101,7 +100,7 @@ def ports_of_others(sides, sockets: t.Sequence[Socket]) -> t.Iterator[str]:
                 if (
                     other.port == port
                     and not side.server.holds(other)
-                    and _meet(address, other.address)
+                    and meet(address, other.address)
                 ):
                     yield (
                         "%s can't listen on %s: %s holds %s. Stop that, or declare another port"
@@ -112,14 +111,6 @@ def ports_of_others(sides, sockets: t.Sequence[Socket]) -> t.Iterator[str]:
                             shown((other.address, other.port)),
                         )
                     )
-
-
-def _meet(one: str, other: str) -> bool:
-    """Can't both be bound? A socket on :: mostly takes IPv4's port too (ipv6(7): IPV6_V6ONLY), but that can't be seen."""
-    if one == other:
-        return True
-    family, other_family = (6 if ":" in address else 4 for address in (one, other))
-    return family == other_family and (one in _WILDCARDS or other in _WILDCARDS)
 
 
 def _holder(socket: Socket) -> str:

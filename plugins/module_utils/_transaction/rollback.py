@@ -10,19 +10,13 @@ import os
 import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
-    journal,
-    signals,
-    wait as watch,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    Failed,
-    Server,
-    is_unit,
-    reread_units,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import reread_units
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import is_unit
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import journal, signals
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import wait as watch
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.wait import Goal
 
 PATIENCE = (
@@ -117,13 +111,16 @@ def _answering_again(followers: t.Sequence[tuple]) -> list:
         told(server, entry.activation if entry.activation == "restart" else "reload")
     fine = [goal for name, goal in goals.items() if name not in troubles]
     again = {
-        goal.server.name for goal, ignored in watch.settled(fine, PATIENCE, STABLE_SECONDS)
+        goal.server.name
+        for goal, ignored in watch.wait_until_listening(fine, PATIENCE, STABLE_SECONDS)
     } | set(troubles)
     if not again:
         return []
     for name in again:
         told(goals[name].server, "restart")
-    problems = dict(watch.settled([goals[name] for name in again], PATIENCE, STABLE_SECONDS))
+    problems = dict(
+        watch.wait_until_listening([goals[name] for name in again], PATIENCE, STABLE_SECONDS)
+    )
     return [
         "\n".join(filter(None, (troubles.get(goal.server.name), problem)))
         for goal, problem in problems.items()

@@ -16,41 +16,47 @@ import os
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe import client as _listener
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     address_order,
+    is_wildcard,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
+    NotAFile,
+    TooLarge,
+    read_file,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import (
+    has_systemd,
+    reread_units,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._probe import client as _listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import registry
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import is_unit
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import MANAGED_MARK
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
     journal,
-    preflight as refusals,
     rollback,
     signals,
-    wait as watch,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    MARK,
-    Failed,
-    Server,
-    has_systemd,
-    is_unit,
-    read_file,
-    reread_units,
-    run,
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
+    preflight as refusals,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import wait as watch
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
     ABSENT,
     RIGHTLY_SERVED,
     SERVED,
     How,
-    Side,
+    Participant,
     in_order,
     key_of,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.wait import Goal
-from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
 
 LOCKED_FOLDER = "/var/lib"
 LOCK_SECONDS = 120
@@ -80,24 +86,9 @@ def _has_parts(server: Server) -> bool:
     """Are there parts of ours in its files, as far as these can be read?"""
     for path in server.files:
         with contextlib.suppress(OSError, NotAFile, TooLarge):
-            if MARK.encode() in (read_file(path) or b""):
+            if MANAGED_MARK.encode() in (read_file(path) or b""):
                 return True
     return False
-
-
-def known_servers() -> list:
-    """One of each kind."""
-    from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.server import (
-        Dovecot,
-    )
-    from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.server import (
-        Postfix,
-    )
-    from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.server import (
-        Slapd,
-    )
-
-    return [Postfix(), Dovecot(), Slapd()]
 
 
 class Transaction:
@@ -126,14 +117,17 @@ class Transaction:
         self.sides = self._take_sides(problems)
         problems += refusals.other_config(self.sides, how.config_path)
         _refuse(problems)
-        for side in self.sides:
-            problems += side.server.refusals(side.configured, side.wanted, side.options)
+        plans = {
+            side: side.server.plan(side.configured, side.wanted, side.options)
+            for side in self.sides
+        }
+        problems += [message for plan in plans.values() for message in plan.refusals]
         problems += refusals.not_running(self.sides, how.start)
         if how.require_local_address:
             problems += refusals.addresses_away(self.sides)
         _refuse(problems)
-        for side in self.sides:
-            side.planned(side.server.render(side.configured, side.wanted, side.options))
+        for side, plan in plans.items():
+            side.planned(plan)
         problems += refusals.not_writable(self.sides)
         self._look()
         problems += refusals.others_addresses_away(self.sides)
@@ -160,7 +154,7 @@ class Transaction:
 
     def _take_sides(self, problems: list) -> list:
         how, sides = self.how, []
-        for server in known_servers():
+        for server in registry.all_servers():
             if how.servers is not None and server.name not in how.servers:
                 continue
             mine = (
@@ -182,7 +176,7 @@ class Transaction:
                     problems.append(str(refused))
                 continue
             if mine or configured.config_path or (how.servers is not None and how.present):
-                sides.append(Side(server, configured, mine if how.present else None, how))
+                sides.append(Participant(server, configured, mine if how.present else None, how))
         return sides
 
     def _look(self) -> None:
@@ -279,7 +273,7 @@ class Transaction:
             result["backup_file"] = backup
         return result
 
-    def _do(self, side: Side) -> None:
+    def _do(self, side: Participant) -> None:
         if side.idle:
             return
         server = side.server
@@ -332,7 +326,9 @@ class Transaction:
                         (side.live - side.goal) & side.before.keys(),
                     )
                 )
-        _fail([problem for ignored, problem in watch.settled(goals, self.how.timeout, 0)])
+        _fail(
+            [problem for ignored, problem in watch.wait_until_listening(goals, self.how.timeout, 0)]
+        )
         since = time.monotonic()
         self._put_units()
         self._visit_new()
@@ -340,7 +336,7 @@ class Transaction:
             _fail(
                 [
                     problem
-                    for ignored, problem in watch.settled(
+                    for ignored, problem in watch.wait_until_listening(
                         goals, self.how.timeout, STABLE_SECONDS, since
                     )
                 ]
@@ -369,7 +365,9 @@ class Transaction:
             if now["status"] == "timeout" or self._well(side, (address, port), now["status"]):
                 self._answers[address, port, side] = now
 
-    def _visited(self, sides: t.Sequence[Side], only: t.Optional[t.Container] = None) -> list:
+    def _visited(
+        self, sides: t.Sequence[Participant], only: t.Optional[t.Container] = None
+    ) -> list:
         """((address, port, side), as a probe saw it) of all that should answer; C(only): just of these of them."""
         if not self.how.probe or not self.how.activate:
             return []
@@ -386,7 +384,7 @@ class Transaction:
         seen = {**self._answers, **dict(zip(asked, self._probe(list(asked.values()))))}
         return [(which, seen[which]) for which, ignored in wanted]
 
-    def _prove(self, sides: t.Sequence[Side], only: t.Optional[t.Container] = None) -> list:
+    def _prove(self, sides: t.Sequence[Participant], only: t.Optional[t.Container] = None) -> list:
         """Connect to everything. What is new, changed or worse than before, and not well, fails. C(only): just to these of them."""
         visited = self._visited(sides, only)
         _fail(
@@ -405,7 +403,7 @@ class Transaction:
         )
         return [now for ignored, now in visited]
 
-    def _well(self, side: Side, key: tuple, status: str) -> bool:
+    def _well(self, side: Participant, key: tuple, status: str) -> bool:
         """May it answer so?"""
         if key in side.lost:
             return True
@@ -494,7 +492,7 @@ def _sorted(listeners: t.Iterable[dict]) -> list:
 
 def _missing(listener: Listener) -> t.Tuple[str, str]:
     """Status and detail of a listener that is not there."""
-    if listener.address in _listener.LOOPBACK or _is_here(listener.address):
+    if is_wildcard(listener.address) or _is_here(listener.address):
         return "refused", "nothing listens there"
     if listener.floating:
         return "ok", "not probed: the address is floating, and away"
@@ -509,7 +507,7 @@ def _is_here(address: str) -> bool:
 
 def recover() -> list:
     """Put right what an earlier run was killed over; see C(rollback.recover)."""
-    return rollback.recover(known_servers)
+    return rollback.recover(registry.all_servers)
 
 
 @contextlib.contextmanager
@@ -578,7 +576,7 @@ def _fail(problems: list) -> None:
         raise Failed("\n".join(problems))
 
 
-def _entry(side: Side) -> journal.Entry:
+def _entry(side: Participant) -> journal.Entry:
     """What is to be known to take it back. What listens today and stands in no file can't come back: its files do not say so."""
     before = side.configured.sockets
     return journal.Entry(

@@ -8,13 +8,14 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import wildcard_of
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import (
     Socket,
     established,
     listening,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 
 LOOK_SECONDS = 0.05
 
@@ -51,7 +52,7 @@ def unmet(goals: t.Sequence[Goal]) -> list:
     return found
 
 
-def settled(
+def wait_until_listening(
     goals: t.Sequence[Goal], patience: float, stable: float, since: t.Optional[float] = None
 ) -> list:
     """Wait until all is as it should be and has been so for C(stable) seconds; C(patience): seconds in which to get there.
@@ -95,7 +96,7 @@ def sessions(keys: t.Iterable) -> int:
     if not keys:
         return 0
     return sum(
-        (address, port) in keys or ("::" if ":" in address else "0.0.0.0", port) in keys
+        (address, port) in keys or (wildcard_of(address), port) in keys
         for address, port in established()
     )
 

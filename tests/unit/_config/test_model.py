@@ -13,6 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    standard_number,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config import (
     model,
     rules,
@@ -35,7 +41,7 @@ from support import strategies
     ],
 )
 def test_an_address_has_one_notation(written, canonical):
-    assert model.canonical_address(written) == canonical
+    assert canonical_address(written) == canonical
 
 
 @pytest.mark.parametrize(
@@ -66,14 +72,14 @@ def test_an_address_has_one_notation(written, canonical):
 )
 def test_what_is_no_plain_address_is_refused_with_its_reason(written, reason):
     with pytest.raises(ValueError, match=reason):
-        model.canonical_address(written)
+        canonical_address(written)
 
 
 @given(st.ip_addresses())
 def test_every_notation_of_an_address_is_refused_or_canonical(address):
     def outcome(text):
         try:
-            return model.canonical_address(text)
+            return canonical_address(text)
         except ValueError:
             return None
 
@@ -92,9 +98,11 @@ def test_every_notation_of_an_address_is_refused_or_canonical(address):
     ],
 )
 def test_standard_numbers(protocol, plain, ssl):
-    assert [
-        model.standard_number(protocol, encryption) for encryption in ("none", "tls", "ssl")
-    ] == [plain, plain, ssl]
+    assert [standard_number(protocol, encryption) for encryption in ("none", "tls", "ssl")] == [
+        plain,
+        plain,
+        ssl,
+    ]
 
 
 def test_the_canonical_text_is_sorted_and_ends_with_a_newline():

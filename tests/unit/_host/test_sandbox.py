@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import rehearse_in_copy
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import rehearse_in_copy
 
 MAY_MOUNT = (
     subprocess.run(

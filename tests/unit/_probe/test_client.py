@@ -16,6 +16,7 @@ import warnings
 from support import pki
 import pytest
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import listeners
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates import (
     judge as _certificate,
 )
@@ -24,7 +25,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._probe import (
     client as _listener,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._host import addresses
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener, probe
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import probe
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     IPBinding,
@@ -107,7 +109,7 @@ def test_listeners_of_a_config_are_in_address_order_and_then_by_number():
         "192.0.2.10": IPBinding("192.0.2.10", ("A", "B"), "mail.example.com", floating=True),
         "192.0.2.9": IPBinding("192.0.2.9", ("C",)),
     }
-    assert _listener.listeners(Bindings(ports, ip_addresses)) == [
+    assert listeners(Bindings(ports, ip_addresses)) == [
         Listener("192.0.2.9", 110, "pop", "none", port_name="C"),
         Listener(
             "192.0.2.10",

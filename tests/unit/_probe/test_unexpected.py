@@ -166,7 +166,7 @@ def test_what_does_not_answer_is_unexpected_where_program_and_number_are_a_mail_
     ],
 )
 def test_submission_is_told_from_smtp_by_its_number_and_by_auth(port, offers, protocol):
-    seen = dialogue.Seen()
+    seen = dialogue.ProbeResult()
     seen.offered, seen.encryption = {offer.split()[0].decode() for offer in offers}, "none"
     assert (
         unexpected._as_it_is(

@@ -12,14 +12,14 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config import (
     model,
     rules,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
     Listener,
     listeners,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.adopt import adopted
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
-    Found,
+    ConfiguredListener,
     Unmapped,
 )
 
@@ -28,7 +28,10 @@ PEM = {"certificate_path": "/etc/ssl/a.pem", "private_key_path": "/etc/ssl/a.key
 
 def configured(*found, unmapped=()):
     return Configured(
-        tuple(Found(listener, "line %d" % number) for number, listener in enumerate(found)),
+        tuple(
+            ConfiguredListener(listener, "line %d" % number)
+            for number, listener in enumerate(found)
+        ),
         tuple(unmapped),
     )
 

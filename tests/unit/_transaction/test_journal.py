@@ -13,8 +13,8 @@ from _pytest.monkeypatch import MonkeyPatch  # pytest.MonkeyPatch only since 6.2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import boot
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import base
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import journal
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.journal import Entry
@@ -50,7 +50,7 @@ def folder(tmp_path_factory):
         folder = tmp_path_factory.mktemp("journal")
         patch.setattr(journal, "FOLDER", str(folder / "bindings"))
         patch.setattr(journal, "PATH", str(folder / "bindings" / "journal.json"))
-        patch.setattr(base, "UNITS", str(folder / "units") + "/")
+        patch.setattr(boot, "UNITS", str(folder / "units") + "/")
         yield folder
 
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import datetime
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
-    Found,
+    ConfiguredListener,
     Plan,
-    Server,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
     How,
-    Side,
+    Participant,
 )
 
 HOW = How(
@@ -33,9 +33,9 @@ class Running(Server):
 
 
 def a_side(before, wanted, plan=None, live=None):
-    found = tuple(Found(listener, "") for listener in before)
+    found = tuple(ConfiguredListener(listener, "") for listener in before)
     sockets = frozenset((listener.address, listener.port) for listener in before)
-    side = Side(Running(), Configured(listeners=found, sockets=sockets), wanted, HOW)
+    side = Participant(Running(), Configured(listeners=found, sockets=sockets), wanted, HOW)
     side.planned(Plan() if plan is None else plan)
     side.looked_at(sockets if live is None else frozenset(live))
     return side
@@ -58,7 +58,11 @@ def test_how_listeners_were_found():
     plan = Plan(
         steps=({"/etc/x": b""},),
         back=({"/etc/x": b""},),
-        listeners=(Found(there, ""), Found(gone, ""), Found(left_of_a_wildcard, "")),
+        listeners=(
+            ConfiguredListener(there, ""),
+            ConfiguredListener(gone, ""),
+            ConfiguredListener(left_of_a_wildcard, ""),
+        ),
     )
     side = a_side([there, undeclared], [there, gone], plan)
     found = {
@@ -88,7 +92,7 @@ def test_a_wildcard_is_asked_where_others_will_connect_too():
     plan = Plan(
         steps=({"/etc/x": b""},),
         back=({"/etc/x": b""},),
-        listeners=tuple(Found(listener, "") for listener in parts + wildcards[1:]),
+        listeners=tuple(ConfiguredListener(listener, "") for listener in parts + wildcards[1:]),
     )
     side = a_side(wildcards + beside, parts[1:], plan)
     asked = [("0.0.0.0", 25), ("::", 25), ("192.0.2.9", 587), ("0.0.0.0", 465), ("192.0.2.1", 465)]

@@ -13,7 +13,7 @@ import types
 import pytest
 
 from support import pki
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
     preflight as refusals,
 )

@@ -14,8 +14,9 @@ import time
 import pytest
 from _pytest.monkeypatch import MonkeyPatch  # pytest.MonkeyPatch only since 6.2
 
+from ansible_collections.mailops.bindings.plugins.module_utils._host import systemd
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import MANAGED_MARK
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import base
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
     journal,
     rollback,
@@ -721,7 +722,7 @@ def test_a_server_with_parts_of_ours_is_not_passed_over_because_it_can_not_be_re
         world.post, "files", (os.path.dirname(world.post.path), world.post.path)
     )  # where a file should be may be a folder
     assert "post" not in world.run(present=False).sides
-    world.post.write("# " + base.MARK)
+    world.post.write("# " + MANAGED_MARK)
     for present in (True, False):
         with pytest.raises(Refused, match="post.conf, line 9"):
             world.run([IMAP], present=present, check=True)
@@ -895,9 +896,9 @@ def test_systemd_reads_the_units_of_all_servers_once_on_the_way_there_and_once_o
     world, monkeypatch
 ):
     told = []
-    monkeypatch.setattr(base, "has_systemd", lambda: True)
+    monkeypatch.setattr(systemd, "has_systemd", lambda: True)
     monkeypatch.setattr(
-        base,
+        systemd,
         "run",
         lambda argv: told.append(
             (argv, [os.path.exists(server.drop_in) for server in world.servers])

@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Options
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    is_wildcard,
+    meet,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.render import (
     PROTOCOLS,
     Details,
@@ -19,9 +22,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.
     alternative,
     by_name,
     layout,
-    meet,
     render,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Options
 
 _PACKAGES = {"imap": "dovecot-imapd", "pop": "dovecot-pop3d"}
 
@@ -124,7 +127,7 @@ def _wildcard_beside_address(asked: Asked) -> t.Iterator[str]:
     for wildcard in asked.wanted:
         for other in asked.wanted:
             if (
-                wildcard.address in ("0.0.0.0", "::")
+                is_wildcard(wildcard.address)
                 and other.address != wildcard.address
                 and other.port == wildcard.port
                 and meet(wildcard.address, other.address)

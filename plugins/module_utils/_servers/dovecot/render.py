@@ -17,34 +17,38 @@ import json
 import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     LOOPBACK,
-    Listener,
+    address_order,
+    is_loopback,
+    is_wildcard,
+    meet,
+    reached_at,
+    wildcard_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import address_order
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    MARK,
-    Found,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import boot_file
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
+    MANAGED_MARK,
+    ConfiguredListener,
     Options,
     Plan,
     Unmapped,
-    boot_file,
 )
 
 FOLDER = "/etc/dovecot"
 MAIN_FILE = FOLDER + "/dovecot.conf"
 #: Our file, where conf.d/*.conf is the last thing that dovecot.conf includes and this name the last of conf.d.
-IN_CONF_D = "%s/conf.d/99-%s.conf" % (FOLDER, MARK)
+IN_CONF_D = "%s/conf.d/99-%s.conf" % (FOLDER, MANAGED_MARK)
 #: Our file, where a line of ours at the end of dovecot.conf includes it.
-BESIDE = "%s/%s.conf" % (FOLDER, MARK)
+BESIDE = "%s/%s.conf" % (FOLDER, MANAGED_MARK)
 BOOT_FILE = boot_file("dovecot.service", "")[0]
 
 PROTOCOLS = {"imap": "imap", "pop": "pop3"}  # ours -> Dovecot's
 _OURS = {theirs: ours for ours, theirs in PROTOCOLS.items()}
-_INCLUDE = "!include_try %s.conf" % MARK
+_INCLUDE = "!include_try %s.conf" % MANAGED_MARK
 #: A filter with prefix length 0 is one for every address of both families: so each family in halves.
 _HALVES = {"0.0.0.0": ("0.0.0.0/1", "128.0.0.0/1"), "::": ("::/1", "8000::/1")}
-_ANY = {4: "0.0.0.0", 6: "::"}
 _WILDCARDS = {"*": "0.0.0.0"}
 
 
@@ -149,7 +153,7 @@ class Details(t.NamedTuple):
     trouble: t.Callable[[], t.Iterable[str]] = (
         tuple  # what the host says against any change, as whole messages
     )
-    loopback: tuple = tuple(LOOPBACK.values())  # that can be bound
+    loopback: tuple = LOOPBACK  # that can be bound
 
 
 # -- reading
@@ -359,30 +363,17 @@ def sockets(these: t.Iterable[Entry]) -> frozenset:
     return frozenset((address, entry.port) for entry in these for address in entry.addresses)
 
 
-def is_loopback(address: str) -> bool:
-    return ipaddress.ip_address(address).is_loopback
-
-
 def exclude(one: tuple, other: tuple) -> bool:
     """Can't both of these, (address, port), be listened on at the same time? A wildcard and an address of its family can't."""
     return one != other and one[1] == other[1] and meet(one[0], other[0])
 
 
-def meet(one: str, other: str) -> bool:
-    """Does one of these addresses answer for the other?"""
-    return one == other or one == _wildcard_of(other) or other == _wildcard_of(one)
-
-
-def _wildcard_of(address: str) -> str:
-    return _ANY[ipaddress.ip_address(address).version]
-
-
 def listeners(view: View) -> tuple:
-    """(Found …) of the login services."""
+    """(ConfiguredListener …) of the login services."""
     return tuple(
         sorted(
             (
-                Found(listener, entry.where)
+                ConfiguredListener(listener, entry.where)
                 for entry in view.entries
                 if entry.login
                 for listener in _listeners(view, entry)
@@ -488,7 +479,7 @@ def layout(
     base: View,
     wanted: t.Sequence[Listener],
     options: Options,
-    loopback: t.Container[str] = tuple(LOOPBACK.values()),
+    loopback: t.Container[str] = LOOPBACK,
 ) -> Layout:
     """Leave alone what is right already, switch off what is not, and add what is missing. C(loopback): the addresses of it that can be bound."""
     declared = {(one.address, one.port): one for one in wanted}
@@ -499,7 +490,7 @@ def layout(
             options.keep_loopback
             and is_loopback(address)
             and (address, port) not in declared
-            and (_wildcard_of(address), port) not in declared
+            and (wildcard_of(address), port) not in declared
         )
 
     def is_right(entry: Entry, address: str) -> bool:
@@ -523,7 +514,9 @@ def layout(
             missing.setdefault(_made_from(_template(logins, one), one), []).append(one.address)
     for entry in displaced:
         kept_on = {
-            LOOPBACK[address] for address in entry.addresses if LOOPBACK.get(address) in loopback
+            reached_at(address)
+            for address in entry.addresses
+            if is_wildcard(address) and reached_at(address) in loopback
         }.union(filter(is_loopback, entry.addresses))
         for address in sorted(kept_on, key=address_order):
             if stays_on_loopback(address, entry.port) and (address, entry.port) not in provided:
@@ -554,7 +547,7 @@ def _template(logins: t.Iterable[Entry], one: Listener) -> t.Optional[Entry]:
         default=None,
         key=lambda entry: (
             one.address not in entry.addresses,
-            _wildcard_of(one.address) not in entry.addresses,
+            wildcard_of(one.address) not in entry.addresses,
             entry.service,
         ),
     )
@@ -596,7 +589,7 @@ def _certificates(base: View, wanted: t.Iterable[Listener]) -> dict:
     for one in sorted(
         wanted,
         key=lambda one: (
-            one.address not in _ANY.values(),
+            not is_wildcard(one.address),
             address_order(one.address),
             one.protocol,
         ),
@@ -671,7 +664,7 @@ def own_file(base: View, plan: Layout, config_path: str, there: bool) -> t.Optio
         return None
     lines = [
         "# Written by mail_listeners of %s. What is edited here is lost: change the declaration."
-        % MARK,
+        % MANAGED_MARK,
         "# state: absent removes this file, and what it switches off (port = 0) is back.",
         "# config_path: %s" % json.dumps(config_path),
         "",
@@ -735,7 +728,7 @@ def render(details: Details, wanted: t.Optional[t.Sequence[Listener]], options: 
     wait = (
         content
         and details.systemd
-        and any(one.address not in _ANY.values() and not is_loopback(one.address) for one in wanted)
+        and any(not is_wildcard(one.address) and not is_loopback(one.address) for one in wanted)
     )
     state = {
         # in this order: at no moment is anything included that is not whole
@@ -781,7 +774,7 @@ def with_line(conf: bytes, config_path: str) -> bytes:
     """dovecot.conf with the line that includes our file. Its last line gets no newline if the last had none."""
     end = "\r\n" if b"\r\n" in conf else "\n"
     first = "# %s: listeners as declared in %s; state: absent takes these two lines out again" % (
-        MARK,
+        MANAGED_MARK,
         json.dumps(config_path),
     )
     ours = (first + end + _INCLUDE).encode()
@@ -804,7 +797,7 @@ def without_line(conf: bytes) -> bytes:
 
 
 def _is_our_line(line: bytes) -> bool:
-    return line.strip() == _INCLUDE.encode() or line.startswith(("# %s: " % MARK).encode())
+    return line.strip() == _INCLUDE.encode() or line.startswith(("# %s: " % MANAGED_MARK).encode())
 
 
 def last_includes(conf: bytes) -> list:
@@ -822,7 +815,7 @@ def last_includes(conf: bytes) -> list:
 def config_path_of(files: t.Mapping) -> str:
     """The bindings config that our parts were written from; '' where there are none."""
     ours = r'^# (?:config_path: |%s: listeners as declared in )("(?:[^"\\]|\\.)*")' % re.escape(
-        MARK
+        MANAGED_MARK
     )
     for path in (IN_CONF_D, BESIDE, MAIN_FILE):
         found = re.search(ours, (files.get(path) or b"").decode(errors="replace"), re.MULTILINE)

@@ -16,27 +16,29 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import kind_of_key
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import endpoint
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
+    NotAFile,
+    read_file,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.local import loopback
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import rehearse_in_copy
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import has_systemd
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import UNITS
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
     render as config,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    UNITS,
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
-    Failed,
     Options,
     Plan,
-    Server,
-    has_systemd,
-    kind_of_key,
-    loopback,
-    read_file,
-    rehearse_in_copy,
-    run,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
 
 BASE_DIR = "/run/dovecot"
 PID_FILE = BASE_DIR + "/master.pid"
@@ -204,10 +206,7 @@ class Dovecot(Server):
             if sockets - live and now - reloaded > patience:
                 _reload()
                 reloaded, patience = time.monotonic(), min(patience * 2, 0.5)
-        missing = [
-            ("[%s]:%d" if ":" in address else "%s:%d") % (address, port)
-            for address, port in sorted(sockets - live)
-        ]
+        missing = [endpoint(address, port) for address, port in sorted(sockets - live)]
         if missing:
             raise Failed("Dovecot does not listen on %s" % ", ".join(missing))
 

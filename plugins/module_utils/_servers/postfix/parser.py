@@ -12,20 +12,24 @@ import ipaddress
 import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    LOOPBACK,
+    WILDCARDS,
+    family,
+    is_loopback,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    MARK,
-    Found,
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
+    MANAGED_MARK,
+    ConfiguredListener,
     Unmapped,
 )
 
 SAYS = (
-    "# %s: " % MARK
+    "# %s: " % MANAGED_MARK
 )  # stands before an entry of ours, and is followed by what that was declared as
 
-WILDCARDS = {"ipv4": "0.0.0.0", "ipv6": "::"}
-LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 #: Which certificate an entry serves, apart from chain_files, which beat them all. Clients get the one with an elliptic curve's key where there are two.
 _CERTIFICATES = ("eccert", "cert", "dcert")
 _KEYS = {"cert": "key", "eccert": "eckey", "dcert": "dkey"}
@@ -66,7 +70,7 @@ class Host(t.NamedTuple):
     ports: t.Mapping = {}  # service name -> number (services(5))
     names: t.Mapping = {}  # host name -> its addresses
     families: tuple = ("ipv4", "ipv6")  # that the kernel has
-    loopback: tuple = ("127.0.0.1", "::1")  # those that can be bound
+    loopback: tuple = LOOPBACK  # those that can be bound
     key_files: frozenset = frozenset()  # of the files in chain_files, those that hold a private key
     curves: frozenset = frozenset()  # of these, those with a key on an elliptic curve
 
@@ -251,7 +255,7 @@ def _service(entry: Entry, host: Host, proxy: t.Mapping, declared_as: tuple) -> 
     addresses = tuple(
         address
         for address in (_addresses(host_name, host) if host_name else _interfaces(host))
-        if family(address) in families(host)
+        if "ipv%d" % family(address) in families(host)
     )
     if not addresses:
         return service._replace(
@@ -440,7 +444,9 @@ def _interfaces(host: Host) -> tuple:
     """What an entry without an address listens on."""
     names = interface_names(host)
     if [name.lower() for name in names] in (["all"], []):
-        return tuple(WILDCARDS[family] for family in families(host))
+        return tuple(
+            address for address in WILDCARDS if "ipv%d" % family(address) in families(host)
+        )
     if names == ["loopback-only"]:
         return host.loopback
     return tuple(dict.fromkeys(address for name in names for address in _addresses(name, host)))
@@ -462,19 +468,6 @@ def _canonical(name: str) -> str:
         return str(ipaddress.ip_address(name))
     except ValueError:
         return ""
-
-
-def family(address: str) -> str:
-    return "ipv6" if ":" in address else "ipv4"
-
-
-def meet(one: str, other: str) -> bool:
-    """Are they one address, or is one of them the wildcard of the other's family?"""
-    return one == other or (family(one) == family(other) and (one in LOOPBACK or other in LOOPBACK))
-
-
-def is_loopback(address: str) -> bool:
-    return address == "::1" or address.startswith("127.")
 
 
 def _port(name: str, host: Host) -> t.Optional[int]:
@@ -533,7 +526,7 @@ def expanded(parameter: str, main: t.Mapping, overrides: t.Optional[t.Mapping] =
 def found_listeners(found: t.Sequence[Service]) -> tuple:
     """The listeners of our protocols, as Configured has them."""
     return tuple(
-        Found(
+        ConfiguredListener(
             Listener(
                 address,
                 port,

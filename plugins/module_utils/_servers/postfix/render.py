@@ -13,21 +13,27 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    endpoint,
+    is_loopback,
+    is_wildcard,
+    reached_at,
+    wildcard_of,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK, Options
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
+    MANAGED_MARK,
+    Options,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.parser import (
-    LOOPBACK,
     SAYS,
     TLS,
-    WILDCARDS,
     Entry,
     Host,
     Service,
     entries,
     expanded,
-    family,
-    is_loopback,
     is_yes,
     masked,
     physical_lines,
@@ -36,9 +42,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.
     services,
 )
 
-DISPLACED = "#%s# " % MARK
-_BEGIN = "# %s begin: mail_listeners wrote this from " % MARK
-_END = "# %s end" % MARK
+DISPLACED = "#%s# " % MANAGED_MARK
+_BEGIN = "# %s begin: mail_listeners wrote this from " % MANAGED_MARK
+_END = "# %s end" % MANAGED_MARK
 _ABOUT = (
     '# Changes in here are lost: change that config, and apply it. "state: absent" gives back the lines behind "%s".'
     % DISPLACED.strip()
@@ -206,10 +212,10 @@ def wish(
     if options.keep_loopback:
         for service in displaced:
             for address, port in service.sockets:
-                address = LOOPBACK.get(address, address)
-                covered = {(address, port), (WILDCARDS[family(address)], port)} & done
+                address = reached_at(address)
+                covered = {(address, port), (wildcard_of(address), port)} & done
                 if is_loopback(address) and address in host.loopback and not covered:
-                    name = ("[%s]:%d" if ":" in address else "%s:%d") % (address, port)
+                    name = endpoint(address, port)
                     written.append(Written(name, service, ((address, port),), None))
                     done.add((address, port))
     return Wish(
@@ -226,12 +232,12 @@ def _template(found: t.Sequence[Service], listener: Listener) -> t.Optional[Serv
 
     def nearness(service: Service) -> tuple:
         addresses = [address for address, ignored in service.sockets]
-        wildcard = WILDCARDS[family(listener.address)]
+        wildcard = wildcard_of(listener.address)
         return (
             listener.address not in addresses,
             wildcard not in addresses,
             service.protocol != listener.protocol,
-            not set(addresses) & set(LOOPBACK),
+            not any(map(is_wildcard, addresses)),
         )
 
     candidates = [

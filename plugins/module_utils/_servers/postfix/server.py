@@ -14,27 +14,38 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
-    parser as master_cf,
-    render as master_cf_changes,
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import kind_of_key
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    family as address_family,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    UNITS,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    is_loopback,
+    is_wildcard,
+    meet,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
+    NotAFile,
+    TooLarge,
+    read_file,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.local import loopback
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import rehearse_in_copy
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import has_systemd
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import UNITS, boot_file
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
-    Failed,
     Options,
     Plan,
-    Server,
-    boot_file,
-    has_systemd,
-    kind_of_key,
-    loopback,
-    read_file,
-    rehearse_in_copy,
-    run,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+    parser as master_cf,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+    render as master_cf_changes,
 )
 
 #: The unit that really runs Postfix: the second one, unless it only stands for the first (Debian up to 12).
@@ -114,7 +125,7 @@ def families_are_used(asked: Asked) -> t.Iterator[str]:
     """An address of the other family passes every check, and kills master on reload."""
     used = master_cf.families(asked.details.host)
     for listener in asked.wanted:
-        family = "ipv6" if ":" in listener.address else "ipv4"
+        family = "ipv%d" % address_family(listener.address)
         if family not in used:
             yield (
                 "%s: Postfix uses no %s on this host (inet_protocols in main.cf, or the kernel), and would die of it: "
@@ -139,7 +150,7 @@ def numbers_are_free(asked: Asked) -> t.Iterator[str]:
     for service in asked.wished.kept:
         for listener in asked.wanted:
             if service.protocol or not any(
-                port == listener.port and master_cf.meet(address, listener.address)
+                port == listener.port and meet(address, listener.address)
                 for address, port in service.sockets
             ):
                 continue
@@ -547,7 +558,7 @@ def _boot(details: Details, wanted: t.Sequence[Listener], options: Options) -> d
     """The drop-ins that change: for the unit, where an address may be missing at boot; and none for another."""
     wishes = dict.fromkeys(details.boot)
     if details.unit and any(
-        listener.address not in master_cf.LOOPBACK and not master_cf.is_loopback(listener.address)
+        not is_wildcard(listener.address) and not is_loopback(listener.address)
         for listener in wanted
     ):
         path, content = boot_file(details.unit, options.config_path)

@@ -13,30 +13,33 @@ What we take over stays in /etc/default/slapd as a comment, also what cn=config 
 from __future__ import annotations
 
 import base64
-import functools
 import json
 import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import LOOPBACK
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    LOOPBACK,
+    WILDCARDS,
     canonical_address,
+    is_loopback,
+    is_wildcard,
+    reached_at,
+    wildcard_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import MANAGED_MARK
 
 DEFAULTS = "/etc/default/slapd"
 SERVICES = "SLAPD_SERVICES"
-WILDCARDS = ("0.0.0.0", "::")
 
 _PORTS = {"ldap": 389, "ldaps": 636, "pldap": 389, "pldaps": 636}
 
-_URLS_HEAD = "# %s: the next line is by mail_listeners, from " % MARK
+_URLS_HEAD = "# %s: the next line is by mail_listeners, from " % MANAGED_MARK
 _URLS_TAIL = "; edits of it are lost, state: absent gives back what was before"
-_BEFORE = "# %s: before: " % MARK
+_BEFORE = "# %s: before: " % MANAGED_MARK
 _TLS_HEAD = (
     "# %s: olcTLSCertificateFile and olcTLSCertificateKeyFile of cn=config were set by mail_listeners, from "
-    % MARK
+    % MANAGED_MARK
 )
 _TLS_MIDDLE = "; state: absent gives back what was before; before and now: "
 
@@ -201,7 +204,7 @@ _URL = re.compile(
 def url(
     text: str,
     families: t.Sequence[str] = WILDCARDS,
-    localhost: t.Sequence[str] = ("127.0.0.1", "::1"),
+    localhost: t.Sequence[str] = LOOPBACK,
 ) -> Url:
     """What slapd makes of a URL (slapd(8), -h). C(families): the wildcards that it binds for none; C(localhost): the name's addresses."""
     match = _URL.match(text)
@@ -247,19 +250,6 @@ def scheme_of(listener) -> str:
     return "ldaps" if listener.encryption == "ssl" else "ldap"
 
 
-@functools.lru_cache(maxsize=None)
-def is_loopback(address: str) -> bool:
-    """Is it 127.0.0.0/8 or ::1?"""
-    import ipaddress
-
-    return ipaddress.ip_address(address).is_loopback
-
-
-def wildcard_of(address: str) -> str:
-    """The wildcard of its family."""
-    return WILDCARDS[":" in address]
-
-
 def merged(
     before: t.Sequence[Url], wanted: t.Sequence, loopback: t.Optional[t.Container[str]]
 ) -> list:
@@ -274,7 +264,7 @@ def merged(
     def stays(scheme, address, port):
         if (scheme, address, port) in declared:
             return {(scheme, address, port)}
-        wildcard, address = address in WILDCARDS, LOOPBACK.get(address, address)
+        wildcard, address = is_wildcard(address), reached_at(address)
         covered = (address, port) in taken or (wildcard_of(address), port) in taken
         keep = loopback is not None and (address in loopback if wildcard else is_loopback(address))
         return {(scheme, address, port)} if keep and not covered else set()
@@ -386,7 +376,11 @@ def shown(text: str, reader: str) -> str:
     counts = setting(text, SERVICES, reader)
     lines, position = [], 0
     for line in _lines(text):
-        if line.startswith("# %s: " % MARK) or counts and counts.start <= position < counts.end:
+        if (
+            line.startswith("# %s: " % MANAGED_MARK)
+            or counts
+            and counts.start <= position < counts.end
+        ):
             lines.append(line)
         position += len(line)
     return "".join(lines)

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     LOOPBACK,
-    Listener,
+    WILDCARDS,
+    family,
+    is_loopback,
+    is_wildcard,
+    wildcard_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import parser as files
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import boot_file
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
-    Found,
+    ConfiguredListener,
     Options,
     Plan,
     Unmapped,
-    boot_file,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import parser as files
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.parser import (
     DEFAULTS,
     SERVICES,
@@ -38,7 +43,7 @@ class Host(t.NamedTuple):
     text: str = ""  # /etc/default/slapd
     reader: str = "shell"
     how: tuple = (
-        files.WILDCARDS,
+        WILDCARDS,
         ("127.0.0.1", "::1"),
     )  # to read URLs by: the wildcards, localhost's addresses
     urls: tuple = ()  # of Url: today's
@@ -48,7 +53,7 @@ class Host(t.NamedTuple):
     boot: t.Optional[bytes] = None  # the drop-in
     units: bool = False  # does the host have systemd's?
     problems: tuple = ()  # why nothing can be changed here
-    loopback: tuple = tuple(LOOPBACK.values())  # that can be bound
+    loopback: tuple = LOOPBACK  # that can be bound
 
     @property
     def tls(self) -> Tls:
@@ -68,10 +73,10 @@ def configured(host: Host) -> Configured:
 
 
 def _listens(urls, tls, where):
-    """(tuple of Found, frozenset of all sockets). A path that is not absolute is none that a config could have."""
+    """(tuple of ConfiguredListener, frozenset of all sockets). A path that is not absolute is none that a config could have."""
     certificate, key = (path if path.startswith("/") else "" for path in (tls.certificate, tls.key))
     listeners = tuple(
-        Found(
+        ConfiguredListener(
             Listener(
                 address,
                 port,
@@ -157,11 +162,7 @@ def sockets_do_not_meet(host, wanted, options):
         for socket in url.sockets:
             seen.setdefault(socket, []).append(url.text)
     for (address, port), texts in sorted(seen.items()):
-        beside = (
-            seen.get((files.wildcard_of(address), port), [])
-            if address not in files.WILDCARDS
-            else []
-        )
+        beside = seen.get((wildcard_of(address), port), []) if not is_wildcard(address) else []
         if len(texts) > 1 or beside:
             yield (
                 "OpenLDAP can't have %s at the same time: it does not start with two URLs on one socket, nor with a wildcard beside an address on one port. "
@@ -173,10 +174,10 @@ def sockets_do_not_meet(host, wanted, options):
 def families_are_served(host, wanted, options):
     """slapd -4 and -6, or a host without IPv6."""
     for listener in wanted:
-        if files.wildcard_of(listener.address) not in host.how[0]:
+        if wildcard_of(listener.address) not in host.how[0]:
             yield (
                 "%s: OpenLDAP has no IPv%d here: see SLAPD_OPTIONS in %s and the host's own settings"
-                % (listener.name, 6 if ":" in listener.address else 4, DEFAULTS)
+                % (listener.name, family(listener.address), DEFAULTS)
             )
 
 
@@ -322,7 +323,7 @@ def _texts(urls):
 
 
 def _is_specific(address):
-    return address not in files.WILDCARDS and not files.is_loopback(address)
+    return not is_wildcard(address) and not is_loopback(address)
 
 
 def _bytes(text):

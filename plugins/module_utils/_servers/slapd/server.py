@@ -16,28 +16,35 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._host.local import bind_error
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    WILDCARDS,
+    wildcard_of,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
+    NotAFile,
+    TooLarge,
+    read_file,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._host.local import (
+    bind_error,
+    loopback,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import as_whom
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import rehearse_in_copy
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import has_systemd
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import UNITS, boot_file
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
+    Configured,
+    Options,
+    Plan,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import parser as files
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import (
     render as slapd_plan,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    UNITS,
-    Configured,
-    Failed,
-    Options,
-    Plan,
-    Server,
-    boot_file,
-    has_systemd,
-    loopback,
-    read_file,
-    rehearse_in_copy,
-    run,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.parser import (
     DEFAULTS,
@@ -478,7 +485,7 @@ def _live_config() -> t.Tuple[str, t.Mapping, bool]:
 
 def _families(options: t.Sequence[str]) -> tuple:
     """The wildcards that slapd binds where a URL has no host."""
-    families = files.WILDCARDS if os.path.exists("/proc/net/if_inet6") else files.WILDCARDS[:1]
+    families = WILDCARDS if os.path.exists("/proc/net/if_inet6") else WILDCARDS[:1]
     return tuple(
         wildcard for wildcard, other in zip(families, ("-6", "-4")) if other not in options
     )
@@ -494,7 +501,7 @@ def _localhost(families: t.Container[str]) -> tuple:
     return tuple(
         address
         for address in addresses
-        if files.wildcard_of(address) in families and bind_error(address) is None
+        if wildcard_of(address) in families and bind_error(address) is None
     )
 
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    rules,
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model, rules
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
@@ -116,7 +116,7 @@ def view(held: Held) -> View:
             if gone not in ids
         ]
         try:
-            canonical = model.canonical_address(address)
+            canonical = canonical_address(address)
         except ValueError as reason:
             if assigned or held.hostnames.get(address):
                 unmapped.append(

@@ -12,7 +12,9 @@ import ssl
 import typing as t
 import urllib.parse
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
 
 
 def wrong_options(options: t.Mapping, hide: t.Callable) -> t.Iterator[str]:
@@ -79,5 +81,5 @@ def named(options: t.Mapping) -> tuple:
     for entry in [options, *(options.get("ip_addresses") or ())]:
         with contextlib.suppress(ValueError):
             if entry.get("address"):
-                addresses.append(model.canonical_address(entry["address"]))
+                addresses.append(canonical_address(entry["address"]))
     return names, list(dict.fromkeys(addresses))

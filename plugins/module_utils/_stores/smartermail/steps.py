@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Bindings,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     address_order,
     canonical_address,
+    family,
+    wildcard_of,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
     Held,
     ServerPort,
@@ -272,8 +274,7 @@ def _by_place(move: _Move) -> list:
 def _meet(address: str, other: str) -> bool:
     """Whether two listeners of one number can't have these; a wildcard listens on all of its family."""
     return address == other or (
-        (":" in address) == (":" in other)
-        and ("::" if ":" in address else "0.0.0.0") in (address, other)
+        family(address) == family(other) and wildcard_of(address) in (address, other)
     )
 
 

@@ -14,9 +14,9 @@ import os
 import traceback
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    plan,
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model, plan
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
@@ -457,7 +457,7 @@ def _label(declaration: plan.Declaration, kind: str, identity: str) -> str:
         if kind == "ports" and entry.get("name") == identity:
             return declaration.label(kind, index)
         with contextlib.suppress(ValueError):
-            if kind == "ip_addresses" and model.canonical_address(entry["address"]) == identity:
+            if kind == "ip_addresses" and canonical_address(entry["address"]) == identity:
                 return declaration.label(kind, index)
     return "%s: " % model.shown(identity) if kind == "ports" else "%s: " % identity
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
     render as config,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Options
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Options
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.limits import (
     RULES,
     refusals,
@@ -495,7 +495,7 @@ def test_a_second_certificate_is_listed_and_stands_against_a_declared_one(releas
 
 @BOTH
 def test_a_comma_at_the_end_is_no_wildcard(release):
-    """Seen with 2.3.19: listen = 127.0.0.5, binds that address only."""
+    """Observed with 2.3.19: listen = 127.0.0.5, binds that address only."""
     assert {
         address for address, port in config.sockets(view(release, listen=FOUR + ",").entries)
     } == {FOUR}

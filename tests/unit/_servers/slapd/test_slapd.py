@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import (
     server as slapd,
     parser as slapd_files,
     render as slapd_plan,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Options
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Options
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.adopt import adopted
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.server import Slapd
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.parser import (

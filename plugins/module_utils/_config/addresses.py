@@ -1,0 +1,109 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""IP addresses: the one way of writing each, and what two of them have to do with each other. Pure."""
+
+from __future__ import annotations
+
+import functools
+
+#: All addresses of a family, for a server that binds one of these (ip(7), ipv6(7)).
+WILDCARDS = ("0.0.0.0", "::")
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+#: The loopback address of each family that programs use.
+LOOPBACK = tuple(_LOOPBACK.values())
+
+
+def family(address: str) -> int:
+    """4 or 6, of an address in canonical form."""
+    return 6 if ":" in address else 4
+
+
+def is_wildcard(address: str) -> bool:
+    """Does a socket on this address answer on every address of its family?"""
+    return address in _LOOPBACK
+
+
+def wildcard_of(address: str) -> str:
+    """The wildcard of the address's family."""
+    return WILDCARDS[":" in address]
+
+
+def is_loopback(address: str) -> bool:
+    """Is it an address that only this host reaches (RFC 1122: 127.0.0.0/8; RFC 4291: ::1)?"""
+    return address.startswith("127.") or address == "::1"
+
+
+def reached_at(address: str) -> str:
+    """The address to connect to from the host itself: loopback for a wildcard."""
+    return _LOOPBACK.get(address, address)
+
+
+def meet(first: str, second: str) -> bool:
+    """Do these meet, so that two sockets can't have one port there?
+
+    A socket on :: mostly takes IPv4's port too (ipv6(7): IPV6_V6ONLY); families are told apart all the same.
+    """
+    if first == second:
+        return True
+    return family(first) == family(second) and (is_wildcard(first) or is_wildcard(second))
+
+
+def endpoint(address: str, port: int) -> str:
+    """Address and port as results and messages name them: 192.0.2.1:993, [2001:db8::1]:993 (RFC 5952, 6)."""
+    return ("[%s]:%d" if ":" in address else "%s:%d") % (address, port)
+
+
+@functools.lru_cache(maxsize=None)  # one task asks for the same address many times
+def canonical_address(text: str) -> str:
+    """The one way of writing this IP address (IPv6: RFC 5952).
+
+    Raises ValueError, saying what is wrong, for all that is not the plain address of one interface or a wildcard.
+    """
+    import ipaddress  # here: a task about ports alone does without
+
+    if "/" in text:
+        raise ValueError("is a network, not an address: leave the prefix length out")
+    if "%" in text:
+        raise ValueError(
+            "has a scope (%): an address that depends on an interface's name can't be declared"
+        )
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError("is not an IPv4 or IPv6 address" + _leading_zeros(text)) from None
+    if address.version == 4 and str(address) != text:  # Python before 3.9.5 reads 010 as ten
+        raise ValueError("is not an IPv4 or IPv6 address" + _leading_zeros(text))
+    if str(address) == "255.255.255.255":
+        raise ValueError("is the broadcast address: no server listens for mail on it")
+    if address.is_multicast:
+        raise ValueError("is a multicast address: no server listens for mail on one")
+    mapped = address.ipv4_mapped if address.version == 6 else None
+    if mapped:
+        raise ValueError("is an IPv4 address in IPv6 notation: write %s" % mapped)
+    return str(address)
+
+
+def _leading_zeros(text: str) -> str:
+    """A hint where an IPv4 address was padded: some programs read 010 as eight, some as ten."""
+    parts = text.split(".")
+    plain = ".".join(part.lstrip("0") or "0" for part in parts)
+    if (
+        len(parts) == 4
+        and plain != text
+        and all(part.isdigit() and part.isascii() and len(part) <= 4 for part in parts)
+    ):
+        return (
+            ": leading zeros are ambiguous (octal or decimal?); if decimal is meant, write %s"
+            % plain
+        )
+    return ""
+
+
+@functools.lru_cache(maxsize=None)
+def address_order(address: str) -> tuple:
+    """Sort key: IPv4 before IPv6, then by number."""
+    import ipaddress
+
+    parsed = ipaddress.ip_address(address)
+    return parsed.version, int(parsed)
