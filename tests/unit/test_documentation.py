@@ -15,11 +15,6 @@ pytestmark = pytest.mark.needs_ansible
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 yaml = pytest.importorskip("yaml")
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import ENCRYPTIONS  # noqa: E402
-from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import PROTOCOLS  # noqa: E402
-from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
-    standard_number,
-)  # noqa: E402
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible import (
     module as ansible_module,
 )  # noqa: E402
@@ -191,14 +186,3 @@ def test_every_module_has_an_integration_target():
         for path in (ROOT / "tests" / "integration" / "targets").iterdir()
     }
     assert set(MODULES) <= targets
-
-
-def test_the_role_s_standard_numbers_are_the_modules():
-    """The role has to write them out: a number that left the inventory is to leave the config too."""
-    numbers = yaml.safe_load(
-        (ROOT / "roles/mail_bindings/vars/main.yml").read_text(encoding="utf-8")
-    )["mail_bindings__standard_numbers"]
-    assert numbers == {
-        protocol: {encryption: standard_number(protocol, encryption) for encryption in ENCRYPTIONS}
-        for protocol in PROTOCOLS
-    }

@@ -41,6 +41,10 @@ class Server:
     programs: tuple = ()  # names of the processes that hold its sockets, as the kernel has them (15 characters)
     reads_keys_as = "root"  # the user that opens certificates and keys
     files: tuple = ()  # those in which parts of ours would be, with MANAGED_MARK in them
+    #: What makes the running server serve renewed certificates: a command, and its standard input with %(certificate_path)s
+    #: and %(private_key_path)s. The role's renewal hook runs it, without this collection.
+    renewal_command: t.Sequence[str] = ()
+    renewal_stdin = ""
 
     def installed(self) -> bool:
         """Is it there?"""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import endpoint
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.finding import (
     HostFinding,
     ReportedChange,
@@ -17,7 +18,6 @@ from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.finding im
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.listeners import (
     Key,
     key_order,
-    listener_name,
 )
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.values import (
     Json,
@@ -100,7 +100,7 @@ def cells_of(finding: HostFinding) -> t.Tuple[t.List[Json], t.List[str]]:
     keys = sorted({*declared, *undeclared} - ignored, key=key_order)
     return (
         [_cell(compared(key)) for key in keys],
-        [listener_name(key) for key in sorted(ignored, key=key_order)],
+        [endpoint(*key) for key in sorted(ignored, key=key_order)],
     )
 
 
@@ -147,7 +147,7 @@ def _cell(listener: ComparedListener) -> Json:
     return {
         "address": address,
         "port": number,
-        "name": listener_name(listener.key),
+        "name": endpoint(*listener.key),
         "port_name": as_text(port.get("name")),
         "protocol": as_text(shown.get("protocol") or seen.get("protocol")),
         "encryption": as_text(

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    PROTOCOLS,
+    standard_number,
+)
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.listeners import (
     MAX_NUMBER,
     Key,
@@ -188,8 +191,7 @@ def _port_number(port: Json) -> t.Optional[int]:
     if port.get("port") is None:
         protocol = as_text(port.get("protocol"))
         encryption = as_text(port.get("encryption"))
-        known = protocol in model.PROTOCOLS
-        return model.standard_number(protocol, encryption) if known else None
+        return standard_number(protocol, encryption) if protocol in PROTOCOLS else None
     number = as_integer(port.get("port"))
     return number if number is not None and 0 <= number <= MAX_NUMBER else None
 

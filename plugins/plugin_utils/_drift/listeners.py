@@ -69,8 +69,3 @@ def key_of_name(name: t.Any) -> t.Optional[Key]:
         return None
     bracketed = address[0] == "[" and address[-1] == "]"
     return canonical(address[1:-1] if bracketed else address), int(number)
-
-
-def listener_name(key: Key) -> str:
-    """As 192.0.2.1:993 or [2001:db8::1]:993."""
-    return ("[%s]:%d" if ":" in key[0] else "%s:%d") % key

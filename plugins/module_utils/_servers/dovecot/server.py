@@ -55,6 +55,7 @@ class Dovecot(Server):
 
     name = "dovecot"
     title = "Dovecot"
+    renewal_command = ("doveadm", "reload")
     protocols = ("imap", "pop")
     programs = (
         "dovecot",

@@ -278,6 +278,7 @@ class Postfix(Server):
 
     name = "postfix"
     title = "Postfix"
+    renewal_command = ("postfix", "reload")
     protocols = ("smtp", "submission")
     programs = ("master", "smtpd", "postscreen", "qmqpd", "spawn")
     files = ("/etc/postfix/master.cf",)
