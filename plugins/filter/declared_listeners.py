@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The filter declared_listeners: its documentation. What it does: plugin_utils/_role/document.py."""
+"""The filter declared_listeners: documentation. What it does: plugin_utils/_role/document.py."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ version_added: 0.2.0
 author:
   - mailops.bindings contributors (@mailops)
 description:
-  - Which listeners these ports on these IP addresses are, as M(mailops.bindings.mail_listeners_info)
-    takes them.
+  - Which listeners these ports on these IP addresses are, as
+    M(mailops.bindings.mail_listeners_info) takes them.
   - Floating addresses are left out, since they may be away.
 positional: _input, ip_addresses
 options:

@@ -12,10 +12,12 @@ version_added: 0.2.0
 author:
   - mailops.bindings contributors (@mailops)
 description:
-  - Turns what P(mailops.bindings.drift_report#filter) returned into one HTML page that needs nothing else, neither the network nor any other file.
-  - For each host there is a matrix of its IP addresses and ports with a word in each cell, and below it what differs, before and after.
-    The worst hosts come first.
-  - The page can be filtered, printed, read in light and in dark, with the keyboard and with a screen reader, and without JavaScript.
+  - Turns what P(mailops.bindings.drift_report#filter) returned into one HTML page that needs
+    nothing else, neither the network nor any other file.
+  - For each host there is a matrix of its IP addresses and ports with a word in each cell, and
+    below it what differs, before and after. The worst hosts come first.
+  - The page can be filtered, printed, read in light and in dark, with the keyboard and with a
+    screen reader, and without JavaScript.
 positional: _input
 options:
   _input:
@@ -25,7 +27,8 @@ options:
     required: true
   max_bytes:
     description:
-      - How big the page may become. Where the whole report takes more, the details of hosts that are well are left out first, and the page says so.
+      - How big the page may become. Where the whole report takes more, the details of hosts that
+        are well are left out first, and the page says so.
     type: int
     default: 5000000
 seealso:

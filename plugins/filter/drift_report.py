@@ -12,22 +12,28 @@ version_added: 0.2.0
 author:
   - mailops.bindings contributors (@mailops)
 description:
-  - Turns what M(mailops.bindings.mail_listeners) found in check mode on each host into one report, with a word for every listener of every
-    host, the worst hosts first.
-  - Three kinds of drift are told apart. C(config) is where the host's bindings config is not what is declared, C(files) where the servers' files are
-    not what the config says, and C(listening) where what answers is not what the files say.
-  - A host that failed, could not be reached or is not among the findings is in the report as well, and never takes others with it.
-  - What only time changes is shown, but is no drift. So is a certificate that is about to expire, or has expired.
+  - Turns what M(mailops.bindings.mail_listeners) found in check mode on each host into one report,
+    with a word for every listener of every host, the worst hosts first.
+  - Three kinds of drift are told apart. C(config) is where the host's bindings config is not what
+    is declared, C(files) where the servers' files are not what the config says, and C(listening)
+    where what answers is not what the files say.
+  - A host that failed, could not be reached or is not among the findings is in the report as well,
+    and does not affect the others.
+  - What only time changes is shown, but is not drift, as a certificate that is about to expire or
+    has expired.
 positional: _input
 options:
   _input:
     description:
-      - The findings, one for each host. What a finding does not have was not found.
+      - The findings, one for each host. A key that a finding does not have counts as empty.
       - Its key C(host) is the name of the host.
-      - C(result) is the registered result of M(mailops.bindings.mail_listeners) in check mode, also one that failed.
+      - C(result) is the registered result of M(mailops.bindings.mail_listeners) in check mode, also
+        one that failed.
       - C(maintenance) says that the host is to be shown, but not counted.
-      - C(ignore_listeners) are listeners that are never called unexpected, such as V(192.0.2.1:2525) or V([2001:db8::1]:2525).
-      - C(ports) and C(ip_addresses) say what is declared where the result does not, since the task failed. Each listener is then one that could not be checked.
+      - C(ignore_listeners) are listeners that are never called unexpected, such as
+        V(192.0.2.1:2525) or V([2001:db8::1]:2525).
+      - C(ports) and C(ip_addresses) say what is declared where the result does not, since the task
+        failed. Each listener is then one that could not be checked.
     type: list
     elements: dict
     required: true
@@ -43,7 +49,8 @@ options:
     elements: str
     default: []
 notes:
-  - Texts of more than 600 characters are cut, and so are long lists of lines. Control characters are replaced.
+  - Texts of more than 600 characters are cut, and so are long lists of lines. Control characters
+    are replaced.
 seealso:
   - plugin: mailops.bindings.drift_html
     plugin_type: filter
@@ -78,8 +85,11 @@ EXAMPLES = r"""
     - name: Make one report of all hosts
       ansible.builtin.set_fact:
         mail_bindings_drift: >-
-          {{ groups['mail'] | map('extract', hostvars) | selectattr('mail_bindings_finding', 'defined') | map(attribute='mail_bindings_finding')
-             | mailops.bindings.drift_report(generated=now(utc=true).strftime('%Y-%m-%dT%H:%M:%SZ'), hosts=groups['mail']) }}
+          {{ groups['mail'] | map('extract', hostvars)
+             | selectattr('mail_bindings_finding', 'defined')
+             | map(attribute='mail_bindings_finding')
+             | mailops.bindings.drift_report(generated=now(utc=true).strftime('%Y-%m-%dT%H:%M:%SZ'),
+                                             hosts=groups['mail']) }}
 
     - name: Write it for programs
       ansible.builtin.copy:
@@ -96,7 +106,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The report. Its JSON Schema is C(docs/report.schema.json) in the collection, and C(docs/drift.md) says more.
+  description: The report. Its JSON Schema is C(docs/report.schema.json) in the collection, and
+    C(docs/drift.md) says more.
   type: dict
   contains:
     schema_version:
@@ -106,12 +117,14 @@ _value:
       description: The time that was given.
       type: str
     verdict:
-      description: V(drift) if a host has drifted, else V(incomplete) if not everything could be checked, else V(clean). Hosts in maintenance do not count.
+      description: V(drift) if a host has drifted, else V(incomplete) if not everything could be
+        checked, else V(clean). Hosts in maintenance do not count.
       type: str
     counts:
       description:
-        - How many. C(hosts) has C(total), C(drift), C(incomplete), C(clean) and C(maintenance); C(words) has the listeners by word, and C(levels) the hosts
-          that have drifted in each of the three ways. Hosts in maintenance are in C(total) and C(maintenance) alone.
+        - How many. C(hosts) has C(total), C(drift), C(incomplete), C(clean) and C(maintenance);
+          C(words) has the listeners by word, and C(levels) the hosts that have drifted in each of
+          the three ways. Hosts in maintenance are in C(total) and C(maintenance) alone.
       type: dict
     hosts:
       description: The hosts, the worst first.
@@ -134,7 +147,8 @@ _value:
           description: How many of its listeners have which word.
           type: dict
         levels:
-          description: For each of C(config), C(files) and C(listening) whether it has drifted (C(drift)), the C(changes) to be made, and the C(listeners).
+          description: For each of C(config), C(files) and C(listening) whether it has drifted
+            (C(drift)), the C(changes) to be made, and the C(listeners).
           type: dict
         addresses:
           description: Its IP addresses.
@@ -149,7 +163,7 @@ _value:
           type: list
           elements: dict
         ignored:
-          description: Listeners that nobody declared and that are to be ignored.
+          description: Listeners that are not declared and are to be ignored.
           type: list
           elements: str
         certificates:

@@ -39,8 +39,8 @@ options:
     default: ""
   complete:
     description:
-      - Give each entry the values of a new one where it leaves them out, but for its ports. Otherwise
-        M(mailops.bindings.mail_bindings) keeps the stored values.
+      - Give each entry the values of a new one where it leaves them out, but for its ports.
+        Otherwise M(mailops.bindings.mail_bindings) keeps the stored values.
     type: bool
     default: false
 seealso:

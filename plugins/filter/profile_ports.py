@@ -13,7 +13,8 @@ author:
   - mailops.bindings contributors (@mailops)
 description:
   - The ports of a profile of the role P(mailops.bindings.mail_bindings#role), as
-    M(mailops.bindings.mail_bindings) takes them, with ports of your own beside them or in their place.
+    M(mailops.bindings.mail_bindings) takes them, with ports of your own beside them or in their
+      place.
 positional: _input, profile
 options:
   _input:

@@ -12,9 +12,9 @@ version_added: 0.2.0
 author:
   - mailops.bindings contributors (@mailops)
 description:
-  - What the program goes by that the role P(mailops.bindings.mail_bindings#role) installs with
-    O(mailops.bindings.mail_bindings#role:mail_bindings_renewal_hook) - how listeners of each protocol
-    are visited, and how each server is made to take a renewed certificate.
+  - The configuration of the program that the role P(mailops.bindings.mail_bindings#role) installs
+    with O(mailops.bindings.mail_bindings#role:mail_bindings_renewal_hook) - how listeners of each
+    protocol are visited, and how each server is made to take a renewed certificate.
 options:
   _input:
     description: The bindings config on the host.

@@ -32,7 +32,8 @@ options:
     elements: raw
     required: true
   apart:
-    description: For each host its anti-affinity group. Empty for hosts that can share a batch with any.
+    description: For each host its anti-affinity group. Empty for hosts that can share a batch with
+      any.
     type: dict
     default: {}
 """
