@@ -11,7 +11,7 @@ import json
 import pytest
 
 from .mail import CERTIFICATE, PRIVATE_KEY, put_certificate
-from .test_role import differing, remove_port, seen
+from .role import differing, remove_port, seen
 
 APPLY, DRIFT = "mailops.bindings.apply", "mailops.bindings.drift"
 CONFIG = "/etc/mail-bindings/bindings.json"
@@ -133,7 +133,7 @@ def unlike(found, host) -> dict:
     }
 
 
-def test_one_report_also_where_hosts_do_not_wait_for_each_other(hosts, report):
+def test_the_strategy_free_makes_one_report(hosts, report):
     """Large fleets have the strategy free in ansible.cfg, which would run for each host what is to run once."""
     found, played = report(0, environment={"ANSIBLE_STRATEGY": "free"})
     assert found["verdict"] == "clean" and len(found["hosts"]) == len(hosts)
@@ -162,7 +162,7 @@ def test_what_was_changed_by_hand_is_seen_and_mended(
         host.write(CONFIG, json.dumps(config), 0o640)
     hosts[2].run("systemctl stop ssh.service; systemctl stop ssh.socket; pkill sshd", check=False)
     before = {host.name: seen(host) for host in hosts}
-    found, played = report(2)
+    found, _ = report(2)
     hosts[2].run("systemctl start ssh")
     assert found["verdict"] == "drift" and found["counts"]["hosts"] == {
         "total": 3,
@@ -203,7 +203,7 @@ def test_what_was_changed_by_hand_is_seen_and_mended(
         host.ip("address", "add", f"{host.addresses[2]}/24", "dev", "eth0")
     applied = play(APPLY, hosts, variables=variables)
     assert applied.returncode == 0, applied.output
-    found, played = report(0)
+    found, _ = report(0)
     assert found["verdict"] == "clean" and all(not unlike(found, host) for host in hosts)
 
 
@@ -218,7 +218,7 @@ def test_what_the_module_refuses_has_cells_and_no_host_costs_the_others_theirs(
         hosts[1].name: {"mail_bindings_profile": "sekure"},
         hosts[2].name: {"mail_bindings_renewal_hook": "cron"},
     }
-    found, played = report(2, more=wrong)
+    found, _ = report(2, more=wrong)
     host.write(POP_CERTIFICATE, old)
     host.write(POP_KEY, key, 0o640, "root:ssl-cert")
     row = found["rows"][host.name]
@@ -234,9 +234,9 @@ def test_what_the_module_refuses_has_cells_and_no_host_costs_the_others_theirs(
 
 
 def test_limit_and_no_hosts(hosts, report, play):
-    found, played = report(0, extra_args=["--limit", hosts[1].name])
+    found, _ = report(0, extra_args=["--limit", hosts[1].name])
     assert list(found["rows"]) == [hosts[1].name] and found["verdict"] == "clean"
-    found, played = report(2, extra_args=["--extra-vars", "mail_bindings_hosts=nobody"])
+    found, _ = report(2, extra_args=["--extra-vars", "mail_bindings_hosts=nobody"])
     assert found["verdict"] == "incomplete" and not found["hosts"]
 
 
@@ -252,13 +252,13 @@ def test_limit_and_no_hosts(hosts, report, play):
     ],
 )
 def test_hosts_are_named_in_every_way_that_ansible_has(hosts, report, pattern, expected):
-    found, played = report(0, extra_vars={"mail_bindings_hosts": pattern})
+    found, _ = report(0, extra_vars={"mail_bindings_hosts": pattern})
     assert sorted(found["rows"]) == [hosts[number].name for number in expected]
 
 
 @pytest.mark.parametrize("pattern", ["nobody", ["nobody"], "nobody,!localhost"])
 def test_there_is_a_report_also_where_no_host_is_left(hosts, report, pattern):
-    found, played = report(
+    found, _ = report(
         2, extra_vars={"mail_bindings_hosts": pattern}, extra_args=["--limit", hosts[1].name]
     )
     assert found["verdict"] == "incomplete" and not found["hosts"]
@@ -310,7 +310,7 @@ def test_no_false_alarm(hosts, play, report, authority, variables):
         hosts[1].popen(["python3", "-c", GREETER, *greeters], stdout=-1) as two,
     ):
         assert one.stdout.readline() == two.stdout.readline() == "ready\n"
-        found, played = report(0, more=more)
+        found, _ = report(0, more=more)
     assert found["verdict"] == "clean"
     for host in hosts[:2]:
         word = words(found, host)

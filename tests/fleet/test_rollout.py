@@ -13,7 +13,7 @@ import pytest
 
 from .hosts import wait_until
 from .mail import CERTIFICATE, PRIVATE_KEY
-from .test_role import differing, mail_sockets, seen
+from .role import differing, mail_sockets, seen
 
 APPLY, ROLLOUT = "mailops.bindings.apply", "mailops.bindings.rollout"
 TASK = "Make the servers listen as declared"
