@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of the role and its playbooks share: what is on a host, and what was played there."""
+"""What the tests of the role and of its playbooks share."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def mail_sockets(host) -> set:
 
 
 def played_tasks(played, host) -> list:
-    """What is counted: all that is played on a host, skipped or not, but for the validation of arguments."""
+    """All tasks that were run or skipped on a host, but for the validation of arguments."""
     return [
         result.name
         for result in played.of(host)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The renewal hook: servers take a renewed certificate by themselves, by certbot's hook and by systemd's watch."""
+"""The renewal hook, by certbot or systemd: servers serve renewed certificates without Ansible."""
 
 from __future__ import annotations
 
@@ -187,7 +187,8 @@ def test_systemd_s_watch_has_servers_take_renewed_certificates(
     for host in renewed:
         # however often a file is touched, the watch does not give up
         host.run(
-            f"for i in 1 2 3 4 5 6 7 8; do touch {folder}/fullchain.pem; systemctl start {UNIT}.service; done"
+            f"for i in 1 2 3 4 5 6 7 8; do touch {folder}/fullchain.pem;"
+            f" systemctl start {UNIT}.service; done"
         )
         assert is_active(host, "path") == "active"
 
@@ -243,7 +244,8 @@ def test_state_absent_gives_the_servers_back_and_removes_the_hooks(renewed, play
         assert done[host.name, TASK]["changes"] == foreseen[host.name, TASK]["changes"]
         assert host.listening() == stock[host.name]
         left = host.run(
-            "find / -xdev -name 'mail-bindings*' -not -path '/proc/*' | grep -v '^/etc/mail-bindings$'",
+            "find / -xdev -name 'mail-bindings*' -not -path '/proc/*'"
+            " | grep -v '^/etc/mail-bindings$'",
             check=False,
         ).stdout
         assert left in ("", "/var/lib/mail-bindings\n")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The role on five hosts of two distributions: what it announces is what it does, once; and it refuses by the names of its variables."""
+"""The role on five hosts of two releases: a run does what check mode announced, once."""
 
 from __future__ import annotations
 
@@ -225,7 +225,8 @@ def test_a_host_without_a_permanent_address_is_left_alone(fleet, variables, play
     """Those that DHCP lends are not permanent; and no address must not mean no listeners."""
     host = fleet[2]
     host.run(
-        "mv /etc/mail-bindings/bindings.json /etc/mail-bindings/away; ip address change $0/24 dev eth0 valid_lft 900 preferred_lft 900;"
+        "mv /etc/mail-bindings/bindings.json /etc/mail-bindings/away;"
+        " ip address change $0/24 dev eth0 valid_lft 900 preferred_lft 900;"
         " ip address del $1/64 dev eth0".replace("$0", host.addresses[0]).replace(
             "$1", host.addresses[1]
         )
@@ -235,13 +236,14 @@ def test_a_host_without_a_permanent_address_is_left_alone(fleet, variables, play
         played = play(APPLY, host, variables=variables)
         assert played.returncode == 2
         assert (
-            "mail_bindings_addresses: must be given, since this host has no config yet, and no permanent global address"
-            in played.failed[-1]["msg"]
+            "mail_bindings_addresses: must be given, since this host has no config yet, "
+            "and no permanent global address" in played.failed[-1]["msg"]
         )
         assert differing(before, seen(host)) == {}
     finally:
         host.run(
-            "mv /etc/mail-bindings/away /etc/mail-bindings/bindings.json; ip address change $0/24 dev eth0 valid_lft forever preferred_lft forever;"
+            "mv /etc/mail-bindings/away /etc/mail-bindings/bindings.json;"
+            " ip address change $0/24 dev eth0 valid_lft forever preferred_lft forever;"
             " ip address add $1/64 dev eth0 nodad".replace("$0", host.addresses[0]).replace(
                 "$1", host.addresses[1]
             )
@@ -255,7 +257,8 @@ def test_missing_python_libraries_are_installed(fleet, variables, play):
         package=python3-cryptography
         mkdir -p /srv/repo/tree/DEBIAN
         dpkg -L $package | while read -r path; do
-            if [ -d "$path" ]; then mkdir -p "/srv/repo/tree$path"; elif [ -e "$path" ]; then cp -a "$path" "/srv/repo/tree$path"; fi
+            if [ -d "$path" ]; then mkdir -p "/srv/repo/tree$path"
+            elif [ -e "$path" ]; then cp -a "$path" "/srv/repo/tree$path"; fi
         done
         dpkg-query -s $package | grep -v ^Status: >/srv/repo/tree/DEBIAN/control
         dpkg-deb -Znone -b /srv/repo/tree /srv/repo/$package.deb
