@@ -12,12 +12,11 @@ from _collection import importable
 
 importable()
 
-# found only once importable() has run, so that it can't stand above it: E402
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config import (  # noqa: E402 - found once importable() has run
     model,
     plan,
+    rules,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config import rules  # noqa: E402
 
 PORTS = 20
 

@@ -88,7 +88,7 @@ def differing(before, now) -> dict:
 
 def remove_port(host, port):
     """By hand: the entries of this port leave master.cf, and Postfix is not told."""
-    text, kept = host.read("/etc/postfix/master.cf"), []
+    text, kept, gone = host.read("/etc/postfix/master.cf"), [], False
     for line in text.splitlines(keepends=True):
         gone = (
             f":{port} " in line

@@ -161,7 +161,7 @@ class Pretended(base.Server):
             steps=tuple(steps),
             back=tuple(back),
             activation="none" if text == after else "reload",
-            shown={resource: ("was", "is") for resource in final},
+            shown=dict.fromkeys(final, ("was", "is")),
         )
 
     def rehearse(self, state):
@@ -240,7 +240,7 @@ class World:
             patch.setattr(module, "has_systemd", lambda: False)
         for module in (watch, transaction):
             patch.setattr(module, "listening", self._listening)
-        patch.setattr(watch, "established", lambda: [])
+        patch.setattr(watch, "established", list)
         patch.setattr(_listener, "probe", self._probe)
         for name in CHANGES:
             patch.setattr(os, name, self._passing(name, getattr(os, name)))

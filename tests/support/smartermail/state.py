@@ -125,7 +125,7 @@ class State:
         """(address, number, call that ended it, call that brought it back) for all that stopped answering and answers again."""
         found, ended = [], {}
         for (ignored, before), (call, after) in zip(self.moments, self.moments[1:]):
-            ended.update({place: call for place in before - after})
+            ended.update(dict.fromkeys(before - after, call))
             found += [
                 (*place, ended.pop(place), call)
                 for place in sorted(after - before)
