@@ -308,7 +308,7 @@ class Judge:
     def _in_file(self, path: str) -> tuple:
         if path not in self._files:
             from ansible_collections.mailops.bindings.plugins.module_utils._certificates import (
-                judge as _certificate,
+                parse as _certificate,
             )
 
             try:
@@ -329,7 +329,7 @@ _UNREAD = "it takes the Python library cryptography (Debian: python3-cryptograph
 def _served_facts(der: bytes, now: datetime.datetime) -> dict:
     """What is to be known of a certificate in DER, as results have it; only its fingerprint where it can't be read."""
     from ansible_collections.mailops.bindings.plugins.module_utils._certificates import (
-        judge as _certificate,
+        parse as _certificate,
     )
 
     try:

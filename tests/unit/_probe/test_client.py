@@ -18,7 +18,7 @@ import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import listeners
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates import (
-    judge as _certificate,
+    parse as _certificate,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._probe import (
     dialogue,
@@ -384,7 +384,7 @@ def test_any_file_with_the_certificate_will_do(name, certificates, tls):
 def test_without_the_library_certificates_are_not_judged_and_that_is_said(
     certificates, monkeypatch
 ):
-    monkeypatch.setattr(_certificate, "x509", None)
+    monkeypatch.setattr(_certificate, "HAS_LIBRARY", False)
     context = scripted.tls_context(certificates / "expired.pem")
     result = ask(
         scripted.imap(context, implicit=True),

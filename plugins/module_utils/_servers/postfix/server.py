@@ -14,7 +14,7 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import kind_of_key
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.read import kind_of_key
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     family as address_family,
 )
