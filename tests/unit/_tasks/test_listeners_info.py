@@ -142,10 +142,10 @@ def test_how_it_is_probed_is_the_task_s(monkeypatch, tmp_path, listening_sockets
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"timeout": 0}, "timeout: give seconds, more than 0 and 3600 at the most"),
+        ({"timeout": 0}, "timeout: give seconds, more than 0 and at most 3600"),
         ({"timeout": float("inf")}, "timeout: give seconds"),
         ({"timeout": float("nan")}, "timeout: give seconds"),
-        ({"workers": 0}, "workers: it takes 1 at least"),
+        ({"workers": 0}, "workers: give at least 1"),
         (
             {"listeners": [{"address": "192.0.2.0/24", "protocol": "imap"}]},
             'listeners[0].address: "192.0.2.0/24" is a network',
