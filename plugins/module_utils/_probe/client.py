@@ -17,7 +17,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.listener 
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.judge import Judge
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
     ProbeResult,
-    Status,
+    ProbeStatus,
 )
 
 PAUSE_SECONDS = 0.5  # before a second visit to what seems broken
@@ -40,7 +40,7 @@ def probe(
     through loopback.
 
     Each is C({address, port, name, protocol, encryption, status, detail, greeting, tls_version,
-    cipher, certificate}). status is one of C(Status), detail says more, for people. certificate is
+    cipher, certificate}). status is one of C(ProbeStatus), detail says more, for people. certificate is
     what was served (C(_certificates.parse.leaf_facts)) and C(matches_file), None if it could not
     be compared; empty without TLS.
     """
@@ -64,15 +64,15 @@ def _visited(
     jobs: t.Mapping[int, Listener], timeout: float, workers: int, judge: Judge
 ) -> dict[int, ProbeResult]:
     """Visit these, and once more those that seem broken."""
-    from ansible_collections.mailops.bindings.plugins.module_utils._probe.visits import Visits
+    from ansible_collections.mailops.bindings.plugins.module_utils._probe.visits import VisitPool
 
-    visits = Visits(timeout, workers)
+    visits = VisitPool(timeout, workers)
     with_tls = any(listener.encryption != "none" for listener in jobs.values())
     found = visits.made(jobs, judge.prepare if with_tls else None)
     again = {
         index: listener
         for index, listener in jobs.items()
-        if found[index].status != Status.OK and not found[index].sure
+        if found[index].status != ProbeStatus.OK and not found[index].sure
     }
     if again:
         time.sleep(PAUSE_SECONDS)
@@ -99,12 +99,12 @@ def _not_probed(listener: Listener, local: bool, away: t.Container[str]) -> t.Op
     wildcard = is_wildcard(listener.address)
     if wildcard and not local:
         note = "not probed: a wildcard can only be probed on its own host"
-        return ProbeResult(Status.OK, note)
+        return ProbeResult(ProbeStatus.OK, note)
     if listener.address not in away:
         return None
     if listener.floating:
-        return ProbeResult(Status.OK, "not probed: the address is floating, and away")
+        return ProbeResult(ProbeStatus.OK, "not probed: the address is floating, and away")
     note = "%s is not an address of this host" % reached_at(listener.address)
     if wildcard:
         note += ", and other hosts can't connect either: is IPv6 disabled?"
-    return ProbeResult(Status.NOT_LOCAL, note)
+    return ProbeResult(ProbeStatus.NOT_LOCAL, note)

@@ -18,7 +18,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._probe.errors imp
 )
 
 if t.TYPE_CHECKING:  # it loads ssl: imported for the first handshake
-    from ansible_collections.mailops.bindings.plugins.module_utils._probe.tls import Tls
+    from ansible_collections.mailops.bindings.plugins.module_utils._probe.tls import TlsSession
 
 FAREWELL_SECONDS = 5.0  # for the server to close the connection after our farewell
 MAX_REPLY_BYTES = 64 * 1024
@@ -43,7 +43,7 @@ class Conversation:
     def __init__(self, connection: socket.socket, timeout: float):
         self._connection = connection
         self._received = b""  # and not read yet
-        self._tls: t.Optional[Tls] = None
+        self._tls: t.Optional[TlsSession] = None
         self._deadline = time.monotonic() + timeout
         self.timeout = timeout
         self.awaited = "greeting"
@@ -153,17 +153,17 @@ class Conversation:
 
     # -- TLS
 
-    def start_tls(self, hostname: str) -> Tls:
+    def start_tls(self, hostname: str) -> TlsSession:
         """Make the handshake, asking for C(hostname) (SNI), '' for none. Raises Greeted, TlsFault.
 
         What arrived in plain text before it is dropped: anybody on the way may have sent it
         (CVE-2011-0411).
         """
-        from ansible_collections.mailops.bindings.plugins.module_utils._probe.tls import Tls
+        from ansible_collections.mailops.bindings.plugins.module_utils._probe.tls import TlsSession
 
         self.awaited, self._deadline = HANDSHAKE, time.monotonic() + self.timeout
         self._received = b""
-        tls = Tls(hostname)
+        tls = TlsSession(hostname)
         try:
             first = True
             while not tls.handshake():

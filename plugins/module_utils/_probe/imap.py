@@ -13,7 +13,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._probe.conversati
     words,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import Dialogue
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import Ending, Status
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
+    Ending,
+    ProbeStatus,
+)
 
 
 class Imap(Dialogue):
@@ -27,7 +30,7 @@ class Imap(Dialogue):
         """The words of the CAPABILITY response."""
         *lines, last = self._answer(conversation, "CAPABILITY")
         if not _is_ok(last):
-            return Ending(Status.WRONG_PROTOCOL, "answers CAPABILITY with " + readable(last))
+            return Ending(ProbeStatus.WRONG_PROTOCOL, "answers CAPABILITY with " + readable(last))
         return {word for line in lines for word in words(line)}
 
     def start_tls(
@@ -35,11 +38,11 @@ class Imap(Dialogue):
     ) -> t.Optional[Ending]:
         """Ask for TLS where it is offered."""
         if self.starttls not in offered:
-            return Ending(Status.NO_STARTTLS, "does not offer STARTTLS")
+            return Ending(ProbeStatus.NO_STARTTLS, "does not offer STARTTLS")
         last = self._answer(conversation, "STARTTLS")[-1]
         if _is_ok(last):
             return None
-        return Ending(Status.TLS_FAILED, "offers STARTTLS but refuses it: " + readable(last))
+        return Ending(ProbeStatus.TLS_FAILED, "offers STARTTLS but refuses it: " + readable(last))
 
     @staticmethod
     def _answer(conversation: Conversation, command: str) -> list[bytes]:

@@ -12,7 +12,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.listener 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
     ProbeResult,
-    Status,
+    ProbeStatus,
 )
 
 Facts = dict[str, t.Any]
@@ -53,7 +53,7 @@ class Judge:
             certificate = {**self._facts[result.der], "matches_file": None}
             problems = [*self._compared(listener, certificate), *self._dated(certificate)]
         status = result.status
-        if status == Status.OK:
+        if status == ProbeStatus.OK:
             status = next((problem.status for problem in problems if problem.status), status)
         return {
             "address": listener.address,
@@ -80,7 +80,7 @@ class Judge:
         certificate["matches_file"] = fingerprint == certificate["fingerprint_sha256"]
         if not certificate["matches_file"]:
             yield Problem(
-                Status.WRONG_CERTIFICATE,
+                ProbeStatus.WRONG_CERTIFICATE,
                 "serves another certificate than the one in %s: was the file renewed and the "
                 "server not reloaded?" % listener.certificate_path,
             )
@@ -94,13 +94,13 @@ class Judge:
         now = self._now.strftime("%Y-%m-%dT%H:%M:%SZ")
         if now > certificate["not_after"]:
             date = certificate["not_after"][:10]
-            yield Problem(Status.EXPIRED, "the certificate expired on " + date)
+            yield Problem(ProbeStatus.EXPIRED, "the certificate expired on " + date)
         elif now < certificate["not_before"]:
             date = certificate["not_before"]
-            yield Problem(Status.EXPIRED, "the certificate is not valid before " + date)
+            yield Problem(ProbeStatus.EXPIRED, "the certificate is not valid before " + date)
         elif certificate["days_left"] < self._min_days:
             days = certificate["days_left"]
-            yield Problem(Status.EXPIRING, "the certificate has %d days left" % days)
+            yield Problem(ProbeStatus.EXPIRING, "the certificate has %d days left" % days)
 
     def _in_file(self, path: str) -> tuple[str, str]:
         """(fingerprint of the server's own certificate in the file, why there is none)."""

@@ -14,7 +14,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._probe.conversati
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import Dialogue
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.errors import Greeted
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import Ending, Status
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
+    Ending,
+    ProbeStatus,
+)
 
 _SEQUENCE = b"\x30"
 _SEARCH_DONE, _EXTENDED_RESPONSE = 0x65, 0x78  # tags: 4.5.2, 4.12
@@ -49,7 +52,8 @@ class Ldap(Dialogue):
             message = _message(conversation)
             if message is None:
                 return Ending(
-                    Status.WRONG_PROTOCOL, "answers an LDAP search with something that is not LDAP"
+                    ProbeStatus.WRONG_PROTOCOL,
+                    "answers an LDAP search with something that is not LDAP",
                 )
             tag, content = message
             if _START_TLS_OID in content:
@@ -57,7 +61,7 @@ class Ldap(Dialogue):
             if tag == _SEARCH_DONE:
                 return offered
             if tag == _EXTENDED_RESPONSE:  # a notice of disconnection: 4.4.1
-                return Ending(Status.REFUSED, "refuses this client: " + readable(content))
+                return Ending(ProbeStatus.REFUSED, "refuses this client: " + readable(content))
 
     def start_tls(
         self, conversation: Conversation, offered: t.AbstractSet[str]
@@ -68,7 +72,7 @@ class Ldap(Dialogue):
         if message and message[0] == _EXTENDED_RESPONSE and message[1].startswith(_SUCCESS):
             return None
         code = " (result %d)" % message[1][2] if message else ""
-        return Ending(Status.NO_STARTTLS, "refuses StartTLS" + code)
+        return Ending(ProbeStatus.NO_STARTTLS, "refuses StartTLS" + code)
 
 
 def _message(conversation: Conversation) -> t.Optional[tuple[int, bytes]]:

@@ -13,7 +13,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._probe.conversati
     words,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import Dialogue
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import Ending, Status
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
+    Ending,
+    ProbeStatus,
+)
 
 
 class Pop(Dialogue):
@@ -35,9 +38,9 @@ class Pop(Dialogue):
     ) -> t.Optional[Ending]:
         """Ask for TLS where it is offered."""
         if self.starttls not in offered:
-            return Ending(Status.NO_STARTTLS, "does not offer STLS")
+            return Ending(ProbeStatus.NO_STARTTLS, "does not offer STLS")
         conversation.send(b"STLS\r\n", "answer to STLS")
         reply = conversation.line()
         if reply.startswith(b"+OK"):
             return None
-        return Ending(Status.TLS_FAILED, "offers STLS but refuses it: " + readable(reply))
+        return Ending(ProbeStatus.TLS_FAILED, "offers STLS but refuses it: " + readable(reply))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 
-class Status:
+class ProbeStatus:
     """Statuses of a listener, plain strings as results have them."""
 
     OK = "ok"
@@ -36,7 +36,7 @@ class Ending(t.NamedTuple):
 class ProbeResult:
     """What one connection saw of a listener. A visit fills it in as it goes on."""
 
-    def __init__(self, status: str = Status.OK, note: str = ""):
+    def __init__(self, status: str = ProbeStatus.OK, note: str = ""):
         self.status = status
         self.notes = [note] if note else []  # for people
         self.sure = False  # a second visit would show the same

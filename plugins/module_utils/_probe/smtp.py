@@ -13,7 +13,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._probe.conversati
     words,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import Dialogue
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import Ending, Status
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
+    Ending,
+    ProbeStatus,
+)
 
 
 class Smtp(Dialogue):
@@ -36,7 +39,7 @@ class Smtp(Dialogue):
             if conversation.lines(_is_last)[-1].startswith(b"250"):
                 return frozenset()
         if not reply[-1].startswith(b"250"):  # LMTP greets with 220 too, and so does FTP
-            return Ending(Status.WRONG_PROTOCOL, "answers EHLO with " + readable(reply[-1]))
+            return Ending(ProbeStatus.WRONG_PROTOCOL, "answers EHLO with " + readable(reply[-1]))
         return {words(line[4:])[0] for line in reply[1:]}
 
     def start_tls(
@@ -44,12 +47,12 @@ class Smtp(Dialogue):
     ) -> t.Optional[Ending]:
         """Ask for TLS where it is offered."""
         if self.starttls not in offered:
-            return Ending(Status.NO_STARTTLS, "does not offer STARTTLS")
+            return Ending(ProbeStatus.NO_STARTTLS, "does not offer STARTTLS")
         conversation.send(b"STARTTLS\r\n", "answer to STARTTLS")
         reply = conversation.lines(_is_last)[-1]
         if reply.startswith(b"220"):
             return None
-        return Ending(Status.TLS_FAILED, "offers STARTTLS but refuses it: " + readable(reply))
+        return Ending(ProbeStatus.TLS_FAILED, "offers STARTTLS but refuses it: " + readable(reply))
 
 
 def _is_last(line: bytes) -> bool:

@@ -29,7 +29,7 @@ def client_context() -> ssl.SSLContext:
     return context
 
 
-class Tls:
+class TlsSession:
     """One TLS session between two buffers: C(Conversation) carries the bytes to and fro.
 
     Through buffers, because what a server answers is looked at before the library sees it.

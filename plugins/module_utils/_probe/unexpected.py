@@ -29,9 +29,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets imp
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.judge import Judge
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
     ProbeResult,
-    Status,
+    ProbeStatus,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.visits import Visits
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.visits import VisitPool
 
 GREETING_SECONDS = 15.0  # at the most: a greeting that waits for DNS takes twelve
 
@@ -94,14 +94,16 @@ def unexpected(
     ]
     if not suspects:
         return []
-    visits, judge = Visits(min(timeout, GREETING_SECONDS), workers), Judge(0, now)
+    visits, judge = VisitPool(min(timeout, GREETING_SECONDS), workers), Judge(0, now)
     entries = []
     for socket, (listener, result) in zip(suspects, _identified(suspects, visits)):
         if listener and result:
             entry = judge.entry(listener, result)
-            problem = "" if result.status in (Status.OK, Status.NO_AUTH) else entry["detail"]
+            problem = (
+                "" if result.status in (ProbeStatus.OK, ProbeStatus.NO_AUTH) else entry["detail"]
+            )
             notes = filter(None, [_holder(socket), _covers(socket, declared), problem])
-            entries.append({**entry, "status": Status.UNEXPECTED, "detail": "; ".join(notes)})
+            entries.append({**entry, "status": ProbeStatus.UNEXPECTED, "detail": "; ".join(notes)})
     return entries
 
 
@@ -119,7 +121,7 @@ def _guesses(socket: Socket) -> tuple[Guess, ...]:
     return _BY_PROGRAM.get(socket.program, ())
 
 
-def _identified(suspects: list[Socket], visits: Visits) -> list[_Identified]:
+def _identified(suspects: list[Socket], visits: VisitPool) -> list[_Identified]:
     """What each of them is. A visit that meets another protocol is the next guess."""
     guesses = [[*_guesses(socket)] if _is_reachable(socket) else [] for socket in suspects]
     tried: list[set[Guess]] = [set() for _ in suspects]
@@ -153,9 +155,9 @@ def _is_reachable(socket: Socket) -> bool:
 
 def _is_recognised(result: ProbeResult) -> bool:
     """Was it what it was taken for? Also if it refused us, in its own protocol."""
-    if result.status == Status.REFUSED:
+    if result.status == ProbeStatus.REFUSED:
         return bool(result.spoken)
-    return result.status in (Status.OK, Status.NO_AUTH)
+    return result.status in (ProbeStatus.OK, ProbeStatus.NO_AUTH)
 
 
 def _by_name(socket: Socket, result: t.Optional[ProbeResult]) -> _Identified:

@@ -35,7 +35,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._probe.registry i
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
     Ending,
     ProbeResult,
-    Status,
+    ProbeStatus,
 )
 
 UNUSUAL_SECONDS = 1.0  # for a server to speak first that is not expected to
@@ -73,28 +73,30 @@ class _Visit:
             return self._converse()
         except Silent:
             return Ending(
-                Status.TIMEOUT, "no %s within %g seconds" % (conversation.awaited, self._timeout)
+                ProbeStatus.TIMEOUT,
+                "no %s within %g seconds" % (conversation.awaited, self._timeout),
             )
         except Endless as endless:
             return Ending(
-                Status.WRONG_PROTOCOL, "its %s has no end: %s" % (conversation.awaited, endless)
+                ProbeStatus.WRONG_PROTOCOL,
+                "its %s has no end: %s" % (conversation.awaited, endless),
             )
         except (Closed, ConnectionError):
             return self._closed()
         except TlsFault as fault:
             if not fault.wants_certificate:
-                return Ending(Status.TLS_FAILED, "%s: %s" % (conversation.awaited, fault))
+                return Ending(ProbeStatus.TLS_FAILED, "%s: %s" % (conversation.awaited, fault))
             self.result.notes.append(
                 "requires a client certificate, which a probe does not have: the rest was not seen"
             )
             return None
         except OSError as error:
             return Ending(
-                Status.TIMEOUT, "no %s: %s" % (conversation.awaited, error.strerror or error)
+                ProbeStatus.TIMEOUT, "no %s: %s" % (conversation.awaited, error.strerror or error)
             )
         except Exception as error:  # pylint: disable=broad-except  # the other results must not be lost
             return Ending(
-                Status.WRONG_PROTOCOL,
+                ProbeStatus.WRONG_PROTOCOL,
                 "its %s can't be understood (%s)" % (conversation.awaited, type(error).__name__),
             )
 
@@ -160,7 +162,7 @@ class _Visit:
             if self._listener.encryption != "ssl" and not self.conversation.answered:
                 if self._is_tls():
                     return Ending(
-                        Status.WRONG_PROTOCOL,
+                        ProbeStatus.WRONG_PROTOCOL,
                         "speaks TLS from the first byte, as with encryption ssl",
                         sure=True,
                     )
@@ -169,12 +171,12 @@ class _Visit:
         if result.spoken != dialogue.name:
             # leave in the words of the expected protocol: perhaps they are understood
             self.farewell = self.farewell or dialogue.farewell
-            return Ending(Status.WRONG_PROTOCOL, self._other_greeting(), sure=True)
+            return Ending(ProbeStatus.WRONG_PROTOCOL, self._other_greeting(), sure=True)
         greeting = dialogue.whole_greeting(self.conversation, line)
         result.greeting = readable(greeting)
         if dialogue.refuses_with(greeting):
             return Ending(
-                Status.REFUSED,
+                ProbeStatus.REFUSED,
                 "refuses this client: " + result.greeting + _hint_of_421(greeting),
             )
         return None
@@ -208,7 +210,7 @@ class _Visit:
         if self._listener.encryption == "none" and self.result.encryption == "tls":
             self.result.notes.append("offers no AUTH before it")
             return None
-        return Ending(Status.NO_AUTH, "offers no AUTH: clients can't log in")
+        return Ending(ProbeStatus.NO_AUTH, "offers no AUTH: clients can't log in")
 
     # -- what else a server can do
 
@@ -232,7 +234,7 @@ class _Visit:
         conversation.in_a_line = conversation.spoke  # the server takes what we sent for text
         if self._listener.encryption == "tls" and conversation.awaited == HANDSHAKE:
             return Ending(
-                Status.TLS_FAILED,
+                ProbeStatus.TLS_FAILED,
                 "offers %s but continues without TLS: %s"
                 % (self._dialogue.starttls, readable(line)),
             )
@@ -241,10 +243,10 @@ class _Visit:
         if self._listener.encryption == "ssl" and not conversation.secured:
             result.encryption = "none"
             note = "answers without TLS: " + result.greeting + _hint_of_421(line)
-            return Ending(Status.TLS_FAILED, note, sure=True)
+            return Ending(ProbeStatus.TLS_FAILED, note, sure=True)
         spoken = result.spoken.upper() or "something else"
         return Ending(
-            Status.WRONG_PROTOCOL,
+            ProbeStatus.WRONG_PROTOCOL,
             "speaks %s, not LDAP: %s" % (spoken, result.greeting),
             sure=True,
         )
@@ -266,7 +268,7 @@ class _Visit:
                 "closed the connection before sending anything: it may %s%s, or refuse this client"
             )
             note %= self._tls_hint(in_handshake), _BEHIND_PROXY
-        return Ending(Status.TLS_FAILED if in_handshake else Status.WRONG_PROTOCOL, note)
+        return Ending(ProbeStatus.TLS_FAILED if in_handshake else ProbeStatus.WRONG_PROTOCOL, note)
 
     def _tls_hint(self, in_handshake: bool) -> str:
         """What TLS may have to do with it. Servers that greet would have waited for a handshake."""

@@ -18,7 +18,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.listener 
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
     Ending,
     ProbeResult,
-    Status,
+    ProbeStatus,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.visit import visit
 
@@ -37,7 +37,7 @@ class _Attempt(t.NamedTuple):
     alive: t.Optional[bool]
 
 
-class Visits:
+class VisitPool:
     """Visits to many listeners. A dead address costs its timeout once, not once for each port.
 
     Until an address has answered (a refusal is an answer too), only SCOUTS connections at a time
@@ -76,7 +76,7 @@ class Visits:
                 thread.join()
         finally:
             self._waiting.clear()
-        interrupted = ProbeResult(Status.TIMEOUT, "the probe was interrupted")
+        interrupted = ProbeResult(ProbeStatus.TIMEOUT, "the probe was interrupted")
         return {key: found.get(key, interrupted) for key in jobs}
 
     def _next(self) -> t.Optional[tuple[t.Any, Listener]]:
@@ -113,7 +113,7 @@ class Visits:
 
     def _connected(self, listener: Listener) -> _Attempt:
         if self._alive.get(listener.address) is False:
-            ending = Ending(Status.TIMEOUT, "no answer from this address", sure=True)
+            ending = Ending(ProbeStatus.TIMEOUT, "no answer from this address", sure=True)
             return _Attempt(None, ending, None)
         begin, seconds = time.monotonic(), min(self._timeout, CONNECT_SECONDS)
         version = socket.AF_INET6 if family(listener.address) == 6 else socket.AF_INET
@@ -133,15 +133,15 @@ def _failed(error: OSError, seconds: float, took: float) -> _Attempt:
     """What an error of connect() after so many seconds says of the listener and of its address."""
     if isinstance(error, ConnectionRefusedError):
         note = "connection refused: nothing listens here, or a firewall rejects it"
-        return _Attempt(None, Ending(Status.REFUSED, note), True)
+        return _Attempt(None, Ending(ProbeStatus.REFUSED, note), True)
     if isinstance(error, socket.timeout):
         note = "no connection within %g seconds" % seconds
-        return _Attempt(None, Ending(Status.TIMEOUT, note, sure=True), False)
+        return _Attempt(None, Ending(ProbeStatus.TIMEOUT, note, sure=True), False)
     note = "no connection: %s" % (error.strerror or error)
     if took > _ARP_SECONDS:
-        return _Attempt(None, Ending(Status.TIMEOUT, note, sure=True), False)
+        return _Attempt(None, Ending(ProbeStatus.TIMEOUT, note, sure=True), False)
     # at once it may be a firewall's answer for this port alone
-    return _Attempt(None, Ending(Status.REFUSED, note), None)
+    return _Attempt(None, Ending(ProbeStatus.REFUSED, note), None)
 
 
 def _most_various_first(jobs: t.Mapping[Key, Listener]) -> list[tuple[Key, Listener]]:

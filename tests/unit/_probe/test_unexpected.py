@@ -152,7 +152,7 @@ def test_submission_is_told_from_smtp_by_its_number_and_by_auth(port, offers, pr
 
 
 def no_visits(monkeypatch):
-    monkeypatch.setattr(unexpected, "Visits", None)
+    monkeypatch.setattr(unexpected, "VisitPool", None)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._probe import conversation, visit
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import probe
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.tls import Tls
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.tls import TlsSession
 from support import scripted
 from support.probing import FAREWELLS, GREETINGS, NOW, ask
 
@@ -256,8 +256,8 @@ def test_a_server_without_tls_that_greets_late_is_left_politely(protocol):
 @pytest.mark.parametrize("protocol", ["smtp", "imap", "pop"])
 def test_a_handshake_with_an_empty_line_in_it_is_ended_by_the_farewell(protocol, monkeypatch):
     """A server without TLS reads the random bytes of a handshake as lines, also as empty ones."""
-    outgoing = Tls.outgoing
-    monkeypatch.setattr(Tls, "outgoing", lambda self: outgoing(self) + b"\n\r\n")
+    outgoing = TlsSession.outgoing
+    monkeypatch.setattr(TlsSession, "outgoing", lambda self: outgoing(self) + b"\n\r\n")
     monkeypatch.setattr(visit, "UNUSUAL_SECONDS", 0)
     result, server = ask(scripted.SCRIPTS[protocol](), protocol, "ssl")
     assert result["status"] == "tls_failed"
