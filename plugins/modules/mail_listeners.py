@@ -260,19 +260,19 @@ backup_file:
   sample: /etc/mail-bindings/bindings.json.4711.2026-11-22@10:36:13~
 """
 
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import declare
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import declare
 from ansible_collections.mailops.bindings.plugins.module_utils._tasks.bindings import (
     BINDINGS_OPTIONS,
     bindings_task,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._tasks.listeners import (
     LISTENERS_OPTIONS,
-    apply,
+    ServersCommitter,
 )
 
 
 def main():
-    declare(bindings_task, {**BINDINGS_OPTIONS, **LISTENERS_OPTIONS}, apply)
+    declare(bindings_task, {**BINDINGS_OPTIONS, **LISTENERS_OPTIONS}, ServersCommitter)
 
 
 if __name__ == "__main__":

@@ -18,32 +18,30 @@ import typing as t
 
 import pytest
 
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import registry
-from ansible_collections.mailops.bindings.plugins.module_utils._host import systemd
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Configured
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
-    ConfiguredListener,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Plan
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import boot
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import read_file
-from ansible_collections.mailops.bindings.plugins.module_utils._probe import client as _listener
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    rules,
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+    read_document,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import base
+from ansible_collections.mailops.bindings.plugins.module_utils._host import systemd
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import read_file
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
+from ansible_collections.mailops.bindings.plugins.module_utils._probe import client as _listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import base, boot, registry
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
+    Configured,
+    ConfiguredListener,
+    Plan,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
     journal,
     rollback,
     signals,
     transaction,
-    wait as watch,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import wait as watch
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import How
-from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
 
 NOW = datetime.datetime(2026, 11, 22, 10, 36, 13, tzinfo=datetime.timezone.utc)
 KILLED = 137
@@ -359,7 +357,7 @@ class World:
         if document is None:
             return changing.carry_out(None)
         store = FileStore(str(self.config), backup=True)
-        stored, desired = store.load(), rules.read(json.loads(document))
+        stored, desired = store.load(), read_document(json.loads(document))
         made = "" if self.config.parent.is_dir() else str(self.config.parent)
         with store.lock():
             return changing.carry_out(

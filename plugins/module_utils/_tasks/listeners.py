@@ -10,12 +10,12 @@ import datetime
 import os
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import (
+    Prepared,
+    StoreCommitter,
     Task,
-    load,
-    prepare,
-    report,
-    store_of,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import listeners
@@ -44,6 +44,17 @@ LISTENERS_OPTIONS = {
     "drain": {"type": "float", "default": 0},
     "timeout": {"type": "float", "default": 30},
 }
+#: Those that the transaction is told as they are.
+TRANSACTION_OPTIONS = (
+    "servers",
+    "probe",
+    "activate",
+    "start",
+    "keep_loopback",
+    "require_local_address",
+    "drain",
+    "timeout",
+)
 NOT_WELL = (
     "expired",
     "wrong_certificate",
@@ -57,20 +68,66 @@ NOT_WELL = (
 )
 
 
-def apply(module, task: Task) -> dict:
-    """Take the host there, and say how it now is; in check mode, how it would be."""
-    if module.params["store"] == "smartermail":
-        raise Refused(
-            "store: mail_listeners makes this host's own servers listen, and SmarterMail acts by itself: use mail_bindings with store: smartermail"
+class ServersCommitter(StoreCommitter):
+    """Commits the config and the files of this host's servers in one transaction."""
+
+    changing: Transaction
+
+    def __init__(self, module: AnsibleModule, task: Task):
+        if module.params["store"] == "smartermail":
+            raise Refused(
+                "store: mail_listeners configures this host's own servers, and SmarterMail acts by "
+                "itself: use mail_bindings with store: smartermail"
+            )
+        problems = [*refusals.not_root(), *_wrong_options(module.params)]
+        if problems:
+            raise Refused("\n".join(problems))
+        super().__init__(module, task)
+
+    @contextlib.contextmanager
+    def held(self) -> t.Iterator[None]:
+        """The host's lock. Raises Refused if a signal ends the task before anything was changed."""
+        check_mode = self.module.check_mode
+        try:
+            with signals.raised(), signals.lost_connection_told():
+                with contextlib.nullcontext() if check_mode else transaction.locked():
+                    if not check_mode:
+                        for warning in transaction.recover():
+                            self.module.warn(warning)
+                    yield
+        except signals.Interrupted as ended:
+            raise Refused("%s. Nothing was changed" % ended) from None
+
+    def plan(self) -> Prepared:
+        """The plan for the config, and with it the servers'. Raises Refused with all problems."""
+        self.config = super().plan()
+        self.changing = Transaction(listeners(self.config.desired), _how(self.module))
+        self.changing.plan()
+        return self._with(self.changing.summary())
+
+    def commit(self, prepared: Prepared) -> Prepared:
+        """Carry the transaction out; the config is saved as a part of it."""
+        if not self.config.changes:
+            return self._with(self.changing.carry_out(None))
+        store = self.store
+        folder = os.path.dirname(store.target)
+        made = "" if os.path.isdir(folder) else folder
+        with store.lock():
+            if store.changed_since(self.config.stored):
+                raise Refused(
+                    "%s was changed by another run just now: run again. Nothing was changed"
+                    % store.path
+                )
+            return self._with(self.changing.carry_out(_config_file(store, self.config, made)))
+
+    def _with(self, facts: t.Dict[str, t.Any]) -> Prepared:
+        """The plan for the config and the transaction's part of the result, as one."""
+        config, changing = self.config, self.changing
+        return config._replace(
+            changes=config.changes + changing.changes,
+            warnings=[*config.warnings, *_warnings(changing, facts["listeners"])],
+            facts={**config.facts, **facts},
         )
-    problems = [*refusals.not_root(), *_wrong_options(module.params)]
-    if problems:
-        raise Refused("\n".join(problems))
-    try:
-        with signals.raised(), signals.lost_connection_told():
-            return _apply(module, task)
-    except signals.Interrupted as ended:
-        raise Refused("%s. Nothing was changed" % ended) from None
 
 
 def _wrong_options(params: dict) -> t.Iterator[str]:
@@ -84,84 +141,35 @@ def _wrong_options(params: dict) -> t.Iterator[str]:
         yield "drain: give seconds, 0 to 86400 (a day)"
 
 
-def _apply(module, task: Task) -> dict:
+def _how(module: AnsibleModule) -> How:
     params = module.params
-    how = How(
+    return How(
         config_path=params["config_path"],
         now=datetime.datetime.now(datetime.timezone.utc),
         check_mode=module.check_mode,
         present=params["state"] == "present",
         min_days=params["certificate_min_days"],
-        **{
-            option: params[option]
-            for option in (
-                "servers",
-                "probe",
-                "activate",
-                "start",
-                "keep_loopback",
-                "require_local_address",
-                "drain",
-                "timeout",
-            )
-        },
+        **{option: params[option] for option in TRANSACTION_OPTIONS},
     )
-    with contextlib.nullcontext() if module.check_mode else transaction.locked():
-        if not module.check_mode:
-            for warning in transaction.recover():
-                module.warn(warning)
-        store = store_of(module)
-        prepared = prepare(module, store, task, load(store, task))
-        changing = Transaction(listeners(prepared.desired), how)
-        changing.plan()
-        changes = prepared.changes + changing.changes
-        if prepared.changes:
-            store.check_writable(prepared.stored)
-        facts = changing.summary()
-        if changes and not module.check_mode:
-            facts = _carry_out(store, prepared, changing)
-    for warning in prepared.warnings:
-        module.warn(warning)
+
+
+def _warnings(changing: Transaction, results: t.Iterable[t.Mapping[str, t.Any]]) -> t.Iterator[str]:
+    """What the user should know of sessions, servers that are left out, and listeners with problems."""
     for side, sessions in changing.ending:
-        module.warn(
-            "%s: all its sessions end with this, %d now: %s. Clients reconnect"
-            % (side.server.title, sessions, side.plan.ends_sessions)
+        yield "%s: all its sessions end with this, %d now: %s. Clients reconnect" % (
+            side.server.title,
+            sessions,
+            side.plan.ends_sessions,
         )
     passed_over = changing.passed_over()
     if passed_over:
-        module.warn(
-            "servers leaves out what listens for %s: nobody was made to listen there, and nothing was proved"
-            % (", ".join(listener.name for listener in passed_over))
+        yield "%s: not applied, because the server is not listed in `servers`" % (
+            ", ".join(listener.name for listener in passed_over)
         )
-    for listener in facts["listeners"]:
-        if listener["status"] in NOT_WELL:
-            module.warn(
-                "%s: %s%s"
-                % (
-                    listener["name"],
-                    listener["status"],
-                    ": " + listener["detail"] if listener["detail"] else "",
-                )
-            )
-    return {
-        **report(module, prepared.stored, prepared.desired, changes),
-        "certificates": prepared.certificates,
-        **facts,
-    }
-
-
-def _carry_out(store, prepared, changing: Transaction) -> dict:
-    if not prepared.changes:
-        return changing.carry_out(None)
-    folder = os.path.dirname(store.target)
-    made = "" if os.path.isdir(folder) else folder
-    with store.lock():
-        if store.changed_since(prepared.stored):
-            raise Refused(
-                "%s was changed by another run just now: run again. Nothing was changed"
-                % store.path
-            )
-        return changing.carry_out(_config_file(store, prepared, made))
+    for result in results:
+        if result["status"] in NOT_WELL:
+            detail = ": " + result["detail"] if result["detail"] else ""
+            yield "%s: %s%s" % (result["name"], result["status"], detail)
 
 
 def _config_file(store, prepared, made: str) -> ConfigFile:

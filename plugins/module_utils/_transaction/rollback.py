@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.fault import fault
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import reread_units
@@ -179,15 +179,7 @@ def in_words(reason: BaseException) -> str:
         return "it has %d bytes, and is none of a mail server's files" % reason.size
     if isinstance(reason, (Failed, Refused, signals.Interrupted)):
         return str(reason)
-    trace = reason.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return "a fault of mailops.bindings, please report it: %s%s" % (
-        type(reason).__name__,
-        " in %s, line %d" % (os.path.basename(trace.tb_frame.f_code.co_filename), trace.tb_lineno)
-        if trace
-        else "",
-    )
+    return fault(reason)
 
 
 def complaints(lines: t.Iterable[str]) -> list:

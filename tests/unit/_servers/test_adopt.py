@@ -8,9 +8,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    rules,
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+    read_document,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
     Listener,
@@ -186,7 +186,7 @@ def test_every_listener_is_either_said_or_listed_and_the_config_is_valid(found):
         "ports": model.port_entries(bindings),
         "ip_addresses": model.ip_entries(bindings),
     }
-    assert rules.read(document) == bindings
+    assert read_document(document) == bindings
     said = {
         (listener.address, listener.port, listener.protocol, listener.encryption)
         for listener in listeners(bindings)

@@ -13,10 +13,10 @@ from _pytest.monkeypatch import MonkeyPatch  # pytest.MonkeyPatch only since 6.2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import boot
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction import journal
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import boot
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import journal
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.journal import Entry
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files owners, and so takes root")

@@ -8,12 +8,12 @@ from __future__ import annotations
 import datetime
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
     ConfiguredListener,
     Plan,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
     How,
     Participant,

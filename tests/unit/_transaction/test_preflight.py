@@ -12,12 +12,12 @@ import types
 
 import pytest
 
-from support import pki
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
     preflight as refusals,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
+from support import pki
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user, and so takes root")

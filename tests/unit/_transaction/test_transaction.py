@@ -14,20 +14,19 @@ import time
 import pytest
 from _pytest.monkeypatch import MonkeyPatch  # pytest.MonkeyPatch only since 6.2
 
-from ansible_collections.mailops.bindings.plugins.module_utils._host import systemd
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import MANAGED_MARK
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._host import systemd
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import MANAGED_MARK
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
     journal,
     rollback,
     transaction,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.transaction import (
     RolledBack,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
-
 from support.pretended import KILLED, World, world  # noqa: F401  # pylint: disable=unused-import
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files owners, and so takes root")

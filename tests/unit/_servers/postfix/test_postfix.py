@@ -11,17 +11,21 @@ from hypothesis import strategies as st
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
-    parser as master_cf,
-    render as master_cf_changes,
-    server as postfix,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import boot_file
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
     Options,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import boot_file
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+    parser as master_cf,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+    render as master_cf_changes,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+    server as postfix,
+)
 
 # -- a host, and what is declared for it
 

@@ -12,20 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.adopt import adopted
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Options
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import (
-    server as slapd,
     parser as slapd_files,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import (
     render as slapd_plan,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Options
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.adopt import adopted
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.server import Slapd
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import server as slapd
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.parser import (
     DEFAULTS,
     Tls,
     Unknown,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.render import Host
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.server import Slapd
 
 CERTIFICATE, KEY = "/etc/ssl/mail/fullchain.pem", "/etc/ssl/mail/key.pem"
 ONE, OTHER = Tls(CERTIFICATE, KEY), Tls("/etc/ssl/old/cert.pem", "/etc/ssl/old/key.pem")
