@@ -23,7 +23,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.listener 
     listeners,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
-from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import PROTOCOLS
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    PROTOCOLS,
+    by_number,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import is_here
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.judge import Judge
@@ -50,11 +53,6 @@ class _Identified(t.NamedTuple):
     result: t.Optional[ProbeResult]
 
 
-#: By standard number. On 465 (smtp and submission) it is submission's: RFC 8314, 7.3.
-_BY_NUMBER: dict[int, Guess] = {
-    **{row.number: Guess(row.name, "none") for row in PROTOCOLS.values()},
-    **{row.tls_number: Guess(row.name, "ssl") for row in PROTOCOLS.values() if row.tls_number},
-}
 _SMTP, _IMAP = Guess("smtp", "none"), Guess("imap", "none")
 #: Mail servers by the name of the process that holds their sockets, for numbers that say nothing.
 _BY_PROGRAM: t.Mapping[str, tuple[Guess, ...]] = {
@@ -116,9 +114,8 @@ def _is_in_scope(socket: Socket, bindings: Bindings) -> bool:
 
 def _guesses(socket: Socket) -> tuple[Guess, ...]:
     """What to try, the most probable first; nothing where it is probably no mail server."""
-    if socket.port in _BY_NUMBER:
-        return (_BY_NUMBER[socket.port],)
-    return _BY_PROGRAM.get(socket.program, ())
+    standard = by_number(socket.port)
+    return (Guess(*standard),) if standard else _BY_PROGRAM.get(socket.program, ())
 
 
 def _identified(suspects: list[Socket], visits: VisitPool) -> list[_Identified]:
@@ -162,8 +159,9 @@ def _is_recognised(result: ProbeResult) -> bool:
 
 def _by_name(socket: Socket, result: t.Optional[ProbeResult]) -> _Identified:
     """One that does not answer now: a mail server's program on a mail server's number is one."""
-    if socket.program in _BY_PROGRAM and socket.port in _BY_NUMBER:
-        listener = Listener(socket.address, socket.port, *_BY_NUMBER[socket.port])
+    standard = by_number(socket.port)
+    if standard and socket.program in _BY_PROGRAM:
+        listener = Listener(socket.address, socket.port, *standard)
         return _Identified(listener, result or ProbeResult())
     return _Identified(None, result)
 

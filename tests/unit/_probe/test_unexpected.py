@@ -16,6 +16,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     IPBinding,
     Port,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import by_number
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
 from ansible_collections.mailops.bindings.plugins.module_utils._probe import unexpected
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import ProbeResult
@@ -108,7 +109,7 @@ def test_a_server_that_refuses_us_is_unexpected_too():
 )
 def test_on_a_standard_number_any_program_is_visited(guess, script, protocol, monkeypatch):
     with scripted.Server(script()) as server:
-        monkeypatch.setitem(unexpected._BY_NUMBER, server.port, guess)
+        monkeypatch.setattr(unexpected, "by_number", {server.port: guess}.get)
         (result,) = found(EMPTY, Socket("0.0.0.0", server.port))
     assert (result["protocol"], result["detail"]) == (protocol, "not declared")
 
@@ -117,7 +118,7 @@ def test_without_an_answer_program_and_number_together_tell_a_mail_server(
     monkeypatch,
 ):
     with closed() as server:
-        monkeypatch.setitem(unexpected._BY_NUMBER, server.port, ("submission", "ssl"))
+        monkeypatch.setattr(unexpected, "by_number", {server.port: ("submission", "ssl")}.get)
         results = found(
             EMPTY,
             Socket("0.0.0.0", server.port, (7,), "master"),
@@ -141,9 +142,7 @@ def test_submission_is_told_from_smtp_by_its_number_and_by_auth(port, offers, pr
     result = ProbeResult()
     result.offered, result.encryption = {offer.split()[0].decode() for offer in offers}, "none"
     assert (
-        unexpected._as_it_is(
-            Listener("0.0.0.0", port, *unexpected._BY_NUMBER[port]), result
-        ).protocol
+        unexpected._as_it_is(Listener("0.0.0.0", port, *by_number(port)), result).protocol
         == protocol
     )
 
