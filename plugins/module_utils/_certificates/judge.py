@@ -155,15 +155,14 @@ def judge(
     Problems stop the task for the ports that it creates or changes; for the others they are
     warnings: one expired file must not hold up an urgent change elsewhere. Raises MissingLibrary.
     """
-    judged = Judged([], [], [])
     changed = {name for name in labels if current.ports.get(name) != desired.ports[name]}
     try:
         require_library()
     except MissingLibrary as missing:
         if changed:
             raise
-        judged.warnings.append(str(missing))
-        return judged
+        return Judged([], [], [str(missing)])
+    judged = Judged([], [], [])
     reached_by = _hostnames_of_ports(desired)
     readings: dict[Source, _Reading] = {}  # each source is read once
     warned: dict[str, list[str]] = {}  # message -> the unchanged ports that it is about
@@ -172,7 +171,6 @@ def judge(
         source = _source(desired.ports[name], given)
         if source not in readings:
             readings[source] = _Reading(Certificate(source, now))
-            judged.certificates.append(readings[source].facts)
         hostnames = {*reached_by.get(name, ()), *(given.get("certificate_hostnames") or ())}
         for finding in readings[source].findings(min_days, sorted(hostnames)):
             if name in changed:
@@ -180,6 +178,7 @@ def judge(
             elif finding.option != "certificate_password" or source.password is not None:
                 # a task that leaves a port alone need not know its password
                 warned.setdefault(finding.message, []).append(name)
+    judged.certificates.extend(reading.facts for reading in readings.values())
     for message, ports in warned.items():
         judged.warnings.append("port %s: %s" % (", ".join(ports), message))
     return judged

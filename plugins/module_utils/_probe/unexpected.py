@@ -118,31 +118,47 @@ def _guesses(socket: Socket) -> tuple[Guess, ...]:
     return (Guess(*standard),) if standard else _BY_PROGRAM.get(socket.program, ())
 
 
-def _identified(suspects: list[Socket], visits: VisitPool) -> list[_Identified]:
-    """What each of them is. A visit that meets another protocol is the next guess."""
-    guesses = [[*_guesses(socket)] if _is_reachable(socket) else [] for socket in suspects]
-    tried: list[set[Guess]] = [set() for _ in suspects]
-    found = [_Identified(None, None) for _ in suspects]
+class _Suspect:
+    """A socket while it is being identified."""
+
+    def __init__(self, socket: Socket):
+        self.socket = socket
+        self._guesses = [*_guesses(socket)] if _is_reachable(socket) else []
+        self._tried: set[Guess] = set()
+        self._found = _Identified(None, None)
+
+    def job(self) -> t.Optional[Listener]:
+        """What to visit it as, next; None if nothing is left to try."""
+        guess = next((guess for guess in self._guesses if guess not in self._tried), None)
+        if self._found.listener or not guess:
+            return None
+        self._tried.add(guess)
+        return Listener(self.socket.address, self.socket.port, *guess)
+
+    def take(self, listener: Listener, result: ProbeResult) -> None:
+        """The result of a visit. One that met another protocol is the next guess."""
+        if _is_recognised(result):
+            self._found = _Identified(_as_it_is(listener, result), result)
+            return
+        self._found = _Identified(None, result)
+        if result.spoken:
+            encryption = "ssl" if result.encryption == "ssl" else "none"
+            self._guesses.insert(0, Guess(result.spoken, encryption))
+
+    def identified(self) -> _Identified:
+        """What it is, after all visits."""
+        return self._found if self._found.listener else _by_name(self.socket, self._found.result)
+
+
+def _identified(sockets: list[Socket], visits: VisitPool) -> list[_Identified]:
+    """What each of them is."""
+    suspects = [_Suspect(socket) for socket in sockets]
     while True:
-        jobs = {}
-        for index, socket in enumerate(suspects):
-            guess = next((guess for guess in guesses[index] if guess not in tried[index]), None)
-            if guess and not found[index].listener:
-                tried[index].add(guess)
-                jobs[index] = Listener(socket.address, socket.port, *guess)
+        jobs = {suspect: job for suspect in suspects for job in [suspect.job()] if job}
         if not jobs:
-            break
-        for index, result in visits.made(jobs).items():
-            recognised = _is_recognised(result)
-            listener = _as_it_is(jobs[index], result) if recognised else None
-            found[index] = _Identified(listener, result)
-            if result.spoken and not recognised:
-                encryption = "ssl" if result.encryption == "ssl" else "none"
-                guesses[index].insert(0, Guess(result.spoken, encryption))
-    return [
-        identified if identified.listener else _by_name(socket, identified.result)
-        for socket, identified in zip(suspects, found)
-    ]
+            return [suspect.identified() for suspect in suspects]
+        for suspect, result in visits.made(jobs).items():
+            suspect.take(jobs[suspect], result)
 
 
 def _is_reachable(socket: Socket) -> bool:

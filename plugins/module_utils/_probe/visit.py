@@ -247,14 +247,14 @@ class _Visit:
         spoken = result.spoken.upper() or "something else"
         return Ending(
             ProbeStatus.WRONG_PROTOCOL,
-            "speaks %s, not LDAP: %s" % (spoken, result.greeting),
+            "speaks %s, not %s: %s" % (spoken, self._dialogue.name.upper(), result.greeting),
             sure=True,
         )
 
     def _closed(self) -> t.Optional[Ending]:
         """The server has closed the connection before everything was seen."""
-        conversation, protocol = self.conversation, self._listener.protocol
-        if conversation.secured and protocol == "ldap" and not conversation.answered:
+        conversation, is_ldap = self.conversation, self._dialogue.name == "ldap"
+        if is_ldap and conversation.secured and not conversation.answered:
             # slapd finishes the handshake, and only then misses the certificate that it requires
             self.result.notes.append(
                 "closed the connection right after the TLS handshake: it seems to require a client "
