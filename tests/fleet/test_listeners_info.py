@@ -301,7 +301,7 @@ def test_what_nobody_declared_is_unexpected_and_nothing_else_is(seen, host):
         10993: "imap",
     }
     assert f"answers on {host.address} as declared" in unexpected["0.0.0.0", 25]["detail"]
-    assert re.search(r"it is master's \(pid \d+\)", unexpected[host.address, 2515]["detail"])
+    assert re.search(r"held by master \(pid \d+\)", unexpected[host.address, 2515]["detail"])
     assert not [
         listener for listener in seen["outside"].values() if listener["status"] == "unexpected"
     ]

@@ -43,28 +43,21 @@ from support.judging import KEY, NOW, PASSWORD, WRONG_PASSWORD, certificate, onl
     ],
 )
 def test_facts_are_those_that_openssl_shows(files, name):
-    def openssl(*options):
-        command = [
-            "openssl",
-            "x509",
-            "-noout",
-            "-in",
-            str(files / name),
-            "-inform",
-            "DER" if name.endswith(".der") else "PEM",
-        ] + list(options)
-        output = subprocess.run(
-            command, check=True, stdout=subprocess.PIPE, env={**os.environ, "LC_ALL": "C"}
-        ).stdout.decode()
-        return dict(line.partition("=")[::2] for line in output.splitlines() if "=" in line)
+    form = "DER" if name.endswith(".der") else "PEM"
+    asked = "-subject -issuer -dates -fingerprint -sha256 -nameopt RFC2253,-esc_msb,utf8"
+    output = subprocess.run(
+        ["openssl", "x509", "-noout", "-in", str(files / name), "-inform", form, *asked.split()],
+        check=True,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "LC_ALL": "C"},
+    ).stdout.decode()
+    shown = dict(line.partition("=")[::2] for line in output.splitlines() if "=" in line)
 
     def iso(text):
         return datetime.datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").strftime(
             "%Y-%m-%dT%H:%M:%SZ"
         )
 
-    shown = openssl("-subject", "-issuer", "-nameopt", "RFC2253,-esc_msb,utf8")
-    shown.update(openssl("-dates", "-fingerprint", "-sha256"))
     fingerprint = next(value for key, value in shown.items() if key.lower().endswith("fingerprint"))
     facts = certificate(files, name, "key.pem").facts()
     assert facts["subject"] == shown["subject"]

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -107,6 +110,31 @@ def test_a_fault_of_ours_is_one_result_and_leaves_the_others_alone(monkeypatch):
         )
     assert [result["status"] for result in results] == ["wrong_protocol", "ok"]
     assert "ZeroDivisionError" in results[0]["detail"]
+
+
+LOADED = """
+import datetime, sys
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import probe
+
+listener = Listener("127.0.0.1", int(sys.argv[1]), "imap", "none")
+(result,) = probe([listener], now=datetime.datetime.now(datetime.timezone.utc))
+assert result["status"] == "ok", result
+print(*(name.partition("bindings.plugins.module_utils.")[2] or name for name in sys.modules))
+"""
+
+
+def test_a_probe_without_tls_loads_no_tls_no_certificates_and_no_other_protocol():
+    with scripted.Server(scripted.imap()) as server:
+        loaded = subprocess.run(
+            [sys.executable, "-S", "-c", LOADED, str(server.port)],
+            check=True,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        ).stdout.decode()
+    assert "_probe.imap" in loaded.split()
+    unused = {"ssl", "cryptography", "_probe.tls", "_certificates.parse", "_probe.ldap"}
+    assert not unused & set(loaded.split())
 
 
 # -- addresses
