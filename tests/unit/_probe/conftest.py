@@ -12,6 +12,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._probe import (
     conversation,
     visit,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.errors import Silent
 from support import pki, scripted
 
 
@@ -31,4 +32,22 @@ def tls(certificates):
 def impatient(monkeypatch):
     monkeypatch.setattr(client, "PAUSE_SECONDS", 0)
     monkeypatch.setattr(visit, "UNUSUAL_SECONDS", 0.05)
+
+
+@pytest.fixture
+def short_farewell(monkeypatch):
+    """For servers that do not close after a farewell."""
     monkeypatch.setattr(conversation, "FAREWELL_SECONDS", 0.2)
+
+
+@pytest.fixture
+def no_greeting(monkeypatch):
+    """In plain text, every wait for a line is over at once: the server waits for a handshake."""
+    line = conversation.Conversation.line
+
+    def silent_without_tls(self):
+        if not self.secured:
+            raise Silent
+        return line(self)
+
+    monkeypatch.setattr(conversation.Conversation, "line", silent_without_tls)

@@ -68,10 +68,12 @@ def closed():
     ],
 )
 def test_a_mail_server_on_any_number_is_identified(
-    program, script, implicit, protocol, encryption, tls
+    program, script, implicit, protocol, encryption, tls, request
 ):
+    if implicit:
+        request.getfixturevalue("no_greeting")
     with scripted.Server(script(None if implicit is None else tls, bool(implicit))) as server:
-        (result,) = found(EMPTY, Socket("0.0.0.0", server.port, (7, 8), program), timeout=0.4)
+        (result,) = found(EMPTY, Socket("0.0.0.0", server.port, (7, 8), program))
     assert (result["status"], result["protocol"], result["encryption"]) == (
         "unexpected",
         protocol,
@@ -84,6 +86,7 @@ def test_a_mail_server_on_any_number_is_identified(
 
 
 @pytest.mark.parametrize("script", [scripted.lmtp, sieve, scripted.silent])
+@pytest.mark.usefixtures("short_farewell")
 def test_other_protocols_of_mail_servers_are_not_ours(script):
     with scripted.Server(script) as server:
         assert found(EMPTY, Socket("0.0.0.0", server.port, (7,), "dovecot"), timeout=0.1) == []

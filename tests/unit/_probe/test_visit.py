@@ -30,13 +30,6 @@ def dripping(session):
         ("imap", dripping, "timeout", "no greeting within 0.1 seconds", 2),
         ("ldap", scripted.silent, "timeout", "no answer to an LDAP search within 0.1 seconds", 2),
         (
-            "smtp",
-            scripted.answering([b"220 hi"], []),
-            "timeout",
-            "no answer to EHLO within 0.1 seconds",
-            2,
-        ),
-        (
             "imap",
             scripted.closing,
             "wrong_protocol",
@@ -125,12 +118,28 @@ def dripping(session):
         ("submission", scripted.smtp(offers_in_tls=[]), "no_auth", "offers no AUTH", 2),
     ],
 )
-@pytest.mark.once
+@pytest.mark.usefixtures("short_farewell")
 def test_a_listener_without_tls_that_is_not_as_expected(protocol, script, status, detail, tries):
     result, server = ask(script, protocol, timeout=0.1 if status == "timeout" else 5)
     assert result["status"] == status
     assert result["detail"].startswith(detail)
     assert len(server.sessions) == tries
+
+
+def test_a_command_without_an_answer_is_a_timeout(monkeypatch):
+    send = conversation.Conversation.send
+
+    def impatient_from_here_on(self, data, awaited):
+        self.timeout = 0.1
+        send(self, data, awaited)
+
+    monkeypatch.setattr(conversation.Conversation, "send", impatient_from_here_on)
+    result, server = ask(scripted.answering([b"220 hi"], []), "smtp")
+    assert (result["status"], result["detail"], len(server.sessions)) == (
+        "timeout",
+        "no answer to EHLO within 5 seconds",
+        2,
+    )
 
 
 @pytest.mark.parametrize(
@@ -151,7 +160,6 @@ def test_a_server_that_is_not_as_expected_is_left_politely(script, farewell):
 
 
 @pytest.mark.parametrize("protocol", ["smtp", "imap", "pop"])
-@pytest.mark.once
 def test_a_server_that_has_not_greeted_hears_no_more_than_a_handshake(protocol):
     """Postfix takes a client that speaks first for a spammer; others wait for a handshake."""
     heard = []
@@ -209,12 +217,19 @@ def test_a_server_that_closes_within_the_handshake_has_sent_something():
     )
 
 
-@pytest.mark.once
-def test_a_handshake_without_an_answer(tls):
-    result = ask(scripted.imap(Nonsense(b"", then_close=False)), "imap", "tls", timeout=0.1)[0]
+@pytest.mark.usefixtures("short_farewell")
+def test_a_handshake_without_an_answer_is_a_timeout(monkeypatch):
+    start_tls = conversation.Conversation.start_tls
+
+    def impatient_from_here_on(self, hostname):
+        self.timeout = 0.1
+        return start_tls(self, hostname)
+
+    monkeypatch.setattr(conversation.Conversation, "start_tls", impatient_from_here_on)
+    result = ask(scripted.imap(Nonsense(b"", then_close=False)), "imap", "tls")[0]
     assert (result["status"], result["detail"]) == (
         "timeout",
-        "no answer to the TLS handshake within 0.1 seconds",
+        "no answer to the TLS handshake within 5 seconds",
     )
 
 
@@ -235,7 +250,8 @@ def test_an_answer_before_tls_does_not_count_in_tls(tls):
 
 
 @pytest.mark.parametrize("protocol", ["smtp", "submission", "imap", "pop"])
-def test_a_server_without_tls_where_tls_is_declared_hears_only_the_farewell(protocol):
+def test_a_server_without_tls_where_tls_is_declared_hears_only_the_farewell(protocol, monkeypatch):
+    monkeypatch.setattr(visit, "UNUSUAL_SECONDS", 5)
     result, server = ask(scripted.SCRIPTS[protocol](), protocol, "ssl")
     assert result["status"] == "tls_failed"
     assert result["detail"].startswith("answers without TLS: ")
@@ -279,14 +295,9 @@ def test_on_the_standard_number_tls_begins_at_once(monkeypatch, tls):
 
 @pytest.mark.parametrize("encryption", ["none", "tls"])
 @pytest.mark.parametrize("protocol", ["smtp", "imap", "pop"])
-@pytest.mark.once
-def test_tls_from_the_first_byte_where_a_greeting_was_expected(
-    protocol, encryption, tls, monkeypatch
-):
-    monkeypatch.setattr(conversation, "FAREWELL_SECONDS", 5)
-    result, server = ask(
-        scripted.SCRIPTS[protocol](tls, implicit=True), protocol, encryption, timeout=0.4
-    )
+@pytest.mark.usefixtures("no_greeting")
+def test_tls_from_the_first_byte_where_a_greeting_was_expected(protocol, encryption, tls):
+    result, server = ask(scripted.SCRIPTS[protocol](tls, implicit=True), protocol, encryption)
     assert result["status"] == "wrong_protocol"
     assert result["detail"] == "speaks TLS from the first byte, as with encryption ssl"
     assert [session.heard for session in server.sessions] == [[FAREWELLS[protocol]]]
