@@ -30,6 +30,7 @@ sys.path[:0] = [str(HERE.parent / "servers"), str(ROOT / "tests")]
 # they are found by the path that was just set, so that they can't stand above it: E402
 import pki  # noqa: E402
 import run as servers  # noqa: E402  # the role written by hand, and what both are to lead to
+
 from fleet.mail import mail_host, put_certificate  # noqa: E402
 from fleet.playing import network_to_play_on  # noqa: E402
 
@@ -200,7 +201,7 @@ def real_fleets(network, authority, count, suite, contenders):
 def local_fleets(count):
     """Names only."""
     hosts = [LocalHost("mx%d" % number, "127.0.0.1") for number in range(count)]
-    yield {contender: hosts for contender in LOCAL}
+    yield dict.fromkeys(LOCAL, hosts)
 
 
 def measured(player, contenders, fleets, settings, no_ops) -> dict:
