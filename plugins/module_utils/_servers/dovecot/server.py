@@ -137,7 +137,7 @@ class Dovecot(Server):
     ) -> tuple[DovecotConfig, DovecotConfig, bool]:
         """(without our file, with it, is a file in conf.d read last?)."""
         reading = self._current_reading()
-        from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import (
+        from ansible_collections.mailops.bindings.plugins.module_utils._certificates.read import (
             kind_of_key,
         )
         from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
