@@ -75,8 +75,8 @@ def submission(address, encryption="tls", certificate="/tls/a.pem", key="/tls/a.
 # -- reading and planning
 
 
-def details(text, main=(), live=None, **host):
-    """A host whose master.cf is this text; by default it listens as the text says."""
+def details(text, main=(), **host):
+    """A host whose master.cf is this text."""
     host = PostfixHost(
         main={**DEBIAN, **dict(main)},
         **{"ports": {"amavis": 10026}, "names": {"localhost": ("127.0.0.1", "::1")}, **host},
@@ -84,10 +84,7 @@ def details(text, main=(), live=None, **host):
     found = parser.PostfixDetails(
         PATH, host, None, None, boot_files={DROP_IN: None}, unit="postfix.service"
     )
-    found = with_text(found, text)
-    return found._replace(
-        live=parser.bound_sockets(found.current.services) if live is None else live
-    )
+    return with_text(found, text)
 
 
 def with_text(found, text):
@@ -117,9 +114,12 @@ def read(found):
     )
 
 
-def planned(found, listeners, options=Options()):
-    """The plan, which is not refused."""
-    plan = Postfix().plan(read(found), listeners, options)
+def planned(found, listeners, options=Options(), live=None):
+    """The plan, which is not refused. C(live): what listens now; by default all that should."""
+    configured = read(found)
+    postfix = Postfix()
+    postfix._live = lambda: configured.sockets if live is None else live
+    plan = postfix.plan(configured, listeners, options)
     assert plan.refusals == ()
     return plan
 
@@ -147,7 +147,8 @@ def applied(found, plan):
             found = with_text(found, state[PATH].decode("utf-8", "surrogateescape"))
         boot = {path: content for path, content in state.items() if path != PATH}
         found = found._replace(boot_files={**found.boot_files, **boot})
-    return found._replace(live=plan.sockets)
+    assert read(found).sockets == plan.sockets or not plan.steps
+    return found
 
 
 def in_short(text, main=(), **host):

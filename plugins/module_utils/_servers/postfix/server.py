@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import socket
 import typing as t
@@ -50,11 +49,11 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.
     PARAMETERS,
     PostfixHost,
     chain_files,
-    interface_names,
     overridden_values,
     references,
     service_key,
     split_endpoint,
+    unresolved_interfaces,
     unresolved_names,
 )
 
@@ -99,13 +98,16 @@ class Postfix(Server):
     reads_keys_as = "root"  # before it drops its rights, and before it enters its chroot
     reload_command = ("postfix", "reload")
 
-    _daemons = "/usr/lib/postfix/sbin"
+    _daemons = "/usr/lib/postfix/sbin"  # daemon_directory
+    _queue = "/var/spool/postfix"  # queue_directory
 
     def installed(self) -> bool:
         return shutil.which("postconf", path=_PROGRAM_FOLDERS) is not None
 
     def running(self) -> bool:
-        """C(master -t) (master(8)) succeeds when no process holds the lock of a running master."""
+        """A running master holds a lock; C(master -t) (master(8)) succeeds when no process does."""
+        if _is_locked(self._queue + "/pid/master.pid"):
+            return True
         for folder in (self._daemons, "/usr/libexec/postfix"):
             if os.access(folder + "/master", os.X_OK):
                 return run([folder + "/master", "-t"])[0] != 0
@@ -132,6 +134,7 @@ class Postfix(Server):
                 "check that Postfix is set up"
             )
         self._daemons = main.get("daemon_directory", self._daemons)
+        self._queue = main.get("queue_directory", self._queue)
         path = main["config_directory"] + "/master.cf"
         current = original = parse(_text(path))
         lines = original_lines(marked_lines(current.lines))
@@ -148,9 +151,7 @@ class Postfix(Server):
             read if original is current else interpret(original, host),
             boot_files=_boot_files() if has_unit_folder else {},
             unit=_unit() if has_unit_folder else "",
-            queue=main.get("queue_directory", "/var/spool/postfix"),
             can_authenticate=_can_authenticate(main),
-            live=self._live(),
         )
 
     def _live(self) -> frozenset[tuple[str, int]]:
@@ -172,7 +173,7 @@ class Postfix(Server):
             render,
         )
 
-        return render.plan(configured.details, desired, options)
+        return render.plan(configured.details, desired, options, self._live)
 
     # -- acting
 
@@ -213,7 +214,7 @@ class Postfix(Server):
                 bound_sockets(services),
                 frozenset(service.key for service in services if service.sockets),
                 lambda name: _key_of_running(name, details.host),
-                details.queue,
+                self._queue,
             )
 
         return control.Control(self.running, self._live, expected, _unit() if has_systemd() else "")
@@ -245,7 +246,7 @@ def _host(main: dict[str, str], entries: t.Collection[MasterEntry]) -> PostfixHo
     _add_references(main, overridden_values(entries))
     host = PostfixHost(main=main, families=_families(), loopback=loopback())
     host_names, port_names = unresolved_names(entries)
-    host_names.update(interface_names(host))
+    host_names.update(unresolved_interfaces(host))
     ports = {name: _port(name) for name in port_names}
     host = host._replace(
         ports={name: port for name, port in ports.items() if port},
@@ -315,11 +316,24 @@ def _unit() -> str:
         with contextlib.suppress(OSError, NotAFile):
             content = read_file(folder + unit)
             if content is not None:
-                only_stands_for_it = re.search(
-                    rb"^ExecStart=\s*(/usr)?/bin/true\s*$", content, re.MULTILINE
-                )
-                return instance if only_stands_for_it else unit
+                commands = [line.replace(b" ", b"") for line in content.splitlines()]
+                is_empty = b"ExecStart=/bin/true" in commands
+                return instance if is_empty or b"ExecStart=/usr/bin/true" in commands else unit
     return ""
+
+
+def _is_locked(path: str) -> bool:
+    """Does a process hold a lock of the file (flock(2), as Postfix does it on Linux)?"""
+    import fcntl
+
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # there is no such file
+        return False
+    return False
 
 
 def _families() -> tuple[str, ...]:

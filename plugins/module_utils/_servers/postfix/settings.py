@@ -204,8 +204,16 @@ def families(host: PostfixHost) -> tuple[str, ...]:
     return tuple(family for family in host.families if family in protocols or "all" in protocols)
 
 
-def interface_names(host: PostfixHost) -> list[str]:
-    """What inet_interfaces lists."""
+def unresolved_interfaces(host: PostfixHost) -> set[str]:
+    """The host names that inet_interfaces lists."""
+    return {
+        name
+        for name in _interface_names(host)
+        if name.lower() not in ("all", "loopback-only") and not _canonical(name)
+    }
+
+
+def _interface_names(host: PostfixHost) -> list[str]:
     return [name.strip("[]") for name in words(expanded("inet_interfaces", host.main))]
 
 
@@ -217,7 +225,7 @@ def service_addresses(host_name: str, host: PostfixHost) -> tuple[str, ...]:
 
 
 def _interface_addresses(host: PostfixHost) -> tuple[str, ...]:
-    names = interface_names(host)
+    names = _interface_names(host)
     if [name.lower() for name in names] in (["all"], []):
         return WILDCARDS
     if names == ["loopback-only"]:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import fcntl
+
 import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
@@ -38,6 +40,32 @@ def test_one_call_of_postconf_reads_a_host_and_more_only_resolve_references(monk
     assert [each.listener[4:6] for each in Postfix().read().listeners] == [
         ("/tls/x.pem", "/tls/x.key")
     ]
+
+
+def test_keywords_of_inet_interfaces_are_not_looked_up(monkeypatch):
+    """Where the resolver does not answer, a lookup of C(all) would take seconds."""
+    lookups = []
+    monkeypatch.setattr(
+        server.socket, "getaddrinfo", lambda name, *_, **_options: lookups.append(name) or []
+    )
+    main = {**dict.fromkeys(PARAMETERS, ""), **DEBIAN, "config_directory": "/etc/postfix"}
+    for interfaces in ("all", "loopback-only", "192.0.2.1, [2001:db8::1], mail.test"):
+        main["inet_interfaces"] = interfaces
+        FakeHost(monkeypatch, {"main": main}, {PATH: SMTP.encode()})
+        Postfix().read()
+    assert lookups == ["mail.test"]
+
+
+def test_running_master_is_known_by_its_lock(monkeypatch, tmp_path):
+    host = FakeHost(monkeypatch, {"running": False})
+    (tmp_path / "pid").mkdir()
+    monkeypatch.setattr(Postfix, "_queue", str(tmp_path))
+    with open(tmp_path / "pid" / "master.pid", "w") as file:
+        assert not Postfix().running()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert Postfix().running()
+    assert not Postfix().running()
+    assert host.ran == ["/usr/lib/postfix/sbin/master -t"] * 2
 
 
 def test_missing_configuration_is_refused(monkeypatch):
