@@ -16,6 +16,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.listener 
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     ConfiguredListener,
     Unmapped,
+    UnmappedKind,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.managed import (
     declared_as,
@@ -303,20 +304,22 @@ def bound_sockets(services: t.Iterable[Service]) -> frozenset[tuple[str, int]]:
 def unmapped(server: str, services: t.Iterable[Service]) -> tuple[Unmapped, ...]:
     """What the model can't express of these services."""
     return tuple(
-        Unmapped(server, service.entry.where, masked(service.entry.text), reason)
+        Unmapped(server, service.entry.where, masked(service.entry.text), reason, kind)
         for service in services
-        for reason in _unmapped_reasons(service)
+        for reason, kind in _unmapped_reasons(service)
     )
 
 
-def _unmapped_reasons(service: Service) -> t.Iterator[str]:
-    yield from service.remarks
+def _unmapped_reasons(service: Service) -> t.Iterator[tuple[str, UnmappedKind]]:
+    for remark in service.remarks:
+        yield remark, UnmappedKind.OTHER
     if service.inactive:
-        yield service.inactive
+        yield service.inactive, UnmappedKind.OTHER
     elif not service.protocol:
-        yield "%s speaks neither smtp nor submission: left as it is" % service.entry.command
+        reason = "%s speaks neither smtp nor submission: left as it is" % service.entry.command
+        yield reason, UnmappedKind.OTHER
     elif all(is_loopback(address) for address, _ in service.sockets):
-        yield "listens on loopback only: left as it is"
+        yield "listens on loopback only: left as it is", UnmappedKind.LOOPBACK
 
 
 def masked(text: str) -> str:
