@@ -16,6 +16,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix 
     managed,
     master_cf,
     parser,
+    reading,
     server,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.server import (
@@ -294,9 +295,9 @@ class FakeHost:
 
     def __init__(self, monkeypatch, answers=(), files=()):
         self.ran, self.answers, self.files = [], dict(answers), dict(files)
-        for module in (server, control):
+        for module in (server, reading, control):
             monkeypatch.setattr(module, "run", self.run)
-        monkeypatch.setattr(server, "read_file", self.files.get)
+        monkeypatch.setattr(reading, "read_file", self.files.get)
         monkeypatch.setattr(control, "_RELOAD_SECONDS", 0)
         monkeypatch.setattr(control, "_START_SECONDS", 0)
         monkeypatch.setattr(server, "has_systemd", lambda: "systemd" in self.answers)
@@ -317,6 +318,8 @@ class FakeHost:
         self.ran.append(command)
         if argv[0].endswith("/master"):
             return int(self.answers.get("running", True)), "", ""
+        if command in self.answers:
+            return self.answers[command]
         if argv[0] == "postconf":
             names = [name for name in argv[1:] if name != "-x"]
             table = self.answers.get("expanded" if "-x" in argv else "main", {})
@@ -325,4 +328,4 @@ class FakeHost:
                 "".join("%s = %s\n" % (name, table[name]) for name in names if name in table),
                 "postconf: warning: x: unknown parameter\n",
             )
-        return self.answers.get(command, (0, "", ""))
+        return 0, "", ""

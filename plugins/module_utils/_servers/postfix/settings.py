@@ -52,6 +52,17 @@ PARAMETERS = (
     "tlsproxy_tls_chain_files",
     *("tlsproxy_tls_%s_file" % kind for pair in KEY_OF.items() for kind in pair),
 )
+#: What is read of main.cf in one call: beside PARAMETERS, what tells of the installation.
+READ_PARAMETERS = (
+    *PARAMETERS,
+    "config_directory",
+    "daemon_directory",
+    "queue_directory",
+    "multi_instance_enable",
+    "multi_instance_directories",
+    "smtpd_sasl_type",
+    "cyrus_sasl_config_path",
+)
 _SEPARATORS = re.compile(r"[,\s]+", re.ASCII)
 _REFERENCE = re.compile(r"\$(?:(\$)|(\w+)|\{\s*(\w+)\s*\}|\(\s*(\w+)\s*\))", re.ASCII)
 _MAX_DEPTH = 20  # of values that refer to values

@@ -47,8 +47,8 @@ def planned(
         steps[-1:] = [{**(steps[-1] if steps else {}), **boot}]
     first = {name: details.boot_files[name] for name in boot}
     shown = {
-        name: tuple((content or b"").decode() for content in (first[name], boot[name]))
-        for name in boot
+        name: ((first[name] or b"").decode(), (content or b"").decode())
+        for name, content in boot.items()
     }
     if texts:
         first[path] = _bytes(before.file.text)

@@ -11,7 +11,10 @@ import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host import sandbox
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+    reading,
+    server,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.server import (
     Postfix,
 )
@@ -42,11 +45,27 @@ def test_one_call_of_postconf_reads_a_host_and_more_only_resolve_references(monk
     ]
 
 
+def test_postconf_that_was_started_early_is_waited_for(monkeypatch):
+    main = {**dict.fromkeys(PARAMETERS, ""), **DEBIAN, "config_directory": "/etc/postfix"}
+    main["smtpd_tls_security_level"] = "none"
+    host = FakeHost(monkeypatch, {"main": main}, {PATH: SMTP.encode()})
+    monkeypatch.setattr(server, "start", lambda argv: host.run(argv))
+    monkeypatch.setattr(reading, "finished", lambda begun: begun)
+    postfix = Postfix()
+    postfix.begin_reading()
+    postfix.begin_reading()
+    assert len(host.ran) == 1
+    assert postfix.read().listeners[0].listener.encryption == "none"
+    assert len(host.ran) == 1
+    postfix.read()
+    assert len(host.ran) == 2
+
+
 def test_keywords_of_inet_interfaces_are_not_looked_up(monkeypatch):
     """Where the resolver does not answer, a lookup of C(all) would take seconds."""
     lookups = []
     monkeypatch.setattr(
-        server.socket, "getaddrinfo", lambda name, *_, **_options: lookups.append(name) or []
+        reading.socket, "getaddrinfo", lambda name, *_, **_options: lookups.append(name) or []
     )
     main = {**dict.fromkeys(PARAMETERS, ""), **DEBIAN, "config_directory": "/etc/postfix"}
     for interfaces in ("all", "loopback-only", "192.0.2.1, [2001:db8::1], mail.test"):
@@ -86,23 +105,16 @@ def test_missing_configuration_is_refused(monkeypatch):
 
 def test_validation_reports_only_new_messages(monkeypatch):
     messages = ["unused parameter: x=1\n"]
-    monkeypatch.setattr(
-        server,
-        "run",
-        lambda argv: (
-            (0, "", "unused parameter: x=1\n")
-            if argv[1] == "-M"
-            else (0, "config_directory = /etc/postfix\n", "")
-        ),
-    )
+    host = FakeHost(monkeypatch, {"main": {"config_directory": "/etc/postfix"}})
+    host.answers["postconf -M"] = 0, "", "unused parameter: x=1\n"
     monkeypatch.setattr(
         sandbox,
         "rehearse_in_copy",
         lambda folder, state, argv: (len(messages) - 1, "".join(messages)),
     )
-    Postfix().rehearse({PATH: b""})
+    Postfix().validate({PATH: b""})
     messages.append("fatal: bad field count\n")
     with pytest.raises(
         Refused, match="Postfix does not accept the new master.cf: fatal: bad field count"
     ):
-        Postfix().rehearse({PATH: b""})
+        Postfix().validate({PATH: b""})
