@@ -419,7 +419,7 @@ def test_killed_and_then_somebody_edits_a_file(hosts, stock, tried, play):
         assert (
             result.failed
             and "+# theirs" in result["msg"]
-            and "%s was changed by somebody else" % MASTER_CF in result["msg"]
+            and "%s has changed since mail_listeners wrote it" % MASTER_CF in result["msg"]
         ), result
     for host in hosts:
         assert host.read(MASTER_CF).endswith("# theirs\n") and host.exists(JOURNAL)
