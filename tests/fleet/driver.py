@@ -57,7 +57,7 @@ def describe(configured, answer):
         listeners=as_dicts(configured.listeners),
         where=[found.where for found in configured.listeners],
         sockets=sorted(configured.sockets),
-        unmapped=[unmapped._asdict() for unmapped in configured.unmapped],
+        unmapped=[unmapped.as_result() for unmapped in configured.unmapped],
         config_path=configured.config_path,
         live=sorted((found.address, found.port) for found in listening() if SERVER.holds(found)),
     )

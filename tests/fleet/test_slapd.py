@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The class Slapd with real slapds, 2.5 and 2.6: what it says, and what clients on another host and the kernel see."""
+"""The class Slapd with real slapds, 2.5 and 2.6: what it says, and what clients on another host and
+the kernel see."""
 
 from __future__ import annotations
 
@@ -103,8 +104,8 @@ def slapds(host):
 def _files(host):
     """All below /etc but cn=config, where each change leaves its time."""
     return host.run(
-        "cd /etc; find . ! -path './ldap/slapd.d*' -printf '%p %M %u:%g\\n' | sort; "
-        "find . -type f ! -path './ldap/slapd.d*' -exec sha256sum {} + | sort"
+        "cd /etc; find . ! -path './ldap/slapd.d*' -printf '%p %M %u:%g\\n' | sort; find . -type f "
+        "! -path './ldap/slapd.d*' -exec sha256sum {} + | sort"
     ).stdout
 
 
@@ -135,8 +136,12 @@ def set_certificate_by_hand(host, path):
     """One file with both."""
     change_config(
         host,
-        f"replace: olcTLSCertificateFile\nolcTLSCertificateFile: {path}\n-\n"
-        f"replace: olcTLSCertificateKeyFile\nolcTLSCertificateKeyFile: {path}\n-",
+        "replace: olcTLSCertificateFile\n"
+        f"olcTLSCertificateFile: {path}\n"
+        "-\n"
+        "replace: olcTLSCertificateKeyFile\n"
+        f"olcTLSCertificateKeyFile: {path}\n"
+        "-",
     )
 
 
@@ -170,7 +175,12 @@ def driven(request, pair):
     host.write(DEFAULTS, driven.defaults)
     change_config(
         host,
-        "replace: olcTLSCertificateFile\n-\nreplace: olcTLSCertificateKeyFile\n-\nreplace: olcServerID\n-",
+        "replace: olcTLSCertificateFile\n"
+        "-\n"
+        "replace: olcTLSCertificateKeyFile\n"
+        "-\n"
+        "replace: olcServerID\n"
+        "-",
     )
     assert slapds(host) == STOCK, host.journal()
 
@@ -266,15 +276,20 @@ def test_addresses_and_a_certificate_from_nothing_and_back_to_nothing(
 
 
 def test_wildcards_to_addresses_and_back_with_what_was_there(driven, host, clients):
-    """A server that somebody has set up by hand, with a certificate, STARTTLS and ldaps everywhere."""
+    """A server that somebody has set up by hand, with a certificate, STARTTLS and ldaps
+    everywhere."""
     four, six = host.addresses[:2]
     host.write(
         DEFAULTS, driven.defaults.replace("ldap:/// ldapi:///", "ldap:/// ldaps:/// ldapi:///")
     )
     change_config(
         host,
-        f"replace: olcTLSCertificateFile\nolcTLSCertificateFile: {CERTIFICATE}\n-\nreplace: olcTLSCertificateKeyFile\n"
-        f"olcTLSCertificateKeyFile: {PRIVATE_KEY}\n-",
+        "replace: olcTLSCertificateFile\n"
+        f"olcTLSCertificateFile: {CERTIFICATE}\n"
+        "-\n"
+        "replace: olcTLSCertificateKeyFile\n"
+        f"olcTLSCertificateKeyFile: {PRIVATE_KEY}\n"
+        "-",
     )
     before, was = host.read(DEFAULTS), pid(host)
     everywhere = [ldap("0.0.0.0"), ldap("::"), ldap("0.0.0.0", 636, "ssl"), ldap("::", 636, "ssl")]
@@ -337,8 +352,8 @@ def test_a_certificate_that_was_renewed_and_is_broken_leaves_the_old_one_served(
     was = pid(host)
     failed = driven("activate", how="reload")["failed"]
     assert failed == (
-        f"Failed: OpenLDAP can't use the certificate {CERTIFICATE} with the key {PRIVATE_KEY}: "
-        "a slapd that was tried with them, as the user openldap, ended at once"
+        f"Failed: OpenLDAP can't use the certificate {CERTIFICATE} with the key {PRIVATE_KEY}: a "
+        "slapd that was started with them as a test, as the user openldap, ended at once"
     )
     assert driven("activate", how="restart")["failed"] == failed  # it would not come back
     assert clients.served_certificate(host.address, 389, "ldap") == old
@@ -383,12 +398,13 @@ def test_a_key_that_slapd_refuses(driven, host, clients, authority, key):
     # it is seen before anything is touched
     (refused,) = driven.apply(ldap(host.address, key=path))["refused"]
     assert refused.startswith(
-        f"OpenLDAP can't use the certificate {CERTIFICATE} with the key {path}: "
-        "a slapd that was tried with them, as the user openldap, ended at once"
+        f"OpenLDAP can't use the certificate {CERTIFICATE} with the key {path}: a slapd that was "
+        "started with them as a test, as the user openldap, ended at once"
     )
     assert (f"; missing: {path}: " in refused) == (key == "missing")
     assert (host.read(DEFAULTS), pid(host)) == (before, was)
-    # and where it is not seen, as when the key is put in place after the check, TLS is served again at once: 2.5 drops it
+    # and where it is not seen, as when the key is put in place after the check, TLS is served again
+    # at once: 2.5 drops it
     result = driven.apply(ldap(host.address, key=path), validate=False)
     assert (
         result["failed"].startswith(
@@ -410,8 +426,8 @@ def test_a_certificate_to_give_back_whose_file_is_gone(driven, host, clients, au
     before, was = host.read(DEFAULTS), pid(host)
     (refused,) = driven.absent()["refused"]
     assert (
-        f"; missing: {old}: put it back; or, where state: absent is to give it back, set other files in cn=config yourself first"
-        in refused
+        f"; missing: {old}: restore it; or, if state: absent is to give it back, first set other "
+        "files in cn=config yourself" in refused
     )
     assert (host.read(DEFAULTS), pid(host)) == (before, was)
     assert clients.served_certificate(host.address, 389, "ldap") == now
@@ -450,9 +466,10 @@ def test_nobody_may_change_cn_config(driven, host):
     finally:
         change_config(host, access % everybody, database)
     assert refused == (
-        "OpenLDAP does not let gidNumber=0+uidNumber=0,cn=peercred,cn=external,cn=auth, which is root on ldapi:///, change cn=config: "
-        "give it the right. Debian's default is olcAccess {0}to * by dn.exact=gidNumber=0+uidNumber=0,cn=peercred,cn=external,cn=auth manage, "
-        "on olcDatabase={0}config"
+        "OpenLDAP does not let gidNumber=0+uidNumber=0,cn=peercred,cn=external,cn=auth, which is "
+        "root on ldapi:///, change cn=config: grant it that right. Debian's default is olcAccess "
+        "{0}to * by dn.exact=gidNumber=0+uidNumber=0,cn=peercred,cn=external,cn=auth manage, on "
+        "olcDatabase={0}config"
     )
     assert slapds(host) == STOCK
 
@@ -468,7 +485,8 @@ def test_a_port_that_was_taken_in_between(driven, host, clients, authority):
         [
             "python3",
             "-c",
-            f"import socket, time; s = socket.create_server(('{host.addresses[2]}', 636)); time.sleep(60)",
+            f"import socket, time; s = socket.create_server(('{host.addresses[2]}', 636)); "
+            "time.sleep(60)",
         ]
     ):
         host.wait_for_ports(636)
@@ -568,24 +586,29 @@ def test_an_administrator_has_edited_the_file_and_not_restarted(driven, host):
 def test_a_unit_that_has_its_own_urls(driven, host):
     host.write(
         "/etc/systemd/system/slapd.service.d/own.conf",
-        "[Service]\nType=forking\nExecStart=\nExecStart=/usr/sbin/slapd -u openldap -g openldap "
-        f"-h 'ldap://{host.address}:1389/ ldapi:///'\n",
+        "[Service]\n"
+        "Type=forking\n"
+        "ExecStart=\n"
+        f"ExecStart=/usr/sbin/slapd -u openldap -g openldap -h 'ldap://{host.address}:1389/ "
+        "ldapi:///'\n",
     )
     host.run(
-        "mkdir -p /run/slapd; chown openldap: /run/slapd; systemctl daemon-reload; systemctl restart slapd"
+        "mkdir -p /run/slapd; chown openldap: /run/slapd; systemctl daemon-reload; systemctl "
+        "restart slapd"
     )
     read = driven.read()
     assert read["rows"] == [[host.address, 1389, "none", "", ""]]
     assert read["where"] == [f"the command line of the running slapd: ldap://{host.address}:1389/"]
     assert read["details"]["problems"][0].startswith(
-        "OpenLDAP here: a layout that we do not know: slapd.service does not take its URLs from SLAPD_SERVICES"
+        "Unsupported OpenLDAP layout: slapd.service does not take its URLs from SLAPD_SERVICES"
     )
     assert driven.apply(ldap(host.address))["refused"] == read["details"]["problems"]
 
 
 def test_a_slapd_that_is_not_the_service_s(driven, host):
     host.run(
-        "systemctl stop slapd; mkdir -p /run/slapd; chown openldap: /run/slapd; slapd -u openldap -g openldap -h 'ldap:/// ldapi:///'"
+        "systemctl stop slapd; mkdir -p /run/slapd; chown openldap: /run/slapd; slapd -u openldap "
+        "-g openldap -h 'ldap:/// ldapi:///'"
     )
     try:
         (refused,) = driven.apply(ldap(host.address))["refused"]
@@ -594,7 +617,7 @@ def test_a_slapd_that_is_not_the_service_s(driven, host):
         )
         host.run("slapd -u openldap -g openldap -h ldap://127.0.0.1:1389")
         assert driven.apply(ldap(host.address))["refused"][0].startswith(
-            "several slapds run on this host"
+            "Several slapds run on this host"
         )
     finally:
         host.run("pkill -x slapd; while pidof slapd; do sleep 0.1; done")
@@ -604,8 +627,10 @@ def test_cn_config_that_is_replicated(driven, host):
     database = "olcDatabase={0}config,cn=config"
     change_config(
         host,
-        'replace: olcSyncrepl\nolcSyncrepl: {0}rid=001 provider=ldap://198.51.100.1 searchbase="cn=config" type=refreshAndPersist '
-        'retry="60 +"\n-',
+        "replace: olcSyncrepl\n"
+        'olcSyncrepl: {0}rid=001 provider=ldap://198.51.100.1 searchbase="cn=config" '
+        'type=refreshAndPersist retry="60 +"\n'
+        "-",
         database,
     )
     try:
@@ -620,7 +645,9 @@ def test_cn_config_that_is_replicated(driven, host):
 def test_slapd_conf(driven, host):
     host.write(
         "/etc/ldap/slapd.conf",
-        f"pidfile /run/slapd/slapd.pid\nTLSCertificateFile {CERTIFICATE}\nTLSCertificateKeyFile {PRIVATE_KEY}\n",
+        "pidfile /run/slapd/slapd.pid\n"
+        f"TLSCertificateFile {CERTIFICATE}\n"
+        f"TLSCertificateKeyFile {PRIVATE_KEY}\n",
     )
     host.write(DEFAULTS, driven.defaults.replace("SLAPD_CONF=", "SLAPD_CONF=/etc/ldap/slapd.conf"))
     host.run(["systemctl", "restart", "slapd"])
@@ -629,13 +656,14 @@ def test_slapd_conf(driven, host):
         [address, 389, "tls", CERTIFICATE, PRIVATE_KEY] for address in ("0.0.0.0", "::")
     ]
     assert driven.apply(ldap(host.address))["refused"][0].startswith(
-        "OpenLDAP is configured by /etc/ldap/slapd.conf, where nothing can be changed"
+        "OpenLDAP is configured by /etc/ldap/slapd.conf, which can't be changed"
     )
     host.run(["rm", "/etc/ldap/slapd.conf"])
 
 
 def test_slapd_does_not_run(driven, host, clients, authority):
-    """Its files are written, cn=config as the user that slapd runs as, and it is started when it is told to."""
+    """Its files are written, cn=config as the user that slapd runs as, and it is started when it is
+    told to."""
     fingerprint = put_certificate(host, authority)
     host.run(["systemctl", "stop", "slapd"])
     result = driven.apply(ldap(host.address), ldap(host.address, 636, "ssl"))
@@ -679,7 +707,8 @@ def test_without_systemd(make_host, clients, authority, suite):
         [
             "python3",
             "-c",
-            f"import socket, time; s = socket.create_server(('{host.address}', 636)); time.sleep(60)",
+            f"import socket, time; s = socket.create_server(('{host.address}', 636)); "
+            "time.sleep(60)",
         ]
     ):
         host.wait_for_ports(636)
@@ -706,9 +735,16 @@ def test_after_a_reboot_where_ipv6_addresses_are_tentative_first(
     # a network that takes long: when slapd is started, the address is tentative for some seconds
     host.write(
         "/etc/systemd/system/slow.service",
-        "[Unit]\nBefore=slapd.service\nAfter=network.target\n[Service]\nType=oneshot\n"
-        f"ExecStart=/bin/sh -c 'ip address del {host.addresses[1]}/64 dev eth0; echo 3 >/proc/sys/net/ipv6/conf/eth0/dad_transmits; "
-        f"ip address add {host.addresses[1]}/64 dev eth0'\n[Install]\nWantedBy=multi-user.target\n",
+        "[Unit]\n"
+        "Before=slapd.service\n"
+        "After=network.target\n"
+        "[Service]\n"
+        "Type=oneshot\n"
+        f"ExecStart=/bin/sh -c 'ip address del {host.addresses[1]}/64 dev eth0; echo 3 "
+        f">/proc/sys/net/ipv6/conf/eth0/dad_transmits; ip address add {host.addresses[1]}/64 dev "
+        "eth0'\n"
+        "[Install]\n"
+        "WantedBy=multi-user.target\n",
     )
     host.run(["systemctl", "enable", "slow"])
     assert driven.apply(*wanted)["again"] == 0

@@ -15,13 +15,13 @@ pytestmark = pytest.mark.needs_ansible
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 yaml = pytest.importorskip("yaml")
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import ENCRYPTIONS  # noqa: E402
-from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import PROTOCOLS  # noqa: E402
-from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
-    standard_number,
-)  # noqa: E402
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible import (
     module as ansible_module,
+)  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    ENCRYPTIONS,  # noqa: E402
+    PROTOCOLS,  # noqa: E402
+    standard_number,
 )  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -153,7 +153,6 @@ def test_what_modules_return_alike_is_documented_alike(keys, modules):
 
 def test_facts_of_a_certificate_are_documented(tmp_path):
     from support import pki
-
     from support.in_process import run
 
     pki.write_set(tmp_path)

@@ -12,6 +12,14 @@ import pathlib
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+
+from ansible_collections.mailops.bindings.plugins.filter import drift_html as page
+from ansible_collections.mailops.bindings.plugins.filter import drift_report as report
+from ansible_collections.mailops.bindings.plugins.filter.drift_html import drift_html
+from ansible_collections.mailops.bindings.plugins.filter.drift_report import WORDS, drift_report
 from support.drift_fleet import (
     CERTIFICATE,
     GENERATED,
@@ -25,14 +33,6 @@ from support.drift_fleet import (
     port,
     seen,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from jsonschema import Draft7Validator
-
-from ansible_collections.mailops.bindings.plugins.filter import drift_html as page
-from ansible_collections.mailops.bindings.plugins.filter import drift_report as report
-from ansible_collections.mailops.bindings.plugins.filter.drift_html import drift_html
-from ansible_collections.mailops.bindings.plugins.filter.drift_report import WORDS, drift_report
 
 SCHEMA = json.loads(
     (pathlib.Path(__file__).parents[3] / "docs" / "report.schema.json").read_text(encoding="utf-8")

@@ -25,6 +25,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     ConfiguredListener,
     Unmapped,
+    UnmappedKind,
 )
 
 _STOCK_SERVICES = ("imap-login", "pop3-login")
@@ -68,9 +69,9 @@ def _met(config: DovecotConfig, entry: InetListener) -> list[TLSSettings]:
 def unmapped(config: DovecotConfig) -> tuple[Unmapped, ...]:
     """All that is configured and has no place in the model."""
     found = [
-        Unmapped("dovecot", entry.where, entry.text, reason)
+        Unmapped("dovecot", entry.where, entry.text, reason, kind)
         for entry in config.inet_listeners
-        for reason in _reasons(config, entry)
+        for reason, kind in _reasons(config, entry)
     ]
     if config.second.certificate:
         reason = "one of two certificates, for clients that can't use the other"
@@ -92,11 +93,12 @@ def alternative(release: Release) -> str:
     return "ssl_alt_cert" if release < (2, 4) else "ssl_server_alt_cert_file"
 
 
-def _reasons(config: DovecotConfig, entry: InetListener) -> list[str]:
-    """What of an inet_listener has no place in the model."""
+def _reasons(config: DovecotConfig, entry: InetListener) -> list[tuple[str, UnmappedKind]]:
+    """What of an inet_listener has no place in the model, and the kind of each."""
     if not entry.login:
-        return ["a listener of another protocol: %s" % (entry.protocol or entry.service)]
-    return [reason for applies, reason in _REASONS if applies(config, entry)]
+        reason = "a listener of another protocol: %s" % (entry.protocol or entry.service)
+        return [(reason, UnmappedKind.OTHER)]
+    return [(reason, kind) for applies, reason, kind in _REASONS if applies(config, entry)]
 
 
 def _on_loopback(config: DovecotConfig, entry: InetListener) -> bool:
@@ -109,24 +111,28 @@ def _without_files(config: DovecotConfig, entry: InetListener) -> bool:
     )
 
 
-#: (does it apply?, reason)
-_REASONS: tuple[tuple[t.Callable[[DovecotConfig, InetListener], bool], str], ...] = (
-    (_on_loopback, "a loopback listener: kept as it is, never declared"),
+#: (does it apply?, reason, kind)
+_REASONS: tuple[tuple[t.Callable[[DovecotConfig, InetListener], bool], str, UnmappedKind], ...] = (
+    (_on_loopback, "a loopback listener: kept as it is, never declared", UnmappedKind.LOOPBACK),
     (
         lambda config, entry: not entry.ssl and _without_files(config, entry),
         "its certificate and key are not in files",
+        UnmappedKind.CERTIFICATE,
     ),
     (
         lambda config, entry: entry.ssl and _without_files(config, entry),
         "its certificate and key are not in files: this listener can't be declared",
+        UnmappedKind.CERTIFICATE,
     ),
     (
         lambda config, entry: bool(entry.extras),
         "a setting of one listener: kept when the listener is taken over",
+        UnmappedKind.OTHER,
     ),
     (
         lambda config, entry: entry.service not in _STOCK_SERVICES,
         "a login service of its own: kept when the listener is taken over",
+        UnmappedKind.OTHER,
     ),
 )
 
