@@ -92,12 +92,12 @@ class Postfix(Server):
 
     name = "postfix"
     title = "Postfix"
+    renewal_command = ("postfix", "reload")
     protocols = ("smtp", "submission")
     packages = {"smtp": "postfix", "submission": "postfix"}
     programs = ("master", "smtpd", "postscreen", "qmqpd", "spawn")
     files = ("/etc/postfix/master.cf",)
     reads_keys_as = "root"  # before it drops its rights, and before it enters its chroot
-    reload_command = ("postfix", "reload")
 
     _daemons = "/usr/lib/postfix/sbin"
 

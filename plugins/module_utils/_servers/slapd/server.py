@@ -30,6 +30,17 @@ class Slapd(Server):
 
     name = "slapd"
     title = "OpenLDAP"
+    # slapd reads the files again where their settings are written, with the same values too
+    renewal_command = ("ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///")
+    renewal_stdin = """\
+dn: cn=config
+changetype: modify
+replace: olcTLSCertificateFile
+olcTLSCertificateFile: %(certificate_path)s
+-
+replace: olcTLSCertificateKeyFile
+olcTLSCertificateKeyFile: %(private_key_path)s
+"""
     protocols = ("ldap",)
     programs = ("slapd",)
     files = (_DEFAULTS,)

@@ -20,9 +20,11 @@ from ansible.errors import AnsibleFilterError  # noqa: E402
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from ansible_collections.mailops.bindings.plugins.filter.rollout_batches import rollout_batches  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.plugin_utils._rollout.batches import (
+    rollout_batches,
+)  # noqa: E402
 
-ROOT = pathlib.Path(__file__).parents[3]
+ROOT = pathlib.Path(__file__).parents[4]
 
 HOSTS = ["mx%d" % number for number in range(1, 21)]
 
@@ -31,11 +33,11 @@ def test_one_then_a_tenth_then_the_rest():
     assert list(map(len, rollout_batches(HOSTS, [1, "10%", "100%"]))) == [1, 2, 17]
 
 
-def test_the_last_size_counts_again_until_all_are_in():
+def test_the_last_size_is_repeated_until_all_hosts_are_covered():
     assert list(map(len, rollout_batches(HOSTS, [1, 8]))) == [1, 8, 8, 3]
 
 
-def test_two_of_a_pair_are_in_different_batches():
+def test_hosts_of_one_group_are_in_different_batches():
     batches = rollout_batches(["a1", "a2", "b1"], [1, "100%"], apart={"a1": "a", "a2": "a"})
     assert batches == [["a1"], ["a2", "b1"]]
     assert rollout_batches(["a1", "a2", "b1"], ["100%"], apart={"a1": "a", "a2": "a"}) == [
@@ -45,7 +47,7 @@ def test_two_of_a_pair_are_in_different_batches():
 
 
 @pytest.mark.parametrize("size", [0, "0%", -1, "many", "", "-5%"])
-def test_what_is_no_size_is_refused(size):
+def test_an_invalid_size_is_refused(size):
     with pytest.raises(AnsibleFilterError, match="give a number of hosts"):
         rollout_batches(HOSTS, [size])
 
@@ -66,7 +68,7 @@ def test_sizes_need_not_be_in_a_list(sizes, expected):
 
 
 @pytest.mark.parametrize("sizes", [None, "", True, {"first": 1}, 1.5, "[1, 5]"])
-def test_what_is_no_sizes_is_refused_by_the_name_of_the_playbooks_variable(sizes):
+def test_invalid_sizes_are_refused_by_the_playbook_variable_s_name(sizes):
     with pytest.raises(AnsibleFilterError, match="mail_bindings_batches"):
         rollout_batches(HOSTS, sizes)
 
@@ -76,7 +78,8 @@ def test_what_is_no_sizes_is_refused_by_the_name_of_the_playbooks_variable(sizes
     [
         (
             {"mail_bindings_pause": "5m", "mail_bindings_probe_from_controller": "flase"},
-            "mail_bindings_pause: give a whole number of seconds, not 5m; mail_bindings_probe_from_controller: give true or false, not flase",
+            "mail_bindings_pause: give a whole number of seconds, not 5m; "
+            "mail_bindings_probe_from_controller: give true or false, not flase",
         ),
         (
             {
@@ -84,11 +87,11 @@ def test_what_is_no_sizes_is_refused_by_the_name_of_the_playbooks_variable(sizes
                 "mail_bindings_probe_from_controller": "no",
                 "mail_bindings_batches": "1,some",
             },
-            "mail_bindings_batches: 'some' is no size",
+            "mail_bindings_batches: 'some' is not a size",
         ),
     ],
 )
-def test_the_playbook_refuses_what_its_variables_can_not_mean(variables, expected, tmp_path):
+def test_the_playbook_refuses_invalid_variables(variables, expected, tmp_path):
     """On one of two hosts, which is enough; and before it connects to any."""
     collections = tmp_path / "collections" / "ansible_collections" / "mailops"
     collections.mkdir(parents=True)
@@ -136,7 +139,7 @@ def test_no_sizes_are_refused():
     st.lists(st.one_of(st.integers(1, 9), st.integers(1, 100).map("{}%".format)), min_size=1),
     st.dictionaries(st.sampled_from(HOSTS), st.sampled_from(["", "a", "b"])),
 )
-def test_every_host_is_in_one_batch_and_none_with_its_pair(hosts, sizes, apart):
+def test_every_host_is_in_one_batch_and_groups_are_apart(hosts, sizes, apart):
     batches = rollout_batches(hosts, sizes, apart)
     assert sorted(host for batch in batches for host in batch) == sorted(hosts)
     for batch in batches:
