@@ -18,10 +18,15 @@ import pytest
 
 from support import pki
 
-from . import hosts
+from . import dovecot_hosts, hosts
 from .clients import Clients
 from .mail import mail_host
 from .playing import ROOT, Player
+
+#: Fixtures of Dovecot's tests, which are in several files.
+dovecot_host = dovecot_hosts.dovecot_host
+dovecot = dovecot_hosts.dovecot
+other_certificates = dovecot_hosts.other_certificates
 
 
 @functools.lru_cache(maxsize=None)
