@@ -12,9 +12,11 @@ import sys
 
 import pytest
 
-from . import hosts as machinery
-from .clients import Refused
-from .mail import PASSWORDS, PORTS
+from support.fleet.clients import Refused
+from support.fleet.commands import CommandError, wait_until
+from support.fleet.isolation import remove_leftovers
+from support.fleet.mail import PASSWORDS, PORTS
+from support.fleet.playing import ROOT
 
 SUITES = {"old": "bookworm", "new": "trixie"}
 VERSIONS = {"bookworm": ("3.7.", "2.3.", "2.5."), "trixie": ("3.10.", "2.4.", "2.6.")}
@@ -197,15 +199,11 @@ def test_an_address_comes_and_goes(host, network):
 
 
 def test_what_runs_too_long_is_ended_with_all_that_it_started(host):
-    with pytest.raises(machinery.CommandError, match="had not ended"):
+    with pytest.raises(CommandError, match="had not ended"):
         host.run("sleep 4711 & sleep 4711", timeout=0.3)
     with host.popen("sleep 4711 & sleep 4711"):
-        assert machinery.wait_until(
-            lambda: "sleep 4711" in host.run(["ps", "axo", "args"]).stdout, 5
-        )
-    assert machinery.wait_until(
-        lambda: "sleep 4711" not in host.run(["ps", "axo", "args"]).stdout, 5
-    )
+        assert wait_until(lambda: "sleep 4711" in host.run(["ps", "axo", "args"]).stdout, 5)
+    assert wait_until(lambda: "sleep 4711" not in host.run(["ps", "axo", "args"]).stdout, 5)
 
 
 def test_after_a_reboot_addresses_files_and_servers_are_back(host, clients):
@@ -243,14 +241,14 @@ def test_with_duplicate_address_detection_an_address_is_tentative_at_first(make_
         "tentative"
         in host.run(["ip", "-6", "address", "show", "dev", "eth0", "scope", "global"]).stdout
     )
-    assert machinery.wait_until(
+    assert wait_until(
         lambda: "tentative" not in host.run(["ip", "-6", "address", "show", "dev", "eth0"]).stdout,
         5,
     )
     twin = make_host(
         "twin", mail=False, dad=True, init="plain", addresses=["198.51.100.61", "2001:db8:51::60"]
     )
-    assert machinery.wait_until(
+    assert wait_until(
         lambda: "dadfailed" in twin.run(["ip", "-6", "address", "show", "dev", "eth0"]).stdout, 5
     )
 
@@ -270,13 +268,14 @@ def test_what_a_killed_run_left_is_removed_and_what_a_living_one_has_is_not(
 ):
     program = """
 import os, signal, sys
-from fleet.hosts import Host, Network
+from support.fleet.host import Host
+from support.fleet.network import Network
 network = Network(sys.argv[1], sys.argv[2]).up()
 host = Host(network, "left", init="plain").up()
 print(network.name, host.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    environment = {**os.environ, "PYTHONPATH": str(machinery.HERE.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
     command = [sys.executable, "-c", program, str(tmp_path), str(network.images.folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, env=environment, check=False)
     name, pid = done.stdout.decode().split()
@@ -285,11 +284,11 @@ os.kill(os.getpid(), signal.SIGKILL)
         and os.path.exists(f"/proc/{pid}")
         and os.path.ismount(tmp_path / "hosts" / "left" / "root")
     )
-    machinery.remove_leftovers()
+    remove_leftovers()
     assert not os.path.exists(f"/run/netns/{name}") and not os.path.exists(
         f"/run/netns/{name}-left"
     )
-    assert machinery.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5)
+    assert wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5)
     assert not os.path.exists(tmp_path / "hosts") and not os.path.exists(
         f"/run/mailops-fleet/{name}"
     )

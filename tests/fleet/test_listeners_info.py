@@ -10,8 +10,8 @@ import re
 
 import pytest
 
-from .hosts import wait_until
-from .mail import CERTIFICATE, PRIVATE_KEY, put_certificate, set_ldap_certificate
+from support.fleet.commands import wait_until
+from support.fleet.mail import CERTIFICATE, PRIVATE_KEY, put_certificate, set_ldap_certificate
 
 NOT_HERE, AWAY = "198.51.100.250", "198.51.100.251"
 FIVE_DAYS, EXPIRED, MISSING = (

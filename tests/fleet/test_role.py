@@ -11,9 +11,9 @@ import json
 
 import pytest
 
-from .clients import Refused
-from .hosts import wait_until
-from .mail import CERTIFICATE, PRIVATE_KEY, put_certificate
+from support.fleet.clients import Refused
+from support.fleet.commands import wait_until
+from support.fleet.mail import CERTIFICATE, PRIVATE_KEY, put_certificate
 
 APPLY = "mailops.bindings.apply"
 ROLE = "mailops.bindings.mail_bindings"
