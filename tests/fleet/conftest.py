@@ -80,7 +80,10 @@ def network(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def authority():
-    """Who issues the certificates, and is trusted by the clients: see C(pki.Authority), C(mail.put_certificate)."""
+    """Issues the certificates, and is trusted by the clients.
+
+    See C(pki.Authority), C(mail.put_certificate).
+    """
     return pki.Authority()
 
 

@@ -74,9 +74,7 @@ def test_a_stock_server_is_read_and_left_alone(driven, host):
     assert (host.snapshot("/etc", "/var/lib/ldap"), pid(host)) == (before, was)
 
 
-def test_addresses_and_a_certificate_from_nothing_and_back_to_nothing(
-    driven, host, clients, authority
-):
+def test_a_stock_server_gets_addresses_and_a_certificate_and_back(driven, host, clients, authority):
     four, six, other_four, other_six = host.addresses
     fingerprint = put_certificate(host, authority)
     before = files_of(host)
@@ -137,7 +135,7 @@ def test_addresses_and_a_certificate_from_nothing_and_back_to_nothing(
     assert clients.ldapsearch(four, "(objectClass=*)", tls=None)
 
 
-def test_wildcards_to_addresses_and_back_with_what_was_there(driven, host, clients):
+def test_wildcards_become_addresses_and_are_given_back(driven, host, clients):
     """A server that was set up by hand: a certificate, STARTTLS and ldaps everywhere."""
     four, six = host.addresses[:2]
     host.write(
@@ -237,7 +235,7 @@ def test_a_change_of_the_certificate_is_live(driven, host, clients, authority):
     assert pid(host) == was
 
 
-@pytest.mark.parametrize("key", ["another certificate's", "nobody's to read", "missing"])
+@pytest.mark.parametrize("key", ["another certificate's", "unreadable", "missing"])
 def test_an_unusable_key_is_refused_before_a_change(driven, host, clients, authority, key):
     fingerprint = put_certificate(host, authority)
     assert driven.apply(ldap(host.address))["again"] == 0
@@ -252,7 +250,7 @@ def test_an_unusable_key_is_refused_before_a_change(driven, host, clients, autho
             path,
             which="another" if key.startswith("another") else "mail",
         )
-        host.run(["chmod", "0600" if key.startswith("nobody") else "0640", path])
+        host.run(["chmod", "0600" if key == "unreadable" else "0640", path])
     before, was = host.read(DEFAULTS), pid(host)
     # it is seen before anything is touched
     (refused,) = driven.apply(ldap(host.address, key=path))["refused"]

@@ -42,7 +42,7 @@ class EnteredProcess(Process):
 
     nsenter itself is not signalled, so that it can see its child's end: an orphan would be left to
     the machine's init, and a host that is
-    shut down waits for whatever nobody has reaped yet.
+    shut down waits for all processes that were not reaped.
     """
 
     def send_signal(self, signal):

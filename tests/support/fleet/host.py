@@ -66,7 +66,7 @@ class Host:
             self.folder / "root"
         )  # the file tree: from here it can be seen without /run, /tmp, /proc, …
         self.pid = None  # of the host's init
-        self.facts = {}  # for those who set the host up, to say what is there
+        self.facts = {}  # what a fixture that sets the host up tells tests
         self._process = None
         self._link = f"v{network.added(self)}"
 
@@ -214,7 +214,7 @@ class Host:
             raise HostError(f"{self.name} does not listen on {missing}:\n{self.journal()}")
 
     def wait_for_addresses(self, timeout=10) -> None:
-        """Until duplicate address detection has ended: nobody can bind to an address before."""
+        """Until duplicate address detection has ended: before, an address can not be bound."""
         if not wait_until(
             lambda: "tentative" not in self.run(["ip", "-6", "address"]).stdout, timeout
         ):
@@ -291,7 +291,7 @@ class Host:
     def journal(self, lines=80) -> str:
         """What it said last, for a failure's message."""
         console = self.folder / "console"
-        said = (
+        text = (
             console.read_text(encoding="utf-8", errors="replace")[-3000:]
             if console.exists()
             else ""
@@ -302,8 +302,8 @@ class Host:
                 ["journalctl", "--no-pager", "-o", "short-precise", "-n", lines],
             ):
                 with contextlib.suppress(CommandError):
-                    said += self.run(command, check=False, timeout=10).stdout
-        return said
+                    text += self.run(command, check=False, timeout=10).stdout
+        return text
 
     # -- how
 
@@ -371,7 +371,7 @@ class Host:
             "eth0",
             *(["nodad"] if ":" in plain and not self.dad else []),
         )
-        # Somebody else may have had it a moment ago.
+        # another host may have had it a moment ago
         self.network.ip("neighbour", "flush", "to", plain)
         return plain
 
@@ -402,9 +402,9 @@ class Host:
             )
         wait_until(lambda: self._answers() or self._process.poll() is not None, 30)
         if not self._answers():
-            said = self.journal()
+            text = self.journal()
             self.cut()
-            raise HostError(f"{self.name} ({self.suite}) did not come up:\n{said}")
+            raise HostError(f"{self.name} ({self.suite}) did not come up:\n{text}")
 
     def _answers(self):
         """Whether there is an SSH server."""

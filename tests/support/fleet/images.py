@@ -59,7 +59,7 @@ PACKAGES = (
 )
 
 # What the packages' installation would ask. The password is that of cn=admin,dc=example,dc=test,
-# and a secret to nobody.
+# and no secret.
 ANSWERS = """\
 postfix postfix/main_mailer_type select Internet Site
 postfix postfix/mailname string example.test

@@ -102,7 +102,7 @@ class Player:
             for name, value in os.environ.items()
             if not name.startswith(("ANSIBLE_", "SMARTERMAIL_", "PYTEST_"))
         }
-        # It must not depend on the settings of whoever runs the tests.
+        # it must not depend on the settings of the user that runs the tests
         ssh = [
             "-F",
             "/dev/null",
