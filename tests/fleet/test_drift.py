@@ -10,7 +10,8 @@ import json
 
 import pytest
 
-from .mail import CERTIFICATE, PRIVATE_KEY, put_certificate
+from support.fleet.mail import CERTIFICATE, PRIVATE_KEY, put_certificate
+
 from .role import differing, remove_port, seen
 
 APPLY, DRIFT = "mailops.bindings.apply", "mailops.bindings.drift"

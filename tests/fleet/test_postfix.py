@@ -16,10 +16,10 @@ import time
 
 import pytest
 
-from .clients import Refused
-from .hosts import wait_until
-from .mail import CERTIFICATE, PASSWORDS, PRIVATE_KEY, put_certificate
-from .playing import ROOT
+from support.fleet.clients import Refused
+from support.fleet.commands import wait_until
+from support.fleet.mail import CERTIFICATE, PASSWORDS, PRIVATE_KEY, put_certificate
+from support.fleet.playing import ROOT
 
 PLACE = "/root/c/ansible_collections/mailops/bindings/plugins"
 HERE = pathlib.Path(__file__).parent

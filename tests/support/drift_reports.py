@@ -14,14 +14,7 @@ from jsonschema import Draft7Validator
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift import words
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import drift_report
 
-from .drift_fleet import (
-    CERTIFICATE,
-    GENERATED,
-    KEY,
-    finding,
-    listener_change,
-    port,
-)
+from .drift_fleet import CERTIFICATE, GENERATED, KEY, finding, listener_change, port
 
 SCHEMA = json.loads(
     (pathlib.Path(__file__).parents[2] / "docs" / "report.schema.json").read_text(encoding="utf-8")
