@@ -22,6 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 import pki  # noqa: E402
+
 from fleet.hosts import CommandError, HostError, Network, why_not_here  # noqa: E402
 from fleet.images import ImageError  # noqa: E402
 from fleet.mail import mail_host, put_certificate  # noqa: E402

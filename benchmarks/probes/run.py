@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 # they are found by the path that was just set, so that they can't stand above it: E402
 import pki  # noqa: E402
+
 from fleet.mail import CERTIFICATE, PRIVATE_KEY, mail_host  # noqa: E402
 from fleet.playing import Player, network_to_play_on  # noqa: E402
 

@@ -236,7 +236,7 @@ backup_file:
   sample: /etc/mail-bindings/bindings.json.4711.2026-11-22@10:36:13~
 """
 
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import declare
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import declare
 from ansible_collections.mailops.bindings.plugins.module_utils._tasks.bindings import (
     BINDINGS_OPTIONS,
     bindings_task,

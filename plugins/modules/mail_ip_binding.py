@@ -266,8 +266,8 @@ backup_file:
 
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     LOCAL_ADDRESS_OPTIONS,
-    declare,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import declare
 from ansible_collections.mailops.bindings.plugins.module_utils._tasks.ip_binding import (
     ip_binding_task,
 )

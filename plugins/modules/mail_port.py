@@ -293,7 +293,11 @@ backup_file:
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     CERTIFICATE_OPTIONS,
     PASSWORD_OPTIONS,
-    declare,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import declare
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    ENCRYPTIONS,
+    PROTOCOLS,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._tasks.port import port_task
 
@@ -304,9 +308,9 @@ def main():
         {
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "protocol": {"type": "str", "choices": ["smtp", "submission", "imap", "pop", "ldap"]},
+            "protocol": {"type": "str", "choices": [*PROTOCOLS]},
             "port": {"type": "int"},
-            "encryption": {"type": "str", "choices": ["none", "ssl", "tls"]},
+            "encryption": {"type": "str", "choices": [*ENCRYPTIONS]},
             "certificate_path": {"type": "str"},
             "private_key_path": {"type": "str", "no_log": False},
             "certificate_password": {"type": "str", "no_log": True},

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 
-from support import pki
 from cryptography.hazmat.primitives import hashes
+
+from support import pki
 
 from .hosts import Host
 

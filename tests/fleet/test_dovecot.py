@@ -44,9 +44,7 @@ class Driven:
             check=True,
         ).stdout
         host.run(f"mkdir -p {PLACE}; tar -xf - -C {PLACE}", archive, encoding=None, errors=None)
-        host.write(
-            "/root/dovecot_driver.py", (HERE / "dovecot_driver.py").read_text(encoding="utf-8")
-        )
+        host.write("/root/driver.py", (HERE / "driver.py").read_text(encoding="utf-8"))
 
     def __call__(self, do, **order):
         return self.many({"do": do, **order})[0]
@@ -54,7 +52,7 @@ class Driven:
     def many(self, *orders):
         lines = "".join(json.dumps(order) + "\n" for order in orders)
         said = self.host.run(
-            "PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/root/c exec python3 /root/dovecot_driver.py",
+            "PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/root/c exec python3 /root/driver.py dovecot",
             lines,
             timeout=180,
         ).stdout

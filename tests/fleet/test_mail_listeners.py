@@ -373,9 +373,7 @@ def test_what_no_named_server_listens_for_is_warned_of(host, play):
     )
     assert not played.failed, played.output
     assert [
-        text
-        for text in played["part"]["warnings"]
-        if "servers leaves out what listens for %s:25:" % four in text
+        text for text in played["part"]["warnings"] if "%s:25: not applied, because" % four in text
     ], played["part"]["warnings"]
     assert not [text for text in played["part"]["warnings"] if ":993:" in text]
     assert host.snapshot("/etc", "/root") == before

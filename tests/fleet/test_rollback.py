@@ -402,7 +402,7 @@ def test_killed(hosts, stock, tried, play, phase):
         assert not result.failed and result["changes"] == [], result
         assert any(
             re.search(
-                "the run of .* was interrupted; what it had done was put back first: .*%s"
+                "the run of .* was interrupted, and its unfinished changes were undone first: .*%s"
                 % MASTER_CF,
                 text,
             )

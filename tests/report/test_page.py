@@ -14,8 +14,9 @@ import pathlib
 import random
 import time
 
-from support import drift_fleet
 import pytest
+
+from support import drift_fleet
 
 axe_selenium_python = pytest.importorskip(
     "axe_selenium_python", reason="tests/requirements/report.txt is not installed"

@@ -156,7 +156,6 @@ def test_results_that_modules_share_are_documented_alike(keys, modules):
 
 def test_facts_of_a_certificate_are_documented(tmp_path):
     from support import pki
-
     from support.in_process import run
 
     pki.write_set(tmp_path)

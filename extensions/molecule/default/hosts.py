@@ -45,9 +45,9 @@ def up(folder, hosts):
 def hold(folder, hosts):
     """The process in the background."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from support import pki
     from fleet.hosts import Network, why_not_here
     from fleet.mail import mail_host
+    from support import pki
 
     reason = why_not_here()
     if reason:

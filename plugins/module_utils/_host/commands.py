@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Programs of this host."""
+"""Runs programs of this host."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
 
 
 def run(
-    argv: t.Sequence[str], input: t.Optional[bytes] = None, timeout: float = 60
-) -> t.Tuple[int, str, str]:  # pylint: disable=redefined-builtin
-    """(exit status, standard output, standard error) of a program, in the C locale. Raises Refused where it can't be run."""
+    argv: t.Sequence[str],
+    input: t.Optional[bytes] = None,  # pylint: disable=redefined-builtin  # as in subprocess
+    timeout: float = 60,
+) -> t.Tuple[int, str, str]:
+    """(exit status, standard output, standard error) of a program, run in the C locale.
+
+    C(timeout) in seconds. Raises Refused if it can't be run or takes longer.
+    """
     environment = {
         **os.environ,
         "LC_ALL": "C",
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     }
     try:
-        # not AnsibleModule.run_command: it knows no time limit, and a rollback must come to an end. In a session of its own,
-        # since what a terminal sends when it goes is for us: whoever puts things back needs programs that live
+        # not AnsibleModule.run_command: it has no time limit, and a rollback must end. In a session
+        # of its own, so that a closing terminal does not end programs that a rollback needs
         done = subprocess.run(  # pylint: disable=ansible-bad-function
             argv,
             input=input,

@@ -205,7 +205,9 @@ def renew(listeners: t.List[Listener]) -> bool:
     for listener in told:
         if listener in left:
             path, answer = listener.port["certificate_path"], answers[listener.server.title]
-            complain("%s still serves another certificate than %s. %s" % (listener.name, path, answer))
+            complain(
+                "%s still serves another certificate than %s. %s" % (listener.name, path, answer)
+            )
         else:
             print("mail-bindings: %s serves its renewed certificate" % listener.name)
     return not (problems or left)

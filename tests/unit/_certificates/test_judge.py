@@ -18,7 +18,6 @@ import signal
 import subprocess
 import tempfile
 
-from support import pki
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -38,6 +37,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     MissingLibrary,
     Port,
 )
+from support import pki
 
 NOW = datetime.datetime(2030, 6, 1, 12, 34, 56, tzinfo=datetime.timezone.utc)
 EXPIRES = NOW + datetime.timedelta(days=pki.DAYS)

@@ -13,27 +13,25 @@ import time
 import tracemalloc
 import warnings
 
-from support import pki
 import pytest
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import listeners
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates import (
     judge as _certificate,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._probe import (
-    dialogue,
-    client as _listener,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
+    Listener,
+    listeners,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._host import addresses
-from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import probe
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     IPBinding,
     Port,
 )
-
-from support import scripted
+from ansible_collections.mailops.bindings.plugins.module_utils._host import addresses
+from ansible_collections.mailops.bindings.plugins.module_utils._probe import client as _listener
+from ansible_collections.mailops.bindings.plugins.module_utils._probe import dialogue
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import probe
+from support import pki, scripted
 
 AWAY = "203.0.113.9"  # an address of the documentation range (RFC 5737), which no host has
 SCRIPTS = {

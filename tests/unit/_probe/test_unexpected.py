@@ -8,13 +8,8 @@ from __future__ import annotations
 import contextlib
 import datetime
 
-from support import pki
 import pytest
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe import (
-    dialogue,
-    unexpected,
-)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     EMPTY,
     Bindings,
@@ -22,8 +17,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     Port,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
-
-from support import scripted
+from ansible_collections.mailops.bindings.plugins.module_utils._probe import dialogue, unexpected
+from support import pki, scripted
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 AWAY = "203.0.113.9"

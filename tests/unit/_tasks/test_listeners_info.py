@@ -12,10 +12,9 @@ import pytest
 pytestmark = pytest.mark.needs_ansible
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe import client as _listener
 from ansible_collections.mailops.bindings.plugins.module_utils._host import sockets  # noqa: E402
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket  # noqa: E402
-
+from ansible_collections.mailops.bindings.plugins.module_utils._probe import client as _listener
 from support import scripted  # noqa: E402
 from support.in_process import everything_in, run  # noqa: E402
 

@@ -34,6 +34,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
     Options,
     Plan,
     Unmapped,
+    UnmappedKind,
 )
 
 FOLDER = "/etc/dovecot"
@@ -413,24 +414,28 @@ def unmapped(view: View) -> tuple:
     for entry in view.entries:
         reasons = []
         if not entry.login:
-            reasons.append("a listener of another protocol: %s" % (entry.protocol or entry.service))
+            reason = "a listener of another protocol: %s" % (entry.protocol or entry.service)
+            reasons.append((reason, UnmappedKind.OTHER))
         else:
             if any(map(is_loopback, entry.addresses)):
-                reasons.append("loopback stays as it is, undeclared")
+                reasons.append(("loopback stays as it is, undeclared", UnmappedKind.LOOPBACK))
             if any(
                 not (met.certificate and met.key)
                 for met in _met(view, entry)
                 if met.ssl != "no" and not entry.without_tls
             ):
-                reasons.append(
-                    "its certificate and key are in no files"
-                    + (": not a listener that can be declared" if entry.ssl else "")
-                )
+                reason = "its certificate and key are in no files"
+                reason += ": not a listener that can be declared" if entry.ssl else ""
+                reasons.append((reason, UnmappedKind.CERTIFICATE))
             if entry.extras:
-                reasons.append("a setting of one listener: kept where the listener is taken over")
+                reason = "a setting of one listener: kept where the listener is taken over"
+                reasons.append((reason, UnmappedKind.OTHER))
             if entry.service not in ("imap-login", "pop3-login"):
-                reasons.append("a login service of its own: kept where the listener is taken over")
-        found.extend(Unmapped("dovecot", entry.where, entry.text, reason) for reason in reasons)
+                reason = "a login service of its own: kept where the listener is taken over"
+                reasons.append((reason, UnmappedKind.OTHER))
+        found.extend(
+            Unmapped("dovecot", entry.where, entry.text, reason, kind) for reason, kind in reasons
+        )
     if view.second.certificate:
         found.append(
             Unmapped(

@@ -73,6 +73,7 @@ class Dovecot(Server):
         "replicator",
     )
     files = (config.MAIN_FILE, config.IN_CONF_D, config.BESIDE)
+    harmless_log_words = ("SIGHUP received",)  # a reload, which Dovecot warns of
 
     def installed(self) -> bool:
         return (

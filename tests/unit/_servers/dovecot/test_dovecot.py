@@ -13,11 +13,11 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.listener 
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
     render as config,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Options
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.limits import (
     RULES,
     refusals,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Options
 
 STOCK_CONF = b"""\
 ## Dovecot configuration file

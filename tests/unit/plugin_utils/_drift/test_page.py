@@ -10,6 +10,7 @@ import re
 
 import pytest
 from hypothesis import given
+
 from support.drift_fleet import (
     GENERATED,
     certificate,

@@ -1,13 +1,17 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with a config file that can't be read, or may not be valid: loaded only then."""
+"""What is wrong with a config file that can't be read or may not be valid: loaded only then."""
 
 from __future__ import annotations
 
 import json
+import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model, rules
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+    read_document,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import as_whom
@@ -18,7 +22,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.base impo
 
 
 def unreadable(path: str, target: str, error: Exception) -> Refused:
-    """What to say of the file C(path), which leads to C(target), after this error of read_regular_file."""
+    """The message for this error of read_regular_file. C(path) leads to C(target)."""
     if isinstance(error, NotAFile):
         return Refused("%s is %s: config_path names the config file itself" % (path, error))
     if isinstance(error, TooLarge):
@@ -28,26 +32,29 @@ def unreadable(path: str, target: str, error: Exception) -> Refused:
             "%s is a symbolic link to %s, which does not exist: make that file, or remove the link"
             % (path, target)
         )
-    return Refused("%s can't be read: %s%s" % (path, error.strerror, as_whom(error)))
+    if isinstance(error, OSError):
+        return Refused("%s can't be read: %s%s" % (path, error.strerror, as_whom(error)))
+    return Refused("%s can't be read: %s" % (path, error))
 
 
-def doubtful(path: str, revision) -> Stored:
-    """What this revision of the file holds, as the rules see it. Raises InvalidConfig with all that is wrong."""
+def doubtful(path: str, revision: t.Any) -> Stored:
+    """What this C(file.Revision) holds by all rules. Raises InvalidConfig with all problems."""
     try:
-        return Stored(rules.read(_parsed(revision.content)), revision)
+        return Stored(read_document(_parsed(revision.content)), revision)
     except Refused as why:  # also where the library that could say more is missing
         raise InvalidConfig(
             "%s is not a valid bindings config, and was left as it is:\n%s\n"
-            "Mend the file, or replace it whole: mail_bindings with exclusive: true and replace_invalid: true keeps the broken file as a backup."
+            "Correct the file, or replace it whole: mail_bindings with exclusive: true and "
+            "replace_invalid: true keeps the broken file as a backup."
             % (path, "\n".join("  " + line for line in str(why).splitlines())),
             Stored(model.EMPTY, revision, str(why)),
         ) from None
 
 
-def _parsed(content: bytes):
+def _parsed(content: bytes) -> t.Any:
     if not content.strip():
         raise Refused("the file is empty")
-    twice: list = []
+    twice: Repeated = []
     try:
         document = json.loads(
             content.decode("utf-8"),
@@ -69,21 +76,25 @@ def _parsed(content: bytes):
     return document
 
 
-def _object(pairs: list, twice: list) -> dict:
-    """An object; where keys stand in it more than once, C(twice) takes (object, keys)."""
+#: Objects that have keys more than once, and these keys
+Repeated = t.List[t.Tuple[t.Dict[str, t.Any], t.List[str]]]
+
+
+def _object(pairs: t.List[t.Tuple[str, t.Any]], twice: Repeated) -> t.Dict[str, t.Any]:
+    """An object; if it has keys more than once, it is added to C(twice)."""
     value = dict(pairs)
     if len(value) != len(pairs):
-        keys = [key for key, ignored in pairs]
+        keys = [key for key, _ in pairs]
         twice.append((value, sorted({key for key in keys if keys.count(key) > 1})))
     return value
 
 
-def _paths_of(twice: list, value, path: str):
-    """A message for each key that stands more than once, with its path."""
+def _paths_of(twice: Repeated, value: t.Any, path: str) -> t.Iterator[str]:
+    """A message for each key that is there more than once, with its path."""
     for other, keys in twice:
         if value is other:
             for key in keys:
-                yield "%s: stands more than once" % (
+                yield "%s: is there more than once" % (
                     path + "." + (key if key.isprintable() else model.shown(key))
                 ).lstrip(".")
     if isinstance(value, dict):
@@ -94,5 +105,5 @@ def _paths_of(twice: list, value, path: str):
             yield from _paths_of(twice, inner, "%s[%d]" % (path, index))
 
 
-def _no_constant(name: str):
+def _no_constant(name: str) -> t.NoReturn:
     raise Refused("%s is not a number in JSON" % name)

@@ -124,13 +124,13 @@ def port(**options):
             [
                 'owner: there is no user "nosuch"',
                 'group: there is no group "99999999999"',
-                'mode: "x" is none',
+                'mode: "x" is not valid for a config',
             ],
         ),
         ("mail_port", port(owner="4294967295"), ["owner: there is no user"]),
         ("mail_port", port(owner=""), ["owner: there is no user"]),
-        ("mail_port", port(mode=640), ["mode: 640 is none for a config"]),
-        ("mail_port", port(mode=""), ['mode: "" is none for a config']),
+        ("mail_port", port(mode=640), ["mode: 640 is not valid for a config"]),
+        ("mail_port", port(mode=""), ['mode: "" is not valid for a config']),
         ("mail_port", port(mode=True), ["mode: "]),
         ("mail_port", port(mode="u=,g=r"), ["mode: "]),
         (
@@ -149,7 +149,7 @@ def port(**options):
 def test_what_is_wrong_is_said_with_its_place_and_nothing_else(run, module, options, messages):
     lines = [line.strip() for line in run(module, options)["msg"].splitlines()]
     if len(messages) > 1:
-        assert lines.pop(0) == "%d things are wrong, and nothing was changed:" % len(messages)
+        assert lines.pop(0) == "%d problems, and nothing was changed:" % len(messages)
     assert len(lines) == len(messages), lines
     for message in messages:
         assert [line for line in lines if line.startswith(message)], (message, lines)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wrong with the options of a task that ansible-core has refused: loaded only then.
+"""The problems of options that ansible-core has refused: loaded only then.
 
-ansible-core's own validation reports one error, and says 'found in ports', not in which of forty.
+ansible-core's own validation reports one error, and not in which entry of a list.
 """
 
 from __future__ import annotations
@@ -19,45 +19,56 @@ from ansible.module_utils.common.validation import (
 )
 
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.failures import as_one
+from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
+    BESIDE_DOCUMENT,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import MissingLibrary
-from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import BESIDE_DOCUMENT
 from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import (
-    faults as declaration_faults,
+    declaration_problems,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.values import KINDS
 
+Options = t.Dict[str, t.Any]
 
-def explained(as_given: dict, task: t.Callable, argument_spec: dict, result) -> str:
-    """One message for all that is wrong. C(task): of the options, what the module makes of them."""
+
+def explained(
+    as_given: Options, task: t.Callable[[Options], t.Any], argument_spec: Options, result: t.Any
+) -> str:
+    """One message for all problems.
+
+    C(task): makes a C(pipeline.Task) of options. C(result): ansible-core's, of its validation.
+    """
     try:
-        ours = declaration_faults(task(converted(as_given)).declaration)
+        ours = declaration_problems(task(converted(as_given)).declaration)
     except MissingLibrary:
         ours = []
-    return as_one(faults(as_given, argument_spec, result, ours))
+    return as_one(problems(as_given, argument_spec, result, ours))
 
 
-def faults(as_given: dict, argument_spec: dict, result, ours: list) -> list:
-    """All that is wrong: C(ours), of the entries; unknown options; and what only ansible-core's C(result) says."""
+def problems(
+    as_given: Options, argument_spec: Options, result: t.Any, ours: t.List[str]
+) -> t.List[str]:
+    """C(ours), of the entries; unknown options; and what only ansible-core's C(result) says."""
     known = sorted(argument_spec)
     unknown = [
         "%s: unknown option; known are %s" % (name, ", ".join(known))
         for name in sorted(map(str, as_given))
         if name not in result._aliases and name not in known and not name.startswith("_ansible_")
     ]
-    # what is said of the keys of entries, we have said better
-    explained = r"\b(%s|ip_addresses|Supported parameters)\b" % "|".join(
+    # our messages about the keys of entries are better
+    of_entries = r"\b(%s|ip_addresses|Supported parameters)\b" % "|".join(
         sorted({key for kind in KINDS.values() for key in kind.shape}.union(BESIDE_DOCUMENT))
     )
     others = [
         message
         for message in result.error_messages
-        if not (ours or unknown) or not re.search(explained, message)
+        if not (ours or unknown) or not re.search(of_entries, message)
     ]
     return unknown + ours + others
 
 
-def converted(options: dict) -> dict:
-    """The options as ansible-core would convert them, where it could; what it could not stays, to be reported with its place."""
+def converted(options: Options) -> Options:
+    """The options as ansible-core converts them; what it can't convert stays as it is."""
     checks = {
         "port": check_type_int,
         "floating": check_type_bool,
@@ -67,7 +78,7 @@ def converted(options: dict) -> dict:
         "unassign": check_type_bool,
     }
 
-    def convert(key, value):
+    def convert(key: str, value: t.Any) -> t.Any:
         if isinstance(value, list) and key in ("ports", "ip_addresses"):
             return [convert_all(entry) if isinstance(entry, dict) else entry for entry in value]
         check = checks.get(key) or (
@@ -78,7 +89,7 @@ def converted(options: dict) -> dict:
         except (TypeError, ValueError):
             return value
 
-    def convert_all(entry):
+    def convert_all(entry: Options) -> Options:
         return {key: convert(key, value) for key, value in entry.items()}
 
     converted = convert_all({"address": options.get("ip"), **options})
