@@ -97,10 +97,10 @@ def assert_consistent(made: dict) -> None:
     for row in made["hosts"]:
         keys = [(cell["address"], cell["port"]) for cell in row["cells"]]
         assert len(set(keys)) == len(keys)
-        assert {address for address, _ in keys} <= {
+        assert {address for address, dummy in keys} <= {
             address["address"] for address in row["addresses"]
         }
-        assert {number for _, number in keys} == {column["port"] for column in row["ports"]}
+        assert {number for dummy, number in keys} == {column["port"] for column in row["ports"]}
         for found in row["cells"]:
             assert bool(found["levels"]) == (found["word"] in DRIFT_WORDS)
         assert (row["verdict"] == "drift") == any(
