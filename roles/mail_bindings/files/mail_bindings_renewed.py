@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes the mail servers of this host serve renewed certificates, and proves that they do.
 
-The role mail_bindings of mailops.bindings installs this program as a hook of certbot or a service of
-systemd. It needs Python 3.9 and openssl(1), but neither Ansible nor the collection. All that it has
-to know of protocols and servers is in its configuration, a JSON file: its argument, or else the file
-beside the program that has its name and ".json".
+The role mail_bindings of mailops.bindings installs this program as a hook of certbot or a service
+of systemd. It needs Python 3.9 and openssl(1), but neither Ansible nor the collection. All that it
+has to know of protocols and servers is in its configuration, a JSON file: its argument, or else
+the file beside the program that has its name and ".json".
 
 Only servers whose certificate differs from its file's are told. Exit status 0: all listeners that
 answer serve what their files have.
