@@ -212,12 +212,19 @@ def integration(session: Session, name: str) -> None:
     session.say(f"{len(targets)} targets")
 
 
-# Where ansible-test looks for get-pip.py, which it would else fetch from a site of its own
+# In place of get-pip.py, which ansible-test would else fetch from a site of its own: pip out of the
+# wheel that Python has for ensurepip installs itself, and what else is asked for.
 GET_PIP = """\
-import subprocess, sys
-subprocess.check_call([sys.executable, "-m", "ensurepip"])
+import ensurepip, glob, os, runpy, subprocess, sys
 options = [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]
-sys.exit(subprocess.call([sys.executable, "-m", "pip", "install"] + options))
+folder = os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")
+wheels = glob.glob(os.path.join(folder, "pip-*.whl"))
+if wheels:
+    sys.path.insert(0, wheels[0])
+else:
+    subprocess.check_call([sys.executable, "-m", "ensurepip"])
+sys.argv = ["pip", "install"] + options
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
 
 
