@@ -44,8 +44,9 @@ CHROOT_PACKAGES = (
 HOST_PACKAGES = (
     *("iproute2", "ldap-utils", "mmdebstrap", "mount", "openssh-client", "openssl", "procps"),
 )
+PROCESSORS = os.cpu_count() or 1
 # Tests on hosts mostly wait, so that more of them than there are processors can run
-FLEET_WORKERS = os.environ.get("MAILOPS_FLEET_WORKERS", "3")
+FLEET_WORKERS = os.environ.get("MAILOPS_FLEET_WORKERS", str(min(PROCESSORS + 1, 6)))
 
 
 # -- what sessions share
@@ -96,7 +97,7 @@ def unit(session: Session) -> None:
     use_core(session, newest_core(session))
     session.pytest(
         *("--hypothesis-profile=quick", "-m", "not full and not once", "tests/unit"),
-        parallel=str(os.cpu_count()),
+        parallel=str(min(PROCESSORS, 6)),
     )
 
 
