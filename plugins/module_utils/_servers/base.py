@@ -53,8 +53,17 @@ class Server:
     packages: t.Mapping[str, str] = {}
     #: Lines with these words in the server's log complain of nothing.
     harmless_log_words: tuple[str, ...] = ()
+    #: What makes the running server serve renewed certificates: a command, and its standard input
+    #: with %(certificate_path)s and %(private_key_path)s. The role's renewal hook runs it.
+    renewal_command: t.Sequence[str] = ()
+    renewal_stdin: str = ""
     #: The user that opens certificates and keys.
     reads_keys_as: str = "root"
+    #: The command that makes the running server serve renewed certificates. The role's renewal hook
+    #: runs it, without this collection.
+    renewal_command: tuple[str, ...] = ()
+    #: Its standard input, with %(certificate_path)s and %(private_key_path)s.
+    renewal_stdin: str = ""
 
     @property
     def journal_matches(self) -> list[str]:

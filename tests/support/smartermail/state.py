@@ -140,7 +140,7 @@ class State:
         """
         found, ended = [], {}
         for (ignored, before), (call, after) in zip(self.moments, self.moments[1:]):
-            ended.update({place: call for place in before - after})
+            ended.update(dict.fromkeys(before - after, call))
             found += [
                 (*place, ended.pop(place), call)
                 for place in sorted(after - before)
