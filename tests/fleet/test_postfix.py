@@ -634,7 +634,7 @@ def test_the_rehearsal_sees_what_postfix_sees_and_touches_nothing(driven):
     check = (
         "from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.server import Postfix\n"
         "for text in (b'smtp inet n - n - smtpd\\n', b'smtp inet n - n - - smtpd\\n  -o smtpd_tls_sekurity=may\\n', b'smtp inet n - n - - smtpd\\n'):\n"
-        "    try: print(Postfix().rehearse({'/etc/postfix/master.cf': text}))\n"
+        "    try: print(Postfix().validate({'/etc/postfix/master.cf': text}))\n"
         "    except Exception as error: print(type(error).__name__, error)\n"
     )
     said = host.run(

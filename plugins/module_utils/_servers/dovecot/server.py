@@ -196,11 +196,11 @@ class Dovecot(Server):
     def validate(self, state: State) -> None:
         """Have doveconf see this state, in a copy of the folder. Raises Refused."""
         from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import (
-            rehearse_in_copy,
+            validate_in_copy,
         )
 
         argv = ["doveconf", "-nx", "-c", config_files.MAIN_FILE]
-        status, errors = rehearse_in_copy(config_files.FOLDER, state, argv)
+        status, errors = validate_in_copy(config_files.FOLDER, state, argv)
         if status:
             raise Refused("doveconf rejects the new configuration: %s" % brief(errors))
 
