@@ -107,7 +107,7 @@ def apply(configured, answer, wanted, options=None, spoil=None, pause=0, validat
     )
     before = {resource: SERVER.get(resource) for state in plan.steps for resource in state}
     if validate and plan.steps:
-        SERVER.rehearse(
+        SERVER.validate(
             {resource: content for state in plan.steps for resource, content in state.items()}
         )
     try:
