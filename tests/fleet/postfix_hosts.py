@@ -15,70 +15,29 @@ import sys
 
 import pytest
 
-from .mail import CERTIFICATE, PRIVATE_KEY, put_certificate
-from .playing import ROOT
+from support.fleet.driving import DrivenServer
+from support.fleet.mail import CERTIFICATE, PRIVATE_KEY, put_certificate
 
-PLACE = "/root/c/ansible_collections/mailops/bindings/plugins"
 HERE = pathlib.Path(__file__).parent
-PYTHON = "PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/root/c exec python3"
 HOST = (CERTIFICATE, PRIVATE_KEY)
 MASTER, MAIN = "/etc/postfix/master.cf", "/etc/postfix/main.cf"
 LOOPBACK = ("127.0.0.1", "::1")
 UNITS = {"bookworm": "postfix@-.service", "trixie": "postfix.service"}
 
 
-class DrivenPostfix:
-    """A host, and our class on it."""
+class DrivenPostfix(DrivenServer):
+    """A host, and our class of Postfix on it."""
 
-    def __init__(self, host):
-        self.host = host
-        archive = subprocess.run(
-            ["tar", "-cf", "-", "module_utils"],
-            cwd=ROOT / "plugins",
-            stdout=subprocess.PIPE,
-            check=True,
-        ).stdout
-        host.run(f"mkdir -p {PLACE}; tar -xf - -C {PLACE}", archive, encoding=None, errors=None)
-        host.write("/root/driver.py", (HERE / "driver.py").read_text(encoding="utf-8"))
-
-    def __call__(self, do, **order):
-        return self.many({"do": do, **order})[0]
-
-    def many(self, *orders):
-        lines = "".join(json.dumps(order) + "\n" for order in orders)
-        answers = self.host.run(f"{PYTHON} /root/driver.py postfix", lines, timeout=240).stdout
-        return list(map(json.loads, answers.splitlines()))
-
-    def done(self, wanted, **options):
-        """Apply a declaration: it does what it foresaw, and has nothing left to do."""
-        told, again = self.many(*[{"do": "apply", "wanted": wanted, "options": options}] * 2)
-        assert told["refusals"] == [] and told["failed"] == "" and "why" not in told, told
-        assert sorted_by_place(told["listeners"]) == sorted_by_place(told["foreseen"])
-        assert told["live"] == told["sockets"] == told["planned"]
-        assert again["steps"] == [] and again["live"] == told["live"]
-        assert self.sockets() == set(map(tuple, told["live"]))
-        return told
-
-    def sockets(self):
-        """What the kernel says, by ss."""
-        names = ("master", "smtpd", "postscreen", "qmqpd", "spawn")
-        return {
-            ("0.0.0.0" if address == "*" else address, port)
-            for address, port, program in self.host.listening()
-            if program in names
-        }
-
-    def main(self, *settings):
-        self.host.run(["postconf", "-e", *settings])
+    server = "postfix"
+    programs = ("master", "smtpd", "postscreen", "qmqpd", "spawn")
 
     @contextlib.contextmanager
-    def written(self, text, path=MASTER, reload=True):
+    def written(self, text, path=MASTER):
         """With this in a file of Postfix's."""
         before = self.host.read(path)
         self.host.write(path, text)
         try:
-            if reload:
-                self.restart()
+            self.restart()
             yield
         finally:
             self.host.write(path, before)
@@ -88,10 +47,6 @@ class DrivenPostfix:
         """Have it follow its files."""
         told = self("activate", how="restart")
         assert told["failed"] == "" and told["live"] == told["sockets"], told
-
-
-def sorted_by_place(listeners):
-    return sorted(listeners, key=lambda entry: (entry["address"], entry["port"]))
 
 
 def listener(address, port, encryption=None, files=HOST, protocol=None):

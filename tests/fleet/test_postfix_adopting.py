@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
-from .postfix_hosts import HOST, LOOPBACK, MAIN, MASTER, listener, sorted_by_place
+from support.fleet.driving import by_place
+
+from .postfix_hosts import HOST, LOOPBACK, MAIN, MASTER, listener
 
 
 def test_configured_listeners_are_read(postfix):
     told = postfix("read")
-    assert sorted_by_place(told["listeners"]) == sorted_by_place(
+    assert by_place(told["listeners"]) == by_place(
         [
             {**listener(address, port), "hostname": "", "floating": False, "port_name": ""}
             for address in ("0.0.0.0", "::")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 
-from .hosts import wait_until
+from support.fleet.commands import wait_until
+
 from .postfix_hosts import UNITS, DrivenPostfix, listener
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from .clients import Refused
-from .mail import PASSWORDS, put_certificate
+from support.fleet.clients import Refused
+from support.fleet.mail import PASSWORDS, put_certificate
+
 from .postfix_hosts import LOOPBACK, MASTER, UNITS, listener
 
 

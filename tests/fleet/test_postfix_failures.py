@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from .hosts import wait_until
+from support.fleet.commands import wait_until
+
 from .postfix_hosts import MASTER, UNITS, at_once, different, listener
 
 

@@ -24,11 +24,11 @@ EXCEPTIONS: dict[str, str] = {}
 TEMPORARY: tuple[str, ...] = (
     "_certificates/",
     "_probe/",
-    "_servers/",
+    "_servers/dovecot/",
+    "_servers/postfix/",
+    "_servers/slapd/",
     "_stores/smartermail/",
-    "_tasks/info.py",
-    "_tasks/listeners",
-    "_transaction/",
+    "_tasks/listeners_info.py",
 )
 
 

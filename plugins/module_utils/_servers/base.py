@@ -59,6 +59,11 @@ class Server:
     renewal_stdin: str = ""
     #: The user that opens certificates and keys.
     reads_keys_as: str = "root"
+    #: The command that makes the running server serve renewed certificates. The role's renewal hook
+    #: runs it, without this collection.
+    renewal_command: tuple[str, ...] = ()
+    #: Its standard input, with %(certificate_path)s and %(private_key_path)s.
+    renewal_stdin: str = ""
 
     @property
     def journal_matches(self) -> list[str]:

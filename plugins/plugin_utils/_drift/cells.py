@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import endpoint
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    endpoint,
+)
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.finding import (
     HostFinding,
     ReportedChange,
@@ -109,7 +111,7 @@ def _in_config(finding: HostFinding) -> t.Optional[t.Dict[Key, Json]]:
     if not any(change.kind in ("port", "ip_binding") for change in finding.changes):
         return None
     before = finding.declared.before(finding.changes).listeners()
-    return {key: port for key, (port, _) in before.items()}
+    return {key: port for key, (port, dummy) in before.items()}
 
 
 def _config_difference(stored: t.Optional[Json], declared: Json) -> t.Optional[ConfigDifference]:

@@ -36,6 +36,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
     Configured,
     Options,
     Plan,
+    SocketKey,
+    State,
 )
 
 # parser, listeners, render and limits are imported where they are used: doveconf runs meanwhile
@@ -137,7 +139,7 @@ class Dovecot(Server):
     ) -> tuple[DovecotConfig, DovecotConfig, bool]:
         """(without our file, with it, is a file in conf.d read last?)."""
         reading = self._current_reading()
-        from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import (
+        from ansible_collections.mailops.bindings.plugins.module_utils._certificates.read import (
             kind_of_key,
         )
         from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
@@ -191,7 +193,7 @@ class Dovecot(Server):
         refusals = limits.refusals(case, absent=desired is None)
         return Plan(refusals=refusals) if refusals else plan
 
-    def validate(self, state: t.Mapping[str, t.Optional[bytes]]) -> None:
+    def validate(self, state: State) -> None:
         """Have doveconf see this state, in a copy of the folder. Raises Refused."""
         from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import (
             rehearse_in_copy,
@@ -202,9 +204,7 @@ class Dovecot(Server):
         if status:
             raise Refused("doveconf rejects the new configuration: %s" % brief(errors))
 
-    rehearse = validate
-
-    def activate(self, how: str, sockets: frozenset[tuple[str, int]]) -> None:
+    def activate(self, how: str, sockets: frozenset[SocketKey]) -> None:
         before = self._live()
         if how == "reload" and self.running():
             _reload()
@@ -243,11 +243,11 @@ class Dovecot(Server):
         """The processes that hold its sockets."""
         return {pid for socket in listening() if self.holds(socket) for pid in socket.pids}
 
-    def _live(self) -> set[tuple[str, int]]:
-        return {(socket.address, socket.port) for socket in listening() if self.holds(socket)}
+    def _live(self) -> frozenset[SocketKey]:
+        return self.live_sockets(listening())
 
     def _wait_until_listening(
-        self, before: set[tuple[str, int]], sockets: frozenset[tuple[str, int]]
+        self, before: frozenset[SocketKey], sockets: frozenset[SocketKey]
     ) -> None:
         """Look until it listens on these, and reload until it does. Raises Failed.
 

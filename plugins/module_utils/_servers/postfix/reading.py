@@ -140,7 +140,7 @@ def _add_references(main: dict[str, str], overrides: t.Sequence[str]) -> None:
 def _with_keys(host: PostfixHost, files: t.Collection[str]) -> PostfixHost:
     if not files:
         return host
-    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import (
+    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.read import (
         kind_of_key,
     )
 

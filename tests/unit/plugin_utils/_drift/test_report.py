@@ -11,6 +11,10 @@ import json
 import pytest
 from hypothesis import given
 from jsonschema import Draft7Validator
+
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import (
+    drift_report,
+)
 from support.drift_fleet import (
     GENERATED,
     certificate,
@@ -30,8 +34,6 @@ from support.drift_reports import (
     reported,
 )
 from support.drift_strategies import ANY_FINDINGS, ANY_VALUE
-
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import drift_report
 
 
 @pytest.mark.parametrize(
