@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""mail_listeners on hosts that live: renewed certificates, edited files, old faults, its options."""
+"""mail_listeners on living hosts: renewed certificates, edited files, old faults; its options."""
 
 from __future__ import annotations
 
