@@ -36,9 +36,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.plugin_utils._role.renewal import (
-    renewal_config,
-)
+from ansible_collections.mailops.bindings.plugins.plugin_utils._role.renewal import renewal_config
 
 
 class FilterModule:
