@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from .mail import CERTIFICATE, PASSWORDS, PRIVATE_KEY, put_certificate
+from support.fleet.mail import CERTIFICATE, PASSWORDS, PRIVATE_KEY, put_certificate
 
 FIVE = ("smtp", "submission", "imap", "pop", "ldap")
 SECURE = {"certificate_path": CERTIFICATE, "private_key_path": PRIVATE_KEY}

@@ -228,6 +228,18 @@ class Dovecot(Server):
             reason = brief(errors) if errors else "it ended with status %d, see its log" % status
             raise Failed("Dovecot can't be started: %s" % reason)
 
+    def stop(self) -> None:
+        if has_systemd():
+            status, _, errors = run(["systemctl", "stop", config_files.UNIT])
+        else:
+            status, _, errors = run(["doveadm", "stop"])
+        self._end_orphans()
+        if self.running():
+            raise Failed(
+                "Dovecot can't be stopped: %s"
+                % (brief(errors) if errors else "the command ended with status %d" % status)
+            )
+
     def _end_orphans(self) -> None:
         """Wait until the old processes are gone; end those that a killed main process left."""
         for how in (None, signal.SIGTERM, signal.SIGKILL):
