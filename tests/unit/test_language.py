@@ -46,7 +46,6 @@ TEMPORARY: tuple[str, ...] = (
     "plugins/module_utils/_certificates/",
     "plugins/module_utils/_probe/",
     "plugins/module_utils/_servers/dovecot/",
-    "plugins/module_utils/_servers/postfix/",
     "plugins/module_utils/_servers/slapd/",
     "plugins/module_utils/_stores/smartermail/",
     "plugins/modules/",

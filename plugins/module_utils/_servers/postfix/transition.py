@@ -41,7 +41,9 @@ def planned(
     live: gives the sockets that Postfix has now
     """
     before, path = details.current, details.path
-    texts, texts_back = _ways(before, after, live, config_path)
+    is_changed = before.file.lines != after.file.lines
+    texts = _texts(before, after, live, config_path) if is_changed else []
+    texts_back = _texts_back(before, after) if is_changed else []
     steps: list[_State] = [{path: _bytes(text)} for text in texts]
     if boot:
         steps[-1:] = [{**(steps[-1] if steps else {}), **boot}]
@@ -50,48 +52,48 @@ def planned(
         name: ((first[name] or b"").decode(), (content or b"").decode())
         for name, content in boot.items()
     }
-    if texts:
+    if is_changed:
         first[path] = _bytes(before.file.text)
         shown[path] = _difference(before, after)
     return unchanged._replace(
         steps=tuple(steps),
         back=(*({path: _bytes(text)} for text in texts_back), first),
-        activation="reload" if texts else "none",
+        activation="reload" if is_changed else "none",
         shown=shown,
     )
 
 
-def _ways(
-    before: ReadMasterCf,
-    after: ReadMasterCf,
-    live: _Live,
-    config_path: str,
-) -> tuple[list[str], list[str]]:
-    """(texts to be activated one after the other, texts on the way back but for the last).
+def _texts(before: ReadMasterCf, after: ReadMasterCf, live: _Live, config_path: str) -> list[str]:
+    """The texts to be activated one after the other.
 
     New before old: where entries come and others go, all of them listen for a moment. Not those
     that do not listen now (C(live)), since Postfix may have exited because of them; and there can't
     be two postscreens.
-    Back: a service that failed with what we wrote is throttled for a minute, even over a reload,
-    unless it is away for a moment.
     """
-    if before.file.lines == after.file.lines:
-        return [], []
     old, new = _listening(before), _listening(after)
     going = [service for key, service in old.items() if key not in new]
     coming = [service for key, service in new.items() if key not in old]
     if going and coming:
         sockets = live()
         going = [service for service in going if sockets >= set(service.sockets)]
+        if going and not any(service.is_postscreen for service in going + coming):
+            return [_with_going(before, after, going, config_path), after.file.text]
+    return [after.file.text]
+
+
+def _texts_back(before: ReadMasterCf, after: ReadMasterCf) -> list[str]:
+    """The texts on the way back, but for the last, which is C(before).
+
+    A service that failed with what we wrote is throttled for a minute, even over a reload, unless
+    it is away for a moment.
+    """
+    new = _listening(after)
     changed = [
         service
-        for key, service in old.items()
+        for key, service in _listening(before).items()
         if key in new and new[key].entry.text != service.entry.text
     ]
-    steps = [after.file.text]
-    if going and coming and not any(service.is_postscreen for service in going + coming):
-        steps.insert(0, _with_going(before, after, going, config_path))
-    return steps, [_without(before, changed)] if changed else []
+    return [_without(before, changed)] if changed else []
 
 
 def _listening(read: ReadMasterCf) -> dict[str, Service]:
