@@ -16,7 +16,6 @@ importable()
 from ansible_collections.mailops.bindings.plugins.module_utils._config import (  # noqa: E402
     changes,
     documents,
-    model,
     plan,
 )
 
@@ -43,10 +42,11 @@ def once(content: str, declaration: plan.Declaration) -> float:
     """Seconds of processor time for what a task does between reading and writing: parse, check, plan, compare, write out."""
     start = time.process_time()
     current = documents.read_document(json.loads(content))
-    desired, problems = plan.declared(current, declaration)
-    assert not problems
+    outcome = plan.declared(current, declaration)
+    assert not outcome.problems
+    desired = outcome.bindings
     changes.diff(changes.changes(current, desired))
-    model.canonical_text(desired)
+    documents.canonical_text(desired)
     return time.process_time() - start
 
 

@@ -22,6 +22,7 @@ from _pytest.monkeypatch import MonkeyPatch  # pytest.MonkeyPatch only since 6.2
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model
 from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+    canonical_text,
     read_document,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
@@ -194,7 +195,7 @@ class World:
                 execution.ConfigFile(
                     str(self.config),
                     stored.revision and stored.revision.content,
-                    model.canonical_text(desired).encode(),
+                    canonical_text(desired).encode(),
                     lambda: store.save(stored, desired),
                     made,
                 )

@@ -14,6 +14,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     MissingLibrary,
     Refused,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig
 
 
 def explained(error: Exception) -> t.Dict[str, t.Any]:
@@ -39,3 +40,16 @@ def as_one(problems: t.Iterable[str]) -> str:
         len(lines),
         "\n".join("  " + line for line in lines),
     )
+
+
+def invalid_config(error: InvalidConfig, task: t.Any) -> Refused:
+    """The refusal of a config that is not valid, with the problems of the task itself beside."""
+    from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import (
+        declaration_problems,
+    )
+
+    lines = [str(error)]
+    problems = [*task.problems, *declaration_problems(task.declaration)]
+    if problems:
+        lines += ["The task itself is not valid either:", *problems]
+    return Refused("\n".join(lines))

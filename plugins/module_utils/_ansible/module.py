@@ -14,6 +14,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config import mo
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Stored
 
+Options = t.Mapping[str, t.Any]
+Result = t.Dict[str, t.Any]
+
 #: Options of all modules; plugins/doc_fragments/config.py documents them.
 CONFIG_OPTIONS = {
     "config_path": {"type": "path", "default": "/etc/mail-bindings/bindings.json"},
@@ -60,9 +63,9 @@ class ReportingModule(AnsibleModule):
     Secrets are masked wherever they stand. C(task): makes a C(Task) of the options.
     """
 
-    def __init__(self, argument_spec: t.Dict[str, t.Any], task: t.Optional[t.Callable] = None):
+    def __init__(self, argument_spec: Result, task: t.Optional[t.Callable] = None):
         self._task = task
-        self._as_given: t.Dict[str, t.Any] = {}
+        self._as_given: Result = {}
         super().__init__(argument_spec=argument_spec, supports_check_mode=True)
         self._task = None  # what fails from here on has its own message
 
@@ -117,11 +120,11 @@ def _secrets(value: t.Any, secret: bool = False) -> t.Iterator[str]:
         yield str(value)
 
 
-def _without_nulls(entry: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+def _without_nulls(entry: Result) -> Result:
     return {key: value for key, value in entry.items() if value is not None}
 
 
-def finish(module: AnsibleModule, work: t.Callable[[], t.Dict[str, t.Any]]) -> None:
+def finish(module: AnsibleModule, work: t.Callable[[], Result]) -> None:
     """End the module with the result of C(work), or with why it failed."""
     try:
         result, failure = work(), None
@@ -137,12 +140,12 @@ def finish(module: AnsibleModule, work: t.Callable[[], t.Dict[str, t.Any]]) -> N
     module.exit_json(**result)
 
 
-def store_of(module: AnsibleModule, beside: t.Mapping[str, t.Any] = types.MappingProxyType({})):
+def store_of(module: AnsibleModule, beside: Options = types.MappingProxyType({})):
     """The task's store. C(beside): port name -> options of its certificate that no document has."""
     return STORES[module.params["store"]](module, beside)
 
 
-def _file_store(module: AnsibleModule, beside: t.Mapping[str, t.Any]):
+def _file_store(module: AnsibleModule, beside: Options):
     from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
 
     params = module.params
@@ -156,12 +159,12 @@ def _file_store(module: AnsibleModule, beside: t.Mapping[str, t.Any]):
     return FileStore(path, lambda current: attributes(params, current), backup)
 
 
-def asks_for_attributes(params: t.Mapping[str, t.Any]) -> bool:
+def asks_for_attributes(params: Options) -> bool:
     """Does the task say which owner, group or mode the config file should have?"""
     return any(params.get(option) is not None for option in ("owner", "group", "mode"))
 
 
-def _smartermail_store(module: AnsibleModule, beside: t.Mapping[str, t.Any]):
+def _smartermail_store(module: AnsibleModule, beside: Options):
     from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import store
 
     passwords = {
@@ -180,8 +183,8 @@ def report(
     module: AnsibleModule,
     stored: Stored,
     bindings: Bindings,
-    changes: t.List[t.Dict[str, t.Any]],
-) -> t.Dict[str, t.Any]:
+    changes: t.List[Result],
+) -> Result:
     """The results that all modules have. C(bindings): as they now are."""
     for warning in stored.warnings:
         module.warn(warning)
@@ -191,7 +194,7 @@ def report(
             "no IP address listens on %s: assign with mail_ip_binding or mail_bindings"
             % ", ".join(unassigned)
         )
-    diff: t.Dict[str, t.Any] = {"before": {}, "after": {}}
+    diff: Result = {"before": {}, "after": {}}
     if changes:
         from ansible_collections.mailops.bindings.plugins.module_utils._config.changes import (
             diff as diff_of,

@@ -23,9 +23,6 @@ from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module i
     report,
     store_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
-    canonical_address,
-)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
     Outcome,
@@ -43,6 +40,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.base impo
 if t.TYPE_CHECKING:
     from ansible_collections.mailops.bindings.plugins.module_utils._stores.interface import Store
 
+Options = t.Mapping[str, t.Any]
+Result = t.Dict[str, t.Any]
+
 # Task and Prepared are not NamedTuples: making such a class takes as long as compiling a file.
 
 
@@ -55,7 +55,7 @@ class Task:
         outcome: t.Callable[[Bindings], Outcome],  # from the current bindings
         ports: t.Iterable[str] = (),  # names of the ports that the task names
         addresses: t.Iterable[str] = (),  # canonical addresses whose ports it assigns
-        beside: t.Optional[t.Mapping[str, t.Any]] = None,  # port -> its BESIDE_DOCUMENT options
+        beside: t.Optional[Options] = None,  # port -> its BESIDE_DOCUMENT options
         single: t.Tuple[str, ...] = (),  # (result key, list, identity's key, identity)
         problems: t.Sequence[str] = (),  # what is wrong with the task itself
         replace_invalid: bool = False,
@@ -74,9 +74,9 @@ class Prepared:
         self,
         stored: Stored,
         desired: Bindings,
-        changes: t.List[t.Dict[str, t.Any]],
+        changes: t.List[Result],
         warnings: t.List[str],
-        facts: t.Dict[str, t.Any],
+        facts: Result,
     ):
         self.stored, self.desired, self.changes = stored, desired, changes
         self.warnings, self.facts = warnings, facts
@@ -121,8 +121,8 @@ class StoreCommitter:
 
 
 def declare(
-    task: t.Callable[[t.Dict[str, t.Any]], Task],
-    options: t.Mapping[str, t.Any],
+    task: t.Callable[[Result], Task],
+    options: Options,
     committer: t.Callable[[AnsibleModule, Task], StoreCommitter] = StoreCommitter,
 ) -> None:
     """Run a module that writes. C(options): its own; C(task): what it makes of all options."""
@@ -130,7 +130,7 @@ def declare(
     finish(module, lambda: _carried_out(module, committer(module, task(module.params))))
 
 
-def _carried_out(module: AnsibleModule, committer: StoreCommitter) -> t.Dict[str, t.Any]:
+def _carried_out(module: AnsibleModule, committer: StoreCommitter) -> Result:
     with committer.held():
         prepared = committer.plan()
         if prepared.changes and not module.check_mode:
@@ -152,26 +152,22 @@ def load(store: Store, task: Task, whole: bool = True) -> Stored:
     except InvalidConfig as invalid:
         if task.replace_invalid:
             return invalid.stored
-        from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import (
-            declaration_problems,
+        from ansible_collections.mailops.bindings.plugins.module_utils._ansible.failures import (
+            invalid_config,
         )
 
-        lines = [str(invalid)]
-        problems = [*task.problems, *declaration_problems(task.declaration)]
-        if problems:
-            lines += ["The task itself is not valid either:", *problems]
-        raise Refused("\n".join(lines)) from None
+        raise invalid_config(invalid, task) from None
 
 
 def prepare(module: AnsibleModule, store: Store, task: Task, stored: Stored) -> Prepared:
     """The plan for what is stored, checked, in check mode too. Raises Refused with all problems."""
     params = module.params
-    desired, problems = task.outcome(stored.bindings)
-    fitting = store.fit(stored, desired, task.declaration)
+    outcome = task.outcome(stored.bindings)
+    fitting = store.fit(stored, outcome.bindings, task.declaration)
     desired, stored = fitting.bindings, fitting.stored
-    problems = [*task.problems, *problems, *fitting.problems]
+    problems = [*task.problems, *outcome.problems, *fitting.problems]
     problems += _host_problems(params, store, task, stored)
-    certificates: t.List[t.Dict[str, t.Any]] = []
+    certificates: t.List[Result] = []
     warnings: t.List[str] = []
     names = (
         _with_certificate(task, desired)
@@ -203,9 +199,7 @@ def prepare(module: AnsibleModule, store: Store, task: Task, stored: Stored) -> 
     return Prepared(stored, desired, changes, warnings, {"certificates": certificates})
 
 
-def _host_problems(
-    params: t.Mapping[str, t.Any], store: Store, task: Task, stored: Stored
-) -> t.List[str]:
+def _host_problems(params: Options, store: Store, task: Task, stored: Stored) -> t.List[str]:
     """What the host lacks: declared addresses, a user or group that is to own the config."""
     problems = []
     if params.get("require_local_address") and task.declaration.ip_addresses:
@@ -242,20 +236,7 @@ def _with_certificate(task: Task, desired: Bindings) -> t.List[str]:
 # -- for the functions of _tasks that make a Task of options
 
 
-def canonical(entries: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[str]:
-    """The addresses of these entries, canonical. Those that are not valid are left to the rules."""
-    addresses = []
-    for entry in entries:
-        try:
-            addresses.append(canonical_address(entry["address"]))
-        except (ValueError, TypeError, KeyError):
-            continue
-    return addresses
-
-
-def declaring(
-    declaration: Declaration, options: t.Mapping[str, t.Any]
-) -> t.Callable[[Bindings], Outcome]:
+def declaring(declaration: Declaration, options: Options) -> t.Callable[[Bindings], Outcome]:
     """The outcome of a task that declares: what was there, and what is declared."""
 
     def outcome(current: Bindings) -> Outcome:
@@ -269,11 +250,11 @@ def declaring(
     return outcome
 
 
-def on_server(options: t.Mapping[str, t.Any]) -> bool:
+def on_server(options: Options) -> bool:
     """Whether the task's store is a server that keeps its bindings itself."""
     return options.get("store") == "smartermail"
 
 
-def given(options: t.Mapping[str, t.Any], keys: t.Iterable[str]) -> t.Dict[str, t.Any]:
+def given(options: Options, keys: t.Iterable[str]) -> Result:
     """Those of the options that the task gives: None means left out, an empty string is a value."""
     return {key: options[key] for key in keys if options.get(key) is not None}

@@ -64,42 +64,22 @@ def canonical_address(text: str) -> str:
     """
     import ipaddress  # not at the top: a task about ports alone does not need it
 
-    if "/" in text:
-        raise ValueError("is a network, not an address: leave the prefix length out")
-    if "%" in text:
-        raise ValueError(
-            "has a scope (%): an address that depends on an interface's name can't be declared"
-        )
     try:
         address = ipaddress.ip_address(text)
+        canonical = str(address)
+        if not (
+            "%" in text
+            or address.is_multicast
+            or canonical == "255.255.255.255"
+            or (address.version == 4 and canonical != text)  # before 3.9.5, 010 is read as ten
+            or (address.version == 6 and address.ipv4_mapped)
+        ):
+            return canonical
     except ValueError:
-        raise ValueError("is not an IPv4 or IPv6 address" + _leading_zeros(text)) from None
-    if address.version == 4 and str(address) != text:  # Python before 3.9.5 reads 010 as ten
-        raise ValueError("is not an IPv4 or IPv6 address" + _leading_zeros(text))
-    if str(address) == "255.255.255.255":
-        raise ValueError("is the broadcast address: no server listens for mail on it")
-    if address.is_multicast:
-        raise ValueError("is a multicast address: no server listens for mail on one")
-    mapped = address.ipv4_mapped if address.version == 6 else None
-    if mapped:
-        raise ValueError("is an IPv4 address in IPv6 notation: write %s" % mapped)
-    return str(address)
+        pass
+    from ansible_collections.mailops.bindings.plugins.module_utils._config import address_problems
 
-
-def _leading_zeros(text: str) -> str:
-    """A hint for a padded IPv4 address: some programs read 010 as eight, some as ten."""
-    parts = text.split(".")
-    plain = ".".join(part.lstrip("0") or "0" for part in parts)
-    if (
-        len(parts) == 4
-        and plain != text
-        and all(part.isdigit() and part.isascii() and len(part) <= 4 for part in parts)
-    ):
-        return (
-            ": leading zeros are ambiguous (octal or decimal?); if decimal is meant, write %s"
-            % plain
-        )
-    return ""
+    raise ValueError(address_problems.why_not_plain(text))
 
 
 @functools.lru_cache(maxsize=None)
@@ -109,3 +89,14 @@ def address_order(address: str) -> t.Tuple[int, int]:
 
     parsed = ipaddress.ip_address(address)
     return parsed.version, int(parsed)
+
+
+def canonical_addresses(entries: t.Iterable[t.Any]) -> t.List[str]:
+    """The addresses of these entries; those that are not valid are left out."""
+    addresses = []
+    for entry in entries:
+        try:
+            addresses.append(canonical_address(entry["address"]))
+        except (ValueError, TypeError, KeyError):
+            continue
+    return addresses

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
-    canonical_address,
-)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     unassigned_ports,
@@ -49,25 +46,28 @@ class Declaration:
         return "" if self.single else "%s[%d]." % (kind, index)
 
 
-class Outcome(t.NamedTuple):
+class Outcome:
     """The config that a task makes, as far as it can be made, and its problems, as messages."""
 
-    bindings: Bindings
-    problems: t.List[str]
+    def __init__(self, bindings: Bindings, problems: t.List[str]):
+        self.bindings, self.problems = bindings, problems
 
 
 def is_satisfied(current: Bindings, declaration: Declaration) -> bool:
     """Does the config certainly say all that is declared? If so, the declaration is valid."""
     if declaration.on_server or (declaration.require_assigned and unassigned_ports(current)):
         return False
+    if not _has(current.ports, declaration.ports, "name", str, declaration):
+        return False
+    if declaration.ip_addresses is None:
+        return True
+    from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+        canonical_address,
+    )
+
+    entries, identity = declaration.ip_addresses, canonical_address
     try:
-        return _has(current.ports, declaration.ports, "name", str, declaration) and _has(
-            current.ip_addresses,
-            declaration.ip_addresses,
-            "address",
-            canonical_address,
-            declaration,
-        )
+        return _has(current.ip_addresses, entries, "address", identity, declaration)
     except ValueError:  # not an address
         return False
 

@@ -1,13 +1,14 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads entries and documents, and reports all that is wrong with them. Pure.
+"""Reads entries and documents, reports all that is wrong with them, and writes them. Pure.
 
 C(strict) is loaded instead where a document is valid, which is the usual case.
 """
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config import values
@@ -15,12 +16,15 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     canonical_address,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
+    SCHEMA_VERSION,
     Bindings,
     Entry,
     IPBinding,
     Misshapen,
     Port,
     Refused,
+    ip_entries,
+    port_entries,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.rules import (
     ENTRY_RULES,
@@ -124,3 +128,15 @@ def read_document(document: t.Any) -> Bindings:
         {binding.address: binding for _, binding in ip_addresses},
         document.get("$schema"),
     )
+
+
+def canonical_text(bindings: Bindings) -> str:
+    """The canonical text of a config: what is written to the file."""
+    document: t.Dict[str, t.Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "ports": port_entries(bindings),
+        "ip_addresses": ip_entries(bindings),
+    }
+    if bindings.schema is not None:
+        document["$schema"] = bindings.schema
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

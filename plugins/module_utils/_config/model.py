@@ -12,10 +12,6 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
-    address_order,
-)
-
 SCHEMA_VERSION = 1
 
 Entry = t.Dict[str, t.Any]  # a port or an IP binding as the document has it
@@ -109,22 +105,16 @@ def port_entries(bindings: Bindings) -> t.List[Entry]:
 
 def ip_entries(bindings: Bindings) -> t.List[Entry]:
     """All IP bindings as the document has them, in address order."""
+    if not bindings.ip_addresses:
+        return []
+    from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+        address_order,
+    )
+
     return [
         ip_entry(bindings.ip_addresses[address])
         for address in sorted(bindings.ip_addresses, key=address_order)
     ]
-
-
-def canonical_text(bindings: Bindings) -> str:
-    """The canonical text of a config: what is written to the file."""
-    document: t.Dict[str, t.Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "ports": port_entries(bindings),
-        "ip_addresses": ip_entries(bindings),
-    }
-    if bindings.schema is not None:
-        document["$schema"] = bindings.schema
-    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def unassigned_ports(bindings: Bindings) -> t.List[str]:

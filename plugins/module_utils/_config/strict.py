@@ -10,10 +10,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
-    canonical_address,
-    wildcard_of,
-)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     SCHEMA_VERSION,
     Bindings,
@@ -46,12 +42,17 @@ def _certain(document: t.Any) -> Bindings:
     ports = [Port(**entry) for entry in document["ports"]]
     ip_addresses = [IPBinding(**entry) for entry in document["ip_addresses"]]
     _check_types(document, ports, ip_addresses)
-    ip_addresses = [
-        binding._replace(
-            address=canonical_address(binding.address), ports=tuple(sorted(binding.ports))
+    if ip_addresses:
+        from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+            canonical_address,
         )
-        for binding in ip_addresses
-    ]
+
+        ip_addresses = [
+            binding._replace(
+                address=canonical_address(binding.address), ports=tuple(sorted(binding.ports))
+            )
+            for binding in ip_addresses
+        ]
     bindings = Bindings(
         {port.name: port for port in ports},
         {binding.address: binding for binding in ip_addresses},
@@ -63,7 +64,7 @@ def _certain(document: t.Any) -> Bindings:
         or len(bindings.ip_addresses) < len(ip_addresses)
         or not all(map(str.isprintable, _texts(*ports, *ip_addresses, bindings)))
         or not all(map(_is_sound, ports))
-        or not _may_listen(bindings)
+        or (ip_addresses and not _may_listen(bindings))
     ):
         raise Misshapen()
     return bindings
@@ -99,6 +100,10 @@ def _is_sound(port: Port) -> bool:
 
 def _may_listen(bindings: Bindings) -> bool:
     """Every assigned port exists, and no two with one number meet on an address or wildcard."""
+    from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+        wildcard_of,
+    )
+
     if any(
         " " in binding.hostname or not bindings.ports.keys() >= set(binding.ports)
         for binding in bindings.ip_addresses.values()

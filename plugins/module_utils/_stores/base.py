@@ -13,15 +13,24 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
 )
 
 
-class Stored(t.NamedTuple):
+class Stored:
     """What a store holds."""
 
-    bindings: Bindings
-    revision: t.Any = None  # equal for two loads if and only if nothing changed between them
-    broken: str = ""  # why the content is not valid, if it is to be replaced
-    unmapped: t.Sequence[t.Any] = ()  # what has no place in the bindings, as results have it
-    whole: bool = True  # False: the assignments were not loaded
-    warnings: t.Sequence[str] = ()  # what the user should know of how it was read
+    def __init__(
+        self,
+        bindings: Bindings,
+        revision: t.Any = None,  # equal for two loads if and only if nothing changed between them
+        broken: str = "",  # why the content is not valid, if it is to be replaced
+        unmapped: t.Sequence[t.Any] = (),  # what has no place in the bindings, as results have it
+        whole: bool = True,  # False: the assignments were not loaded
+        warnings: t.Sequence[str] = (),  # what the user should know of how it was read
+    ):
+        self.bindings, self.revision, self.broken = bindings, revision, broken
+        self.unmapped, self.whole, self.warnings = unmapped, whole, warnings
+
+    def replaced(self, **values: t.Any) -> Stored:
+        """The same with other values."""
+        return Stored(**{**vars(self), **values})
 
 
 class Fitting:

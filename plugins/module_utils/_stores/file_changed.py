@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+    canonical_text,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     Refused,
-    canonical_text,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file import (
     Attributes as FileAttributes,

@@ -14,10 +14,12 @@ from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module i
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import (
     Task,
-    canonical,
     declaring,
     given,
     on_server,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_addresses,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     BESIDE_DOCUMENT,
@@ -96,7 +98,7 @@ def bindings_task(params: t.Dict[str, t.Any]) -> Task:
         declaration,
         declaring(declaration, params),
         ports=[option["name"] for option in named],
-        addresses=canonical(ip_addresses or ()),
+        addresses=canonical_addresses(ip_addresses or ()),
         beside={
             option["name"]: given(option, BESIDE_DOCUMENT)
             for option in named

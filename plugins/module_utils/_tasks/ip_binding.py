@@ -9,10 +9,12 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import (
     Task,
-    canonical,
     declaring,
     given,
     on_server,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_addresses,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
@@ -26,7 +28,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
 
 def ip_binding_task(params: t.Dict[str, t.Any]) -> Task:
     """The task that these options ask for."""
-    addresses = canonical([params])
+    addresses = canonical_addresses([params])
     single = ("ip_address", "ip_addresses", "address", *addresses) if addresses else ()
     if params.get("state") == "absent":
         return Task(

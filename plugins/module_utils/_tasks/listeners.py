@@ -19,7 +19,6 @@ from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline
     load,
     prepare,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import listeners
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
@@ -206,6 +205,9 @@ def _warnings(
 
 
 def _config_file(store: t.Any, prepared: Prepared, made: str) -> ConfigFile:
+    from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+        canonical_text,
+    )
     from ansible_collections.mailops.bindings.plugins.module_utils._transaction.execution import (
         ConfigFile,
     )
@@ -215,7 +217,7 @@ def _config_file(store: t.Any, prepared: Prepared, made: str) -> ConfigFile:
     return ConfigFile(
         store.target,
         revision.content if revision else None,
-        revision.content if same else model.canonical_text(prepared.desired).encode(),
+        revision.content if same else canonical_text(prepared.desired).encode(),
         lambda: store.save(prepared.stored, prepared.desired),
         made,
     )

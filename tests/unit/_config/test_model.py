@@ -19,6 +19,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     canonical_address,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+    canonical_text,
     read_document,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
@@ -117,7 +118,7 @@ def test_the_canonical_text_is_sorted_and_ends_with_a_newline():
             ],
         }
     )
-    text = model.canonical_text(bindings)
+    text = canonical_text(bindings)
     assert text == json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     written = json.loads(text)
     assert [port["name"] for port in written["ports"]] == ["a", "b"]
@@ -134,7 +135,7 @@ def test_the_canonical_text_is_sorted_and_ends_with_a_newline():
 @given(strategies.documents())
 def test_what_is_written_reads_as_the_same(document):
     bindings = read_document(document)
-    assert read_document(json.loads(model.canonical_text(bindings))) == bindings
+    assert read_document(json.loads(canonical_text(bindings))) == bindings
     assert bindings.schema == document.get("$schema")
 
 

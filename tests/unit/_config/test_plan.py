@@ -10,13 +10,13 @@ import json
 import pytest
 from hypothesis import given
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import changes, model, plan
+from ansible_collections.mailops.bindings.plugins.module_utils._config import changes, plan
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
-    Outcome,
     is_satisfied,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+    canonical_text,
     read_document,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
@@ -262,19 +262,21 @@ def test_planning_twice_changes_nothing_more_and_what_is_planned_is_valid(docume
     exclusive = options.pop("exclusive", False)
     declaration = Declaration(**options, only_these=exclusive, exact_assignments=exclusive)
     current = read_document(document)
-    desired, problems = plan.declared(current, declaration)
-    if problems:
+    outcome = plan.declared(current, declaration)
+    desired = outcome.bindings
+    if outcome.problems:
         return
     assert declared(desired, declaration) == desired
     assert is_satisfied(desired, declaration)
     assert changes.changes(desired, desired) == []
     assert bool(changes.changes(current, desired)) == (current != desired)
-    assert read_document(json.loads(model.canonical_text(desired))) == desired
+    assert read_document(json.loads(canonical_text(desired))) == desired
 
 
 def assert_says_what_the_plan_finds(current, declaration):
+    outcome = plan.declared(current, declaration)
     assert is_satisfied(current, declaration) == (
-        plan.declared(current, declaration) == Outcome(current, [])
+        (outcome.bindings, outcome.problems) == (current, [])
     )
 
 

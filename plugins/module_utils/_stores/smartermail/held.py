@@ -177,7 +177,7 @@ def broken_rules(bindings: Bindings) -> list:
     titles = ["port %s" % model.shown(name) for name in bindings.ports] + [
         "IP address %s" % address for address in bindings.ip_addresses
     ]
-    entries = [*bindings.ports.values(), *bindings.ip_addresses.values()]
+    entries: list[t.Any] = [*bindings.ports.values(), *bindings.ip_addresses.values()]
     # labels are numbers: a name may have anything in it that a message is taken apart by, and long
     # ones are shown alike
     labelled = [("%d." % index, entry) for index, entry in enumerate(entries)]

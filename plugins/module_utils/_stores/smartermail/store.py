@@ -175,7 +175,7 @@ class SmarterMailStore:
             self._unassign,
         )
         stored = self._after(stored, seen, desired)
-        stored = stored._replace(warnings=[*stored.warnings, *unfit.warnings(request)])
+        stored = stored.replaced(warnings=[*stored.warnings, *unfit.warnings(request)])
         return Fitting(desired, stored, unfit.problems(request))
 
     def _after(self, stored: Stored, seen: View, desired: Bindings) -> Stored:
@@ -187,7 +187,7 @@ class SmarterMailStore:
         broken = broken_rules(seen.bindings)
         stays = [entry for entry in seen.unmapped if entry not in broken] + broken_rules(desired)
         told_before = self._of_unmapped(stored.unmapped)
-        return stored._replace(
+        return stored.replaced(
             unmapped=stays,
             warnings=self._of_unmapped(stays)
             + [each for each in stored.warnings if each not in told_before],
