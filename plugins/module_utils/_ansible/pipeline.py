@@ -12,8 +12,6 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     CONFIG_OPTIONS,
     WRITE_OPTIONS,
@@ -38,6 +36,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.base impo
 )
 
 if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
     from ansible_collections.mailops.bindings.plugins.module_utils._stores.interface import Store
 
 Options = t.Mapping[str, t.Any]
