@@ -12,12 +12,13 @@ from _collection import importable
 
 importable()
 
-# found only once importable() has run, so that it can't stand above it: E402
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
+# found only once importable() has run, so that they can't stand above it: E402
+from ansible_collections.mailops.bindings.plugins.module_utils._config import (  # noqa: E402
+    changes,
+    documents,
     model,
     plan,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config import rules  # noqa: E402
 
 PORTS = 20
 
@@ -41,10 +42,10 @@ def document(assignments: int) -> dict:
 def once(content: str, declaration: plan.Declaration) -> float:
     """Seconds of processor time for what a task does between reading and writing: parse, check, plan, compare, write out."""
     start = time.process_time()
-    current = rules.read(json.loads(content))
+    current = documents.read_document(json.loads(content))
     desired, problems = plan.declared(current, declaration)
     assert not problems
-    plan.diff(plan.changes(current, desired))
+    changes.diff(changes.changes(current, desired))
     model.canonical_text(desired)
     return time.process_time() - start
 

@@ -70,21 +70,27 @@ python_candidates() {
 }
 
 # ensure_venv FOLDER PYTHON REQUIREMENTS... : make or renew a virtual environment, unless it
-# was already made with the same Python and the same requirement files.
+# was already made with the same Python and the same requirements.
 ensure_venv() {
     local folder=$1 python=$2 wanted file arguments=()
     shift 2
     for file in "$@"; do
         arguments+=(-r "$file")
     done
-    wanted=$("$python" -VV; sha256sum "$@")
-    if [[ -f $folder/made-from && $(<"$folder/made-from") == "$wanted" ]] &&
-        "$folder/bin/python" -c '' 2>/dev/null; then
-        return
-    fi
-    echo "Making ${folder#"$root"/}"
-    rm -rf "$folder"
-    "$python" -m venv "$folder"
-    "$folder/bin/python" -m pip install --quiet "${arguments[@]}"
-    printf '%s\n' "$wanted" >"$folder/made-from"
+    wanted=$("$python" -VV; cat "$@" | sha256sum)
+    mkdir -p "${folder%/*}"
+    (
+        # Another session may want the same one.
+        exec 9>"$folder.lock"
+        flock 9
+        if [[ -f $folder/made-from && $(<"$folder/made-from") == "$wanted" ]] &&
+            "$folder/bin/python" -c '' 2>/dev/null; then
+            return
+        fi
+        echo "Making ${folder#"$root"/}"
+        rm -rf "$folder"
+        "$python" -m venv "$folder"
+        "$folder/bin/python" -m pip install --quiet "${arguments[@]}" 9>&-
+        printf '%s\n' "$wanted" >"$folder/made-from"
+    )
 }

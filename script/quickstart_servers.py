@@ -23,10 +23,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from support import pki  # noqa: E402
 from support.fleet.commands import CommandError  # noqa: E402
-from support.fleet.isolation import why_not_here  # noqa: E402
-from support.fleet.network import HostError, Network  # noqa: E402
 from support.fleet.images import ImageError  # noqa: E402
+from support.fleet.isolation import why_not_here  # noqa: E402
 from support.fleet.mail import mail_host, put_certificate  # noqa: E402
+from support.fleet.network import HostError, Network  # noqa: E402
 from support.fleet.playing import Player  # noqa: E402
 
 PLAYBOOK = "mailops.bindings.quickstart_servers"

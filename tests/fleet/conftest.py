@@ -25,6 +25,13 @@ from support.fleet.mail import mail_host
 from support.fleet.network import Network
 from support.fleet.playing import ROOT, Player
 
+from . import dovecot_hosts
+
+#: Fixtures of Dovecot's tests, which are in several files.
+dovecot_host = dovecot_hosts.dovecot_host
+dovecot = dovecot_hosts.dovecot
+other_certificates = dovecot_hosts.other_certificates
+
 HERE = pathlib.Path(__file__).resolve().parent
 
 

@@ -57,7 +57,7 @@ def describe(configured, answer):
         listeners=as_dicts(configured.listeners),
         where=[found.where for found in configured.listeners],
         sockets=sorted(configured.sockets),
-        unmapped=[unmapped._asdict() for unmapped in configured.unmapped],
+        unmapped=[unmapped.as_result() for unmapped in configured.unmapped],
         config_path=configured.config_path,
         live=sorted((found.address, found.port) for found in listening() if SERVER.holds(found)),
     )
@@ -107,7 +107,7 @@ def apply(configured, answer, wanted, options=None, spoil=None, pause=0, validat
     )
     before = {resource: SERVER.get(resource) for state in plan.steps for resource in state}
     if validate and plan.steps:
-        SERVER.rehearse(
+        SERVER.validate(
             {resource: content for state in plan.steps for resource, content in state.items()}
         )
     try:

@@ -76,7 +76,7 @@ def test_a_killed_run_is_recovered_by_the_next(hosts, stock, tried, play, phase)
         assert not result.failed and result["changes"] == [], result
         assert any(
             re.search(
-                "the run of .* was interrupted; what it had done was put back first: .*%s"
+                "the run of .* was interrupted, and its unfinished changes were undone first: .*%s"
                 % MASTER_CF,
                 text,
             )
@@ -93,7 +93,7 @@ def test_later_edits_keep_a_killed_run_from_being_recovered(hosts, stock, tried,
         assert (
             result.failed
             and "+# theirs" in result["msg"]
-            and "%s was changed by somebody else" % MASTER_CF in result["msg"]
+            and "%s has changed since mail_listeners wrote it" % MASTER_CF in result["msg"]
         ), result
     for host in hosts:
         assert host.read(MASTER_CF).endswith("# theirs\n") and host.exists(JOURNAL)

@@ -57,11 +57,11 @@ FAULTY = {
     2507: ("smtp", "ssl", CERTIFICATE, "tls_failed", "answers without TLS: 220 "),
     2508: ("submission", "tls", CERTIFICATE, "no_auth", "offers no AUTH"),
     2509: ("smtp", "none", "", "refused", "connection refused"),
-    2510: ("smtp", "none", "", "refused", "turns us away: 554 "),
+    2510: ("smtp", "none", "", "refused", "refuses this client: 554 "),
     2511: ("smtp", "none", "", "timeout", "no greeting within 8 seconds"),
     2512: ("smtp", "none", "", "refused", "PROXY protocol"),
     2513: ("smtp", "tls", CERTIFICATE, "ok", ""),  # postscreen, whose greeting takes six seconds
-    2514: ("smtp", "none", "", "ok", "offers STARTTLS too"),
+    2514: ("smtp", "none", "", "ok", "also offers STARTTLS"),
     10143: ("pop", "tls", CERTIFICATE, "wrong_protocol", "speaks IMAP: * OK"),
     10144: ("imap", "tls", CERTIFICATE, "wrong_protocol", "PROXY protocol"),
     10145: ("ldap", "none", "", "wrong_protocol", "speaks IMAP, not LDAP: * OK"),
@@ -304,7 +304,7 @@ def test_undeclared_listeners_are_unexpected(seen, host):
         10993: "imap",
     }
     assert f"answers on {host.address} as declared" in unexpected["0.0.0.0", 25]["detail"]
-    assert re.search(r"it is master's \(pid \d+\)", unexpected[host.address, 2515]["detail"])
+    assert re.search(r"held by master \(pid \d+\)", unexpected[host.address, 2515]["detail"])
     assert not [
         listener for listener in seen["outside"].values() if listener["status"] == "unexpected"
     ]

@@ -197,9 +197,7 @@ def test_protocols_of_servers_that_are_not_listed_are_warned_of(host, play):
     )
     assert not played.failed, played.output
     assert [
-        text
-        for text in played["part"]["warnings"]
-        if "servers leaves out what listens for %s:25:" % four in text
+        text for text in played["part"]["warnings"] if "%s:25: not applied, because" % four in text
     ], played["part"]["warnings"]
     assert not [text for text in played["part"]["warnings"] if ":993:" in text]
     assert host.snapshot("/etc", "/root") == before

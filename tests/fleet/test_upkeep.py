@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""mail_listeners on living hosts: renewed certificates, edited files, old faults; its options."""
+"""mail_listeners on hosts in use: renewed certificates, files edited by hand, earlier problems."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from support.fleet.mail import put_certificate
 
 INFO = "mailops.bindings.mail_listeners_info"
 LOOPBACK = ("127.0.0.1", "::1")
+#: An entry of master.cf that listens and never answers.
+BROKEN = "127.0.0.1:2526 inet n - y - - smtpd\n  -o smtpd_client_connection_count_limit=maybe\n"
 MAIL = (25, 465, 587, 110, 143, 993, 995, 389, 636)
 
 
@@ -60,18 +62,18 @@ def masters(host):
 
 
 def reloads(host, since):
-    """Which servers were told to reload or restart."""
-    output = host.run(["journalctl", "-q", "-o", "cat", "--since", f"@{since}"]).stdout
+    """Which servers reloaded or restarted."""
+    journal = host.run(["journalctl", "-q", "-o", "cat", "--since", f"@{since}"]).stdout
     patterns = {
         "postfix": "reload -- version|starting the Postfix",
         "dovecot": "SIGHUP received|Dovecot v.* starting up",
         "slapd": "@.*slapd|slapd starting",
     }
-    return {name for name, pattern in patterns.items() if re.search(pattern, output)}
+    return {name for name, pattern in patterns.items() if re.search(pattern, journal)}
 
 
 def moment() -> int:
-    """From which on the journal has nothing of before: it is asked by the second."""
+    """A second from which on the journal has nothing of before."""
     time.sleep(1)
     return int(time.time())
 
@@ -84,15 +86,15 @@ def mail(host, also_loopback=False):
     }
 
 
-def test_without_activation_only_files_change(hosts, run):
-    """activate: false."""
+def test_activate_false_writes_only_files(hosts, run):
+    """As for an image."""
     before = {host: sockets(host) for host in hosts}
     began = moment()
     for host, result in run(declared("SMTP", "IMAPS", "LDAP", activate=False)).items():
         assert result["changed"] and set(result["activation"].values()) == {"none"}
         assert sockets(host) == before[host] and not reloads(host, began)
         assert "mailops.bindings" in host.read(MASTER_CF) and host.exists(CONFIG)
-    # and a run that activates has the servers follow
+    # a run that activates makes the servers follow
     foreseen = run({}, check=True)
     for host, result in run({}).items():
         assert result["changes"] == foreseen[host]["changes"] and result["changes"]
@@ -128,7 +130,7 @@ def test_check_mode_changes_nothing_on_a_new_host(hosts, run):
     "names, server",
     [(("SMTP",), "postfix"), (("IMAP", "IMAPS"), "dovecot"), (("LDAP", "LDAPS"), "slapd")],
 )
-def test_only_servers_with_a_renewed_certificate_reload(
+def test_only_the_server_of_a_renewed_certificate_reloads(
     hosts, run, clients, authority, names, server
 ):
     """Each server has a file of its own here."""
@@ -174,7 +176,7 @@ def test_only_servers_with_a_renewed_certificate_reload(
         assert result["changes"] == []
 
 
-def test_drift_by_hand_is_found_and_undone(hosts, run, clients):
+def test_changes_by_hand_are_seen_and_undone(hosts, run, clients):
     for host in hosts:
         text = host.read(MASTER_CF)
         host.write(
@@ -200,7 +202,7 @@ def test_drift_by_hand_is_found_and_undone(hosts, run, clients):
         assert result["changes"] == []
 
 
-def test_an_old_fault_neither_blocks_nor_is_rolled_back(hosts, run, clients, authority):
+def test_an_earlier_problem_neither_blocks_nor_rolls_back_a_run(hosts, run, clients, authority):
     """An expired certificate, and a listener that has never answered."""
     for host in hosts:
         put_certificate(
@@ -222,8 +224,7 @@ def test_an_old_fault_neither_blocks_nor_is_rolled_back(hosts, run, clients, aut
         text = host.read(MASTER_CF)
         host.write(
             MASTER_CF,
-            text + "127.0.0.1:2526 inet n - y - - smtpd\n"
-            "  -o smtpd_client_connection_count_limit=maybe\n",
+            text + BROKEN,
         )
         host.run(["postfix", "reload"])
     options = {**declared("SMTP", "SMTP2"), "exclusive": False}
@@ -238,22 +239,21 @@ def test_an_old_fault_neither_blocks_nor_is_rolled_back(hosts, run, clients, aut
         host.write(
             MASTER_CF,
             host.read(MASTER_CF).replace(
-                "127.0.0.1:2526 inet n - y - - smtpd\n"
-                "  -o smtpd_client_connection_count_limit=maybe\n",
+                BROKEN,
                 "",
             ),
         )
         host.run(["postfix", "reload"])
 
 
-def test_a_stopped_server_is_refused_unless_it_may_be_started(hosts, run):
-    """Without Dovecot no client can log in to Postfix: an old fault, which does not stop a run."""
+def test_a_stopped_server_is_refused_or_started(hosts, run):
+    """Without Dovecot no client can log in to Postfix. The run did not break that, and goes on."""
     for host in hosts:
         host.run("systemctl stop dovecot")
     for host, result in run({}, fails=True).items():
         assert (
-            "Dovecot is not running: start it first, or set start to true, or take dovecot off "
-            "servers" in result["msg"]
+            "Dovecot is not running: start it first, or set start to true, "
+            "or take dovecot off servers" in result["msg"]
         )
     for host, result in run({"servers": ["postfix", "slapd"], "timeout": 2}).items():
         assert result["changes"] == [] and (host.address, 993) not in mail(host)
@@ -261,7 +261,7 @@ def test_a_stopped_server_is_refused_unless_it_may_be_started(hosts, run):
         assert result["activation"]["dovecot"] == "start" and (host.address, 993) in mail(host)
 
 
-def test_loopback_goes_only_without_keep_loopback(hosts, run):
+def test_keep_loopback_false_removes_loopback(hosts, run):
     for host, result in run(
         {
             **declared("SMTP"),
@@ -280,7 +280,7 @@ def test_loopback_goes_only_without_keep_loopback(hosts, run):
         )
 
 
-def test_absent_restores_the_host(hosts, run):
+def test_state_absent_gives_the_servers_back(hosts, run):
     for host, result in run({"state": "absent"}).items():
         assert "mailops" not in host.read(MASTER_CF) + host.read(DEFAULTS)
         assert host.run("find /etc/dovecot /etc/systemd -name '*mailops*'").stdout == ""

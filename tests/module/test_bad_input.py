@@ -15,7 +15,6 @@ import socket
 import typing
 
 import pytest
-
 from declare import (
     AWAY,
     a_port,

@@ -17,7 +17,6 @@ import time
 import typing
 
 import pytest
-
 from declare import (
     AWAY,
     a_port,

@@ -1,13 +1,14 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""IP addresses: the one way of writing each, and what two of them have to do with each other. Pure."""
+"""IP addresses: their canonical form, their kinds, and whether two of them meet. Pure."""
 
 from __future__ import annotations
 
 import functools
+import typing as t
 
-#: All addresses of a family, for a server that binds one of these (ip(7), ipv6(7)).
+#: A server that binds one of these listens on every address of its family (ip(7), ipv6(7)).
 WILDCARDS = ("0.0.0.0", "::")
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 #: The loopback address of each family that programs use.
@@ -20,7 +21,7 @@ def family(address: str) -> int:
 
 
 def is_wildcard(address: str) -> bool:
-    """Does a socket on this address answer on every address of its family?"""
+    """Is it an address that stands for every address of its family?"""
     return address in _LOOPBACK
 
 
@@ -40,9 +41,10 @@ def reached_at(address: str) -> str:
 
 
 def meet(first: str, second: str) -> bool:
-    """Do these meet, so that two sockets can't have one port there?
+    """Do these meet, so that two sockets can't listen on one port of both?
 
-    A socket on :: mostly takes IPv4's port too (ipv6(7): IPV6_V6ONLY); families are told apart all the same.
+    Families never meet, although a socket on :: usually takes IPv4's port too (ipv6(7):
+    IPV6_V6ONLY).
     """
     if first == second:
         return True
@@ -50,17 +52,17 @@ def meet(first: str, second: str) -> bool:
 
 
 def endpoint(address: str, port: int) -> str:
-    """Address and port as results and messages name them: 192.0.2.1:993, [2001:db8::1]:993 (RFC 5952, 6)."""
+    """Address and port as results name them: 192.0.2.1:993, [2001:db8::1]:993 (RFC 5952, 6)."""
     return ("[%s]:%d" if ":" in address else "%s:%d") % (address, port)
 
 
 @functools.lru_cache(maxsize=None)  # one task asks for the same address many times
 def canonical_address(text: str) -> str:
-    """The one way of writing this IP address (IPv6: RFC 5952).
+    """The canonical form of this IP address (IPv6: RFC 5952).
 
-    Raises ValueError, saying what is wrong, for all that is not the plain address of one interface or a wildcard.
+    Raises ValueError with the reason unless it is one interface's address or a wildcard.
     """
-    import ipaddress  # here: a task about ports alone does without
+    import ipaddress  # not at the top: a task about ports alone does not need it
 
     if "/" in text:
         raise ValueError("is a network, not an address: leave the prefix length out")
@@ -85,7 +87,7 @@ def canonical_address(text: str) -> str:
 
 
 def _leading_zeros(text: str) -> str:
-    """A hint where an IPv4 address was padded: some programs read 010 as eight, some as ten."""
+    """A hint for a padded IPv4 address: some programs read 010 as eight, some as ten."""
     parts = text.split(".")
     plain = ".".join(part.lstrip("0") or "0" for part in parts)
     if (
@@ -101,7 +103,7 @@ def _leading_zeros(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=None)
-def address_order(address: str) -> tuple:
+def address_order(address: str) -> t.Tuple[int, int]:
     """Sort key: IPv4 before IPv6, then by number."""
     import ipaddress
 

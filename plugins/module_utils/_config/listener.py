@@ -15,7 +15,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
 
 
 class Listener(t.NamedTuple):
-    """One address and port, and what should answer there. The texts are '' where there is nothing to say."""
+    """One address and port, and what should answer there. A text is '' if it does not apply."""
 
     address: str
     port: int
@@ -38,8 +38,8 @@ class Listener(t.NamedTuple):
         return self.private_key_path or self.certificate_path
 
 
-def listeners(bindings: Bindings) -> list[Listener]:
-    """All that should listen by this config, in address order, then by port number."""
+def listeners(bindings: Bindings) -> t.List[Listener]:
+    """All listeners that this config declares, in address order, then by port number."""
     found = []
     for address in sorted(bindings.ip_addresses, key=address_order):
         binding = bindings.ip_addresses[address]

@@ -14,17 +14,15 @@ class Protocol(t.NamedTuple):
     """A protocol as a declaration names it."""
 
     name: str
-    title: str  # what people call a port of it
-    tls_title: str  # and one with TLS from the first byte
-    number: int  # its standard port, without TLS or with STARTTLS (IANA, service names)
-    tls_number: t.Optional[
-        int
-    ]  # with TLS from the first byte (RFC 8314); None: there is no such thing
+    title: str  # the usual name of a port of it, without TLS or with STARTTLS
+    tls_title: str  # the usual name of a port with TLS from the first byte
+    number: int  # standard port without TLS or with STARTTLS (IANA, service names)
+    tls_number: t.Optional[int]  # with TLS from the first byte (RFC 8314); None: not defined
     dialogue: str  # what is spoken there: the file of C(_probe) that knows it
 
 
-#: By name, in the order in which people list them.
-PROTOCOLS: t.Mapping[str, Protocol] = {
+#: By name, in the order in which people list them. A new protocol is a line here.
+PROTOCOLS: t.Dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
         Protocol("smtp", "SMTP", "SMTPS", 25, 465, "smtp"),
@@ -40,3 +38,23 @@ def standard_number(protocol: str, encryption: str) -> int:
     """The number that a port of this protocol and encryption has if none is given."""
     row = PROTOCOLS[protocol]
     return row.tls_number if encryption == "ssl" and row.tls_number else row.number
+
+
+def usual_title(protocol: str, encryption: str) -> str:
+    """The usual name of a port of this protocol and encryption: IMAPS."""
+    row = PROTOCOLS[protocol]
+    return row.tls_title if encryption == "ssl" else row.title
+
+
+def by_number(port: int) -> t.Optional[t.Tuple[str, str]]:
+    """(protocol, encryption) usual on this port, None for a port that is not in the table.
+
+    The encryption is none or ssl: whether STARTTLS is offered, the number does not say. 465 is
+    submission (RFC 8314, 7.3), although smtp with ssl has it as well.
+    """
+    for row in reversed(PROTOCOLS.values()):
+        if port == row.number:
+            return row.name, "none"
+        if port == row.tls_number:
+            return row.name, "ssl"
+    return None

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A server's own checker, run where the live files can't be reached."""
+"""Runs a server's own checker where it can't reach the live files."""
 
 from __future__ import annotations
 
@@ -13,22 +13,39 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
 
+# $1: the folder; then linked folders in it, names of removed files and the checker, each after --.
+# The copy is made from within the folder, which the mount hides from outside. A linked folder is
+# replaced by a copy of what it leads to: a write through the link would reach the live files.
+_SCRIPT = """
+set -e
+folder=$1; shift
+cd "$folder"
+mount -t tmpfs -o mode=0700 tmpfs "$folder"
+cp -a . "$folder"
+cd "$folder"
+while [ "$1" != -- ]; do
+    if [ -L "$1" ]; then real=$(readlink -f "$1"); rm "$1"; cp -a "$real/." "$1"; fi
+    shift
+done
+shift
+tar -xf - --overwrite
+while [ "$1" != -- ]; do rm -f "$1"; shift; done
+shift
+cd /
+"$@" >/dev/null
+"""
 
-def rehearse_in_copy(folder: str, state: t.Mapping, argv: t.Sequence[str]) -> t.Tuple[int, str]:
-    """(exit status, what it said) of a checker that sees C(folder) as it would be with this state of its files.
 
-    It runs in a mount namespace of its own, with a copy of the folder in memory mounted over the folder: absolute includes
-    meet the copy too, the live files can't be reached, and nothing is left behind (mount_namespaces(7), unshare(1)).
-    Standard output is thrown away: what a checker prints there may be private keys. Only files in C(folder), and in folders of it, are laid in.
+def rehearse_in_copy(
+    folder: str, state: t.Mapping[str, t.Optional[bytes]], argv: t.Sequence[str]
+) -> t.Tuple[int, str]:
+    """(exit status, standard error) of a checker that sees the folder with its files in this state.
+
+    C(state): path -> content, None for a file that is removed; paths elsewhere are left out.
+    It runs in a mount namespace of its own, with a copy in memory mounted over the folder: absolute
+    includes lead to the copy too, the live files can't be reached, and nothing remains
+    (mount_namespaces(7), unshare(1)). Standard output is dropped: it may hold private keys.
     """
-    # from within, where what is mounted over it does not hide it. Copies of folders that are links, since what is written through a link would
-    # be written to the live files
-    script = (
-        'set -e; folder=$1; shift; cd "$folder"; mount -t tmpfs -o mode=0700 tmpfs "$folder"; cp -a . "$folder"; cd "$folder"; '
-        'while [ "$1" != -- ]; do if [ -L "$1" ]; then real=$(readlink -f "$1"); rm "$1"; cp -a "$real/." "$1"; fi; shift; done; shift; '
-        'tar -xf - --overwrite; while [ "$1" != -- ]; do rm -f "$1"; shift; done; shift; '
-        'cd /; "$@" >/dev/null'
-    )
     inside = {
         os.path.relpath(path, folder): content
         for path, content in state.items()
@@ -36,32 +53,17 @@ def rehearse_in_copy(folder: str, state: t.Mapping, argv: t.Sequence[str]) -> t.
     }
     folders = {os.path.dirname(name) for name in inside} - {""}
     removed = [name for name, content in inside.items() if content is None]
-    status, ignored, said = run(
-        [
-            "unshare",
-            "--mount",
-            "--propagation",
-            "private",
-            "sh",
-            "-c",
-            script,
-            "sh",
-            folder,
-            *folders,
-            "--",
-            *removed,
-            "--",
-            *argv,
-        ],
-        input=_archive(
-            folder, {name: content for name, content in inside.items() if content is not None}
-        ),
+    written = {name: content for name, content in inside.items() if content is not None}
+    in_namespace = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _SCRIPT, "sh"]
+    status, _, complaints = run(
+        [*in_namespace, folder, *folders, "--", *removed, "--", *argv],
+        input=_archive(folder, written),
     )
-    return status, said
+    return status, complaints
 
 
-def _archive(folder: str, files: t.Mapping) -> bytes:
-    """A tar archive of these files (name -> content), each with the owner and mode that it has in the folder."""
+def _archive(folder: str, files: t.Mapping[str, bytes]) -> bytes:
+    """A tar archive of these files (name -> content), with owner and mode as in the folder."""
     import io
     import tarfile
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""systemd, where it is the service manager."""
+"""systemd, if it is the service manager."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def has_systemd() -> bool:
 
 
 def reread_units() -> None:
-    """Have systemd know units as their files are now. It reads all that it has, which takes as long as everything else that a change does."""
+    """Have systemd read the unit files again: all of them, which takes about a second."""
     if has_systemd():
         run(["systemctl", "daemon-reload"])

@@ -1,13 +1,16 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every mail server is to C(mail_listeners): the interface, the values that go through it, and what all of them use.
+"""The interface of a mail server, as a transaction drives it.
 
-A server knows its own files and programs, and nothing of other servers or of the transaction that drives it. The order:
+A server knows its own files and programs, and nothing of other servers or of the transaction.
+The order of calls:
 
-    read ─► refusals ─► render ─► [check mode stops here] ─► rehearse ─► put … ─► activate      and, to go back, put … ─► activate
+    begin_reading ─► read ─► plan ─► [check mode stops here, after validate]
+                                     validate ─► put … ─► activate
+    and to roll back:                            put … ─► activate
 
-Up to C(rehearse), and with it, nothing on the host is touched.
+Up to validate, and with it, nothing on the host is changed.
 """
 
 from __future__ import annotations
@@ -17,7 +20,6 @@ import os
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file import write_file
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import read_file
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import is_unit
@@ -25,40 +27,84 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
     Configured,
     Options,
     Plan,
+    SocketKey,
+    State,
 )
 
 
 class Failed(Exception):
-    """A server did not do what it was told, after something was changed. C(str()): what it said, for the user."""
+    """A server did not do what it was told, after a change. C(str()): what it said, for users."""
 
 
 class Server:
-    """One kind of mail server on this host."""
+    """One kind of mail server on this host. What others have to know of it are its attributes."""
 
-    name = ""  # as the option servers has it
-    title = ""  # as people write it
-    protocols: tuple = ()
-    programs: tuple = ()  # names of the processes that hold its sockets, as the kernel has them (15 characters)
-    reads_keys_as = "root"  # the user that opens certificates and keys
-    files: tuple = ()  # those in which parts of ours would be, with MANAGED_MARK in them
+    #: As the option servers has it.
+    name: str = ""
+    #: As people write it.
+    title: str = ""
+    #: The protocols of the model that it can answer for.
+    protocols: tuple[str, ...] = ()
+    #: Names of the processes that hold its sockets, as the kernel has them (15 characters).
+    programs: tuple[str, ...] = ()
+    #: Files in which parts of ours would be, with MANAGED_MARK in them.
+    files: tuple[str, ...] = ()
+    #: protocol -> the Debian package that makes the server speak it.
+    packages: t.Mapping[str, str] = {}
+    #: Lines with these words in the server's log complain of nothing.
+    harmless_log_words: tuple[str, ...] = ()
+    #: What makes the running server serve renewed certificates: a command, and its standard input
+    #: with %(certificate_path)s and %(private_key_path)s. The role's renewal hook runs it.
+    renewal_command: t.Sequence[str] = ()
+    renewal_stdin: str = ""
+    #: The user that opens certificates and keys.
+    reads_keys_as: str = "root"
+    #: The command that makes the running server serve renewed certificates. The role's renewal hook
+    #: runs it, without this collection.
+    renewal_command: tuple[str, ...] = ()
+    #: Its standard input, with %(certificate_path)s and %(private_key_path)s.
+    renewal_stdin: str = ""
+
+    @property
+    def journal_matches(self) -> list[str]:
+        """What selects the server's lines in systemd's journal (journalctl(1), FIELD=VALUE)."""
+        return ["_COMM=" + program for program in self.programs]
+
+    # -- how things are
 
     def installed(self) -> bool:
-        """Is it there?"""
+        """Is it on this host?"""
         raise NotImplementedError
 
     def running(self) -> bool:
-        """Is its main process there now? Not what the service manager believes."""
+        """Is its main process alive? By the process, not by the service manager's record."""
         raise NotImplementedError
 
     def holds(self, socket: Socket) -> bool:
-        """Is this socket one of its processes'? By name and by the program file's path: Cyrus has a 'master' too."""
+        """Does one of its processes hold this socket? By name and by the program file's path.
+
+        The name alone does not tell: Cyrus has a 'master' too.
+        """
         return socket.program in self.programs and any(
             "/" + self.name in _program_file(pid) for pid in socket.pids
         )
 
+    def live_sockets(self, sockets: t.Iterable[Socket]) -> frozenset[SocketKey]:
+        """Those of this host's listening sockets that are its own."""
+        return frozenset((socket.address, socket.port) for socket in sockets if self.holds(socket))
+
+    def begin_reading(self) -> None:
+        """Start what C(read) will wait for, such as a slow program; returns at once.
+
+        Called early in a task, before heavy imports, for every server that may take part; perhaps
+        twice. C(read) works without it too, and may never be called after it.
+        """
+
     def read(self) -> Configured:
-        """What its files say. Works whether it runs or not. Raises Refused where it can't be told."""
+        """What its files say, whether it runs or not. Raises Refused if that can't be told."""
         raise NotImplementedError
+
+    # -- what is to be done
 
     def plan(
         self,
@@ -66,10 +112,11 @@ class Server:
         desired: t.Optional[t.Sequence[Listener]],
         options: Options,
     ) -> Plan:
-        """What is to be written so that it listens on C(desired), and on loopback as it did; or why it can't be.
+        """What to write so that it listens on C(desired), and on loopback as before; or refusals.
 
-        C(None): give back what was taken over. Pure: of what C(read) has found, and nothing else. Refusals are the server's own limits
-        only: addresses of the host, ports of other programs and certificates that can't be read are looked at for all servers alike.
+        C(desired) None: give back what was taken over. Pure: depends on C(configured) and on
+        nothing else. Refusals are the server's own limits only: addresses of the host, ports of
+        other programs and unreadable certificates are checked for all servers alike (preflight).
         """
         refusals = self.refusals(configured, desired, options)
         return (
@@ -80,54 +127,62 @@ class Server:
 
     def refusals(
         self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options
-    ) -> list:
-        """All that it can't do, as whole messages, each with its remedy. Its own limits only: addresses of the host,
-        ports of other programs and certificates that can't be read are looked at for all servers alike.
-
-        C(None): what has come since to stand against giving back what we took over."""
+    ) -> list[str]:
+        """The refusals of a plan, for servers that do not have C(plan) yet."""
         raise NotImplementedError
 
     def render(
         self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options
     ) -> Plan:
-        """What is to be written so that it listens exactly so, on loopback as it did. C(None): give back what we took over.
+        """A plan without its refusals, for servers that do not have C(plan) yet."""
+        raise NotImplementedError
 
-        Pure: of what C(read) has found, and nothing else.
+    def validate(self, state: State) -> None:
+        """Have the server's own checker see this state, where live files can't be reached.
+
+        Raises Refused.
         """
+        self.rehearse(state)
+
+    def rehearse(self, state: State) -> None:
+        """C(validate), for servers that do not have it yet."""
         raise NotImplementedError
 
-    def rehearse(self, state: t.Mapping) -> None:
-        """Have the server's own checker look at this state where the live files can't be reached. Raises Refused."""
-        raise NotImplementedError
+    # -- doing it
 
     def get(self, resource: str) -> t.Optional[bytes]:
-        """What the resource is now."""
+        """The resource's content now."""
         return read_file(resource)
 
     def put(self, resource: str, content: t.Optional[bytes]) -> None:
-        """Make the resource be this, whole. Raises OSError or Failed."""
+        """Replace the resource's content, whole. Raises OSError or Failed."""
+        from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file import (
+            write_file,
+        )
+
         write_file(resource, content)
         self.written(resource)
 
     def written(self, resource: str) -> None:
-        """Do what is due after a file was replaced, whoever did it. Not C(reread_units), which is due once, after all of them."""
+        """Do what has to follow the replacement of a file, by C(put) or by a rollback.
+
+        Not C(systemd.reread_units), which is done once, after all of them.
+        """
         if is_unit(resource):
-            with contextlib.suppress(OSError):  # there may be files of others
+            with contextlib.suppress(OSError):  # the folder may have files of others
                 os.rmdir(os.path.dirname(resource))
 
-    def activate(self, how: str, sockets: frozenset) -> None:
-        """Make the running server follow its files: C(how) is reload, restart or start (when it is not running).
+    def activate(self, how: str, sockets: frozenset[SocketKey]) -> None:
+        """Make it follow its files. C(how): reload, restart, or start if it is not running.
 
-        C(sockets): what it should then listen on; a server that needs to be told twice looks at them. Raises Failed.
+        C(sockets): what it should listen on afterwards, for servers that have to be told twice.
+        Raises Failed.
         """
         raise NotImplementedError
 
     def stop(self) -> None:
-        """Stop it again, after it was started for nothing. Raises Failed."""
+        """Stop it, if a transaction that started it is rolled back. Raises Failed."""
         raise NotImplementedError
-
-
-# -- what servers use
 
 
 def _program_file(pid: int) -> str:

@@ -1,11 +1,13 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of mail_port, as a task."""
+"""The task that mail_port makes of its options."""
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
+import typing as t
+
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import (
     Task,
     declaring,
     given,
@@ -19,8 +21,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.declarati
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings, Port
 
 
-def port_task(params: dict) -> Task:
-    """What mail_port makes of its options."""
+def port_task(params: t.Dict[str, t.Any]) -> Task:
+    """The task that these options ask for."""
     name = params["name"]
     single = ("port", "ports", "name", name)
     if params.get("state") == "absent":

@@ -13,19 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model, schema
+from ansible_collections.mailops.bindings.plugins.module_utils._config import values as _shapes
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     canonical_address,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+    read_document,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
     standard_number,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    rules,
-    schema,
-    values as _shapes,
-)
-
 from support import strategies
 
 
@@ -106,7 +104,7 @@ def test_standard_numbers(protocol, plain, ssl):
 
 
 def test_the_canonical_text_is_sorted_and_ends_with_a_newline():
-    bindings = rules.read(
+    bindings = read_document(
         {
             "schema_version": 1,
             "ports": [
@@ -135,8 +133,8 @@ def test_the_canonical_text_is_sorted_and_ends_with_a_newline():
 
 @given(strategies.documents())
 def test_what_is_written_reads_as_the_same(document):
-    bindings = rules.read(document)
-    assert rules.read(json.loads(model.canonical_text(bindings))) == bindings
+    bindings = read_document(document)
+    assert read_document(json.loads(model.canonical_text(bindings))) == bindings
     assert bindings.schema == document.get("$schema")
 
 

@@ -123,18 +123,20 @@ def test_a_kernel_without_ipv6_has_no_table_of_it(monkeypatch, tmp_path):
         assert len(listening([port_of(server)])) == 1
 
 
+class WordsOf:
+    """In place of C(struct), which pytest's workers use at the same time: words in this order."""
+
+    def __init__(self, order):
+        self.order = order
+
+    def pack(self, form, *words):
+        return b"".join(word.to_bytes(4, self.order) for word in words)
+
+
 def test_an_address_is_read_as_this_machine_s_words(monkeypatch):
-    monkeypatch.setattr(
-        sockets.struct,
-        "pack",
-        lambda form, *words: b"".join(word.to_bytes(4, "little") for word in words),
-    )
+    monkeypatch.setattr(sockets, "struct", WordsOf("little"))
     assert sockets._address("0100007F") == "127.0.0.1"
     assert sockets._address("B80D0120000000000000000001000000") == "2001:db8::1"
-    monkeypatch.setattr(
-        sockets.struct,
-        "pack",
-        lambda form, *words: b"".join(word.to_bytes(4, "big") for word in words),
-    )
+    monkeypatch.setattr(sockets, "struct", WordsOf("big"))
     assert sockets._address("7F000001") == "127.0.0.1"
     assert sockets._address("20010DB8000000000000000000000001") == "2001:db8::1"

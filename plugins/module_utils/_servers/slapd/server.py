@@ -18,6 +18,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
     Configured,
     Options,
     Plan,
+    SocketKey,
+    State,
 )
 
 #: As C(parser.DEFAULTS) and C(parser.TLS).
@@ -30,6 +32,17 @@ class Slapd(Server):
 
     name = "slapd"
     title = "OpenLDAP"
+    # slapd reads the files again where their settings are written, with the same values too
+    renewal_command = ("ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///")
+    renewal_stdin = """\
+dn: cn=config
+changetype: modify
+replace: olcTLSCertificateFile
+olcTLSCertificateFile: %(certificate_path)s
+-
+replace: olcTLSCertificateKeyFile
+olcTLSCertificateKeyFile: %(private_key_path)s
+"""
     protocols = ("ldap",)
     programs = ("slapd",)
     files = (_DEFAULTS,)
@@ -67,7 +80,7 @@ class Slapd(Server):
 
         return render.plan(configured.details, desired, options)
 
-    def rehearse(self, state: t.Mapping[str, t.Optional[bytes]]) -> None:
+    def validate(self, state: State) -> None:
         if state.get(_TLS):
             from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import (
                 service,
@@ -90,7 +103,7 @@ class Slapd(Server):
 
         service.put_resource(content)
 
-    def activate(self, how: str, sockets: frozenset[tuple[str, int]]) -> None:
+    def activate(self, how: str, sockets: frozenset[SocketKey]) -> None:
         from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import service
 
         if how == "reload":

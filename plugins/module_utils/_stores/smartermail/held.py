@@ -1,11 +1,14 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a SmarterMail server holds, and what of it a bindings config can say. Pure.
+"""What a SmarterMail server holds, and what of it a bindings config can say.
 
-Much of what its administrators may have there has no place in a config: protocols whose numbers or words nobody has published,
-two ports of one name. That is named in C(unmapped), and no task touches it. What breaks our rules only (two ports with one
-number on an address, a certificate path left over) is in the bindings all the same, and named there too.
+Pure.
+
+Much of what its administrators may have there has no place in a config: protocols whose numbers or
+words nobody has published, two ports of one name. That is named in C(unmapped), and no task touches
+it. What breaks our rules only (two ports with one number on an address, a certificate path left
+over) is in the bindings all the same, and named there too.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     Port,
 )
 
-#: Protocols whose names both doors have been seen to take; how they call submission, LDAP and XMPP is not known.
+#: Protocols whose names both doors have been seen to take; how they call submission, LDAP and XMPP
+#: is not known.
 PROTOCOLS = {"smtp": "SMTP", "pop": "POP", "imap": "IMAP"}
 
 
@@ -37,7 +41,8 @@ class ServerPort(t.NamedTuple):
     encryption: str  # likewise
     certificate_path: str = ""
     description: str = ""
-    password: str = ""  # to send; or as the server gave it back: clear, masked or empty, and so never shown or compared
+    # to send; or as the server gave it back: clear, masked or empty, and so never shown or compared
+    password: str = ""
     more: t.Mapping = {}  # fields that we don't know, as they came
     words: str = ""  # protocol and encryption as the server says them
 
@@ -70,7 +75,8 @@ class Held(t.NamedTuple):
     ports: tuple  # of ServerPort
     assigned: dict  # address -> ids of its ports, sorted
     hostnames: dict  # address -> host name; only where the door can read them
-    unlisted: dict = {}  # addresses that the task names and the server does not know -> what it says of them
+    # addresses that the task names and the server does not know -> what it says of them
+    unlisted: dict = {}
     whole: bool = True  # False: only the ports were read
 
 
@@ -104,7 +110,9 @@ def view(held: Held) -> View:
         else:
             ports[port.name] = port
     name_of = {port.id: name for name, port in ports.items()}
-    spelled, bound, hostnames = {}, {}, {}
+    spelled: dict[str, str] = {}
+    bound: dict[str, set] = {}
+    hostnames: dict[str, str] = {}
     for address, assigned in held.assigned.items():
         unmapped += [
             _entry(
@@ -153,7 +161,10 @@ def _no_place(port: ServerPort, ids: t.Mapping, names: t.Mapping) -> str:
     if names[port.name] > 1:
         return "its name is not its own: give it another in SmarterMail's web interface"
     if not port.name or not port.name.isprintable() or port.name != port.name.strip():
-        return "its name is not printable, or has blanks at its ends: give it another in SmarterMail's web interface"
+        return (
+            "its name is not printable, or has blanks at its ends: give it another in "
+            "SmarterMail's web interface"
+        )
     try:
         (port.description + port.certificate_path).encode()
     except UnicodeEncodeError:
@@ -167,14 +178,15 @@ def broken_rules(bindings: Bindings) -> list:
         "IP address %s" % address for address in bindings.ip_addresses
     ]
     entries = [*bindings.ports.values(), *bindings.ip_addresses.values()]
-    # labels are numbers: a name may have anything in it that a message is taken apart by, and long ones are shown alike
+    # labels are numbers: a name may have anything in it that a message is taken apart by, and long
+    # ones are shown alike
     labelled = [("%d." % index, entry) for index, entry in enumerate(entries)]
     found = []
     for message in rules.judge(
         labelled[: len(bindings.ports)], labelled[len(bindings.ports) :], []
     ):
-        index, ignored, message = message.partition(".")
-        key, ignored, reason = message.partition(": ")
+        index, _, message = message.partition(".")
+        key, _, reason = message.partition(": ")
         value = getattr(entries[int(index)], key)
         found.append(
             _entry(
@@ -191,7 +203,9 @@ def _entry(where: str, text: str, reason: str) -> dict:
 
 
 def meeting_others(seen: View, held: Held, desired: Bindings) -> list:
-    """Where what is desired would meet, on one number, a port that is none of the config's; but not where it does already."""
+    """Where what is desired would meet, on one number, a port that is none of the config's; but not
+    where it does already.
+    """
 
     def messages(bindings: Bindings, others: list) -> list:
         ports = [
@@ -211,7 +225,9 @@ def meeting_others(seen: View, held: Held, desired: Bindings) -> list:
         )
 
     others = [port for port in seen.others if port.number]
-    known = {*messages(seen.bindings, others), *messages(desired, [])} if others else ()
+    already = {*messages(seen.bindings, others), *messages(desired, [])} if others else ()
     return (
-        [message for message in messages(desired, others) if message not in known] if others else []
+        [message for message in messages(desired, others) if message not in already]
+        if others
+        else []
     )

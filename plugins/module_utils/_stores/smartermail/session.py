@@ -27,7 +27,8 @@ AGENT = "ansible-collection-mailops.bindings"
 class Transient(Exception):
     """No answer that could be used, which may pass.
 
-    C(wait): the seconds that the server asks for, if it does. C(answered): there was one, so that nothing is on its way any more.
+    C(wait): the seconds that the server asks for, if it does. C(answered): there was one, so that
+    nothing is on its way any more.
     """
 
     def __init__(self, message: str, wait: t.Optional[float] = None, answered: bool = False):
@@ -36,11 +37,16 @@ class Transient(Exception):
 
 
 class Hopeless(Refused):
-    """Whatever else is asked of the server now will fare no better: it does not answer, or shuts us out."""
+    """Whatever else is asked of the server now will fare no better: it does not answer, or shuts us
+    out.
+    """
 
 
 class Answer(t.NamedTuple):
-    """What the server answered, other than transiently: C(status) is under 500; C(content) is what C(parse) made of it, None if it could not."""
+    """What the server answered, other than transiently:
+
+    C(status) is under 500; C(content) is what C(parse) made of it, None if it could not.
+    """
 
     status: int
     content: t.Any
@@ -48,7 +54,10 @@ class Answer(t.NamedTuple):
 
 
 class Session:
-    """C(timeout): seconds for each call, with all that is tried again. C(hide): told of every secret, so that no result has it."""
+    """C(timeout): seconds for each call, with all that is tried again.
+
+    C(hide): told of every secret, so that no result has it.
+    """
 
     def __init__(
         self,
@@ -104,10 +113,12 @@ class Session:
     def patiently(
         self, what: str, attempt: t.Callable, beforehand: t.Callable = lambda: None
     ) -> t.Any:
-        """C(attempt(end)), again while its answers are transient, until the time is up. C(end) is when, on the clock.
+        """C(attempt(end)), again while its answers are transient, until the time is up.
 
-        C(beforehand()) is called before it is tried again; what it returns, if not None, is returned instead.
-        Raises Refused; C(what) names the call.
+        C(end) is when, on the clock.
+
+        C(beforehand()) is called before it is tried again; what it returns, if not None, is
+        returned instead. Raises Refused; C(what) names the call.
         """
         end, pause = self.clock() + self.timeout, FIRST_PAUSE
         while True:
@@ -121,8 +132,8 @@ class Session:
                 if settled is not None:
                     return settled
                 raise Hopeless(
-                    "%s: %s: %s, and nothing better within %g s. Raise smartermail_timeout, or look whether the service is well"
-                    % (self.url, what, message, self.timeout)
+                    "%s: %s: %s, and nothing better within %g s. Raise smartermail_timeout, or "
+                    "look whether the service is well" % (self.url, what, message, self.timeout)
                 )
             self.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -160,7 +171,8 @@ class Session:
             status = error.code
             if 300 <= status < 400:
                 raise Refused(
-                    "%s sends us to %s: give that as smartermail_url, since a password is not carried elsewhere"
+                    "%s sends us to %s: give that as smartermail_url, since a password is not "
+                    "carried elsewhere"
                     % (self.url, shown(self.quoted(error.headers.get("Location", ""))))
                 ) from None
             wait = _retry_after(error.headers.get("Retry-After"))
@@ -225,7 +237,8 @@ class Session:
         message = self.quoted(getattr(reason, "strerror", None) or reason)
         if isinstance(reason, ssl.SSLCertVerificationError):
             return Refused(
-                "%s: its certificate can't be verified: %s. Name the authority's certificate in smartermail_ca_path, or the server as its certificate does"
+                "%s: its certificate can't be verified: %s. Name the authority's certificate in "
+                "smartermail_ca_path, or the server as its certificate does"
                 % (self.url, self.quoted(reason.verify_message))
             )
         if self._reached:

@@ -1,12 +1,15 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what a SmarterMail server holds to what it should: which calls, in which order. Pure.
+"""From what a SmarterMail server holds to what it should: which calls, in which order.
 
-Neither door can edit a port: it is added again. The SOAP door can assign one that is there, the REST door says with the addition
-where a port is to answer. So over SOAP what is new is added first, where it disturbs nobody, then address by address what is old
-is swapped for it, and what is old goes last; over REST a port that keeps its number on an address must go before it comes back.
-The same code undoes: from what the server holds in the middle to what it held before.
+Pure.
+
+Neither door can edit a port: it is added again. The SOAP door can assign one that is there, the
+REST door says with the addition where a port is to answer. So over SOAP what is new is added first,
+where nothing listens yet, then address by address what is old is swapped for it, and what is old
+goes last; over REST a port that keeps its number on an address must go before it comes back. The
+same code undoes: from what the server holds in the middle to what it held before.
 """
 
 from __future__ import annotations
@@ -134,8 +137,9 @@ def wanted(
 ) -> Wanted:
     """What the server should hold for its bindings to be C(desired).
 
-    C(passwords): name -> certificate password, for ports that are added. C(again): names of ports to add again though they do
-    not differ. C(assigns): the door can assign a port that is there; else one whose addresses change is added again too.
+    C(passwords): name -> certificate password, for ports that are added. C(again): names of ports
+    to add again though they do not differ. C(assigns): the door can assign a port that is there;
+    else one whose addresses change is added again too.
     """
     on: dict = {name: set() for name in desired.ports}
     for address, binding in desired.ip_addresses.items():
@@ -224,7 +228,7 @@ def steps(now: list, held_hostnames: t.Mapping, target: Wanted, assigns: bool) -
 
 
 class _Move(t.NamedTuple):
-    """A call by which somebody begins or ceases to listen at these places, each (address, number)."""
+    """A call that begins or ends listening at these places, each (address, number)."""
 
     step: t.Any
     places: list
@@ -242,7 +246,9 @@ def _moves(kind: t.Callable, port: ServerPort, addresses: t.Iterable[str]) -> li
 
 
 def _ordered(comes: list, goes: list) -> list:
-    """What comes before what goes; but what is in the way of another goes just before that comes, and then what brings new places first."""
+    """What comes before what goes; but what is in the way of another goes just before that comes,
+    and then what brings new places first.
+    """
     by_number: dict = {}
     for index, move in enumerate(goes):
         for place in move.places:
@@ -272,7 +278,9 @@ def _by_place(move: _Move) -> list:
 
 
 def _meet(address: str, other: str) -> bool:
-    """Whether two listeners of one number can't have these; a wildcard listens on all of its family."""
+    """Whether two listeners of one number can't have these; a wildcard listens on all of its
+    family.
+    """
     return address == other or (
         family(address) == family(other) and wildcard_of(address) in (address, other)
     )

@@ -1,0 +1,268 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one way of a task that writes: load, plan and check, [check mode stops here], commit, report.
+
+Check mode and a real run compute the same plan by the same code. A committer says what is written:
+the config alone (C(StoreCommitter)), or the config and the servers (C(_tasks.listeners)).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import types
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
+    CONFIG_OPTIONS,
+    WRITE_OPTIONS,
+    ReportingModule,
+    asks_for_attributes,
+    finish,
+    report,
+    store_of,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
+    Declaration,
+    Outcome,
+    is_satisfied,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
+    Bindings,
+    Refused,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
+    InvalidConfig,
+    Store,
+    Stored,
+)
+
+
+class Task(t.NamedTuple):
+    """What one task of a module that writes asks for."""
+
+    declaration: Declaration  # what is declared; empty where something is to be removed
+    outcome: t.Callable[[Bindings], Outcome]  # from the current bindings
+    ports: t.Iterable[str] = ()  # names of the ports that the task names
+    addresses: t.Iterable[str] = ()  # canonical addresses whose ports it assigns
+    beside: t.Mapping[str, t.Any] = types.MappingProxyType(
+        {}
+    )  # port name -> BESIDE_DOCUMENT options
+    single: t.Tuple[
+        str, ...
+    ] = ()  # (result key, list, identity's key, identity) of a single module
+    problems: t.Iterable[str] = ()  # what is wrong with the task itself
+    replace_invalid: bool = False
+    whole: bool = (
+        True  # False: about ports alone; if they do not change, assignments need no loading
+    )
+
+
+class Prepared(t.NamedTuple):
+    """All that a task would do, checked, and what its result says beside the bindings."""
+
+    stored: Stored
+    desired: Bindings
+    changes: t.List[t.Dict[str, t.Any]]
+    warnings: t.List[str]
+    facts: t.Dict[str, t.Any]
+
+
+class StoreCommitter:
+    """Commits a plan to the store alone."""
+
+    def __init__(self, module: AnsibleModule, task: Task):
+        self.module, self.task = module, task
+        self.store = store_of(module, task.beside)
+
+    def held(self) -> t.ContextManager[None]:
+        """What is held from before the plan until after the commit."""
+        return contextlib.nullcontext()
+
+    def plan(self) -> Prepared:
+        """What would be done. Raises Refused with all problems."""
+        prepared = self.prepared(self.task.whole)
+        if prepared.changes and not prepared.stored.whole:
+            prepared = self.prepared()
+        if prepared.changes:
+            self.store.check_writable(prepared.stored)
+        return prepared
+
+    def prepared(self, whole: bool = True) -> Prepared:
+        """The plan for what the store holds now. C(whole): see C(Store.load)."""
+        return prepare(self.module, self.store, self.task, load(self.store, self.task, whole))
+
+    def commit(self, prepared: Prepared) -> Prepared:
+        """Do it, and return what was done: another run may have written since the plan was made."""
+        with self.store.lock():
+            stored = load(self.store, self.task)
+            if stored.revision != prepared.stored.revision:
+                prepared = prepare(self.module, self.store, self.task, stored)
+                self.store.check_writable(prepared.stored)
+            if prepared.changes:
+                backup = self.store.save(prepared.stored, prepared.desired)
+                if backup:
+                    prepared.facts["backup_file"] = backup
+        return prepared
+
+
+def declare(
+    task: t.Callable[[t.Dict[str, t.Any]], Task],
+    options: t.Mapping[str, t.Any],
+    committer: t.Callable[[AnsibleModule, Task], StoreCommitter] = StoreCommitter,
+) -> None:
+    """Run a module that writes. C(options): its own; C(task): what it makes of all options."""
+    module = ReportingModule({**options, **CONFIG_OPTIONS, **WRITE_OPTIONS}, task)
+    finish(module, lambda: _carried_out(module, committer(module, task(module.params))))
+
+
+def _carried_out(module: AnsibleModule, committer: StoreCommitter) -> t.Dict[str, t.Any]:
+    with committer.held():
+        prepared = committer.plan()
+        if prepared.changes and not module.check_mode:
+            prepared = committer.commit(prepared)
+    for warning in prepared.warnings:
+        module.warn(warning)
+    result = report(module, prepared.stored, prepared.desired, prepared.changes)
+    result.update(prepared.facts)
+    if committer.task.single:
+        result_key, kind, key, identity = committer.task.single
+        result[result_key] = next((entry for entry in result[kind] if entry[key] == identity), {})
+    return result
+
+
+def load(store: Store, task: Task, whole: bool = True) -> Stored:
+    """What the store holds. Raises Refused, which also lists what is wrong with the task itself."""
+    try:
+        return store.load(whole)
+    except InvalidConfig as invalid:
+        if task.replace_invalid:
+            return invalid.stored
+        from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import (
+            declaration_problems,
+        )
+
+        lines = [str(invalid)]
+        problems = [*task.problems, *declaration_problems(task.declaration)]
+        if problems:
+            lines += ["The task itself is not valid either:", *problems]
+        raise Refused("\n".join(lines)) from None
+
+
+def prepare(module: AnsibleModule, store: Store, task: Task, stored: Stored) -> Prepared:
+    """The plan for what is stored, checked, in check mode too. Raises Refused with all problems."""
+    params = module.params
+    desired, problems = task.outcome(stored.bindings)
+    desired, stored, unfit = store.fit(stored, desired, task.declaration)
+    problems = [*task.problems, *problems, *unfit, *_host_problems(params, store, task, stored)]
+    certificates: t.List[t.Dict[str, t.Any]] = []
+    warnings: t.List[str] = []
+    names = (
+        _with_certificate(task, desired)
+        if store.local and params.get("check_certificate", True)
+        else []
+    )
+    if names:
+        from ansible_collections.mailops.bindings.plugins.module_utils._ansible.checks import (
+            judge_certificates,
+        )
+
+        certificates, stopping, warnings = judge_certificates(
+            params, task, names, stored.bindings, desired
+        )
+        problems += stopping
+    if problems:
+        from ansible_collections.mailops.bindings.plugins.module_utils._ansible.failures import (
+            as_one,
+        )
+
+        raise Refused(as_one(problems))
+    changes = store.extra_changes(stored, desired)
+    if desired != stored.bindings:
+        from ansible_collections.mailops.bindings.plugins.module_utils._config.changes import (
+            changes as changes_between,
+        )
+
+        changes = changes_between(stored.bindings, desired) + changes
+    return Prepared(stored, desired, changes, warnings, {"certificates": certificates})
+
+
+def _host_problems(
+    params: t.Mapping[str, t.Any], store: Store, task: Task, stored: Stored
+) -> t.List[str]:
+    """What the host lacks: declared addresses, a user or group that is to own the config."""
+    problems = []
+    if params.get("require_local_address") and task.declaration.ip_addresses:
+        from ansible_collections.mailops.bindings.plugins.module_utils._ansible.checks import (
+            address_problems,
+        )
+
+        problems += address_problems(store, task.declaration, stored)
+    if asks_for_attributes(params):
+        from ansible_collections.mailops.bindings.plugins.module_utils._ansible.attributes import (
+            attribute_problems,
+        )
+
+        problems += attribute_problems(params)
+    return problems
+
+
+def _with_certificate(task: Task, desired: Bindings) -> t.List[str]:
+    """Those of the ports that the task names or assigns that have a certificate."""
+    named = set(task.ports).union(
+        *(
+            desired.ip_addresses[address].ports
+            for address in task.addresses
+            if address in desired.ip_addresses
+        )
+    )
+    return [
+        name
+        for name in sorted(named)
+        if name in desired.ports and desired.ports[name].certificate_path
+    ]
+
+
+# -- for the functions of _tasks that make a Task of options
+
+
+def canonical(entries: t.Iterable[t.Mapping[str, t.Any]]) -> t.List[str]:
+    """The addresses of these entries, canonical. Those that are not valid are left to the rules."""
+    addresses = []
+    for entry in entries:
+        try:
+            addresses.append(canonical_address(entry["address"]))
+        except (ValueError, TypeError, KeyError):
+            continue
+    return addresses
+
+
+def declaring(
+    declaration: Declaration, options: t.Mapping[str, t.Any]
+) -> t.Callable[[Bindings], Outcome]:
+    """The outcome of a task that declares: what was there, and what is declared."""
+
+    def outcome(current: Bindings) -> Outcome:
+        if is_satisfied(current, declaration):
+            return Outcome(current, [])
+        from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import declared
+
+        place = options["smartermail_url"] if on_server(options) else options["config_path"]
+        return declared(current, declaration, place)
+
+    return outcome
+
+
+def on_server(options: t.Mapping[str, t.Any]) -> bool:
+    """Whether the task's store is a server that keeps its bindings itself."""
+    return options.get("store") == "smartermail"
+
+
+def given(options: t.Mapping[str, t.Any], keys: t.Iterable[str]) -> t.Dict[str, t.Any]:
+    """Those of the options that the task gives: None means left out, an empty string is a value."""
+    return {key: options[key] for key in keys if options.get(key) is not None}
