@@ -47,7 +47,6 @@ TEMPORARY: tuple[str, ...] = (
     "plugins/module_utils/_probe/",
     "plugins/module_utils/_servers/dovecot/",
     "plugins/module_utils/_servers/postfix/",
-    "plugins/module_utils/_servers/slapd/",
     "plugins/module_utils/_stores/smartermail/",
     "plugins/modules/",
     "plugins/doc_fragments/",

@@ -26,7 +26,6 @@ TEMPORARY: tuple[str, ...] = (
     "_probe/",
     "_servers/dovecot/",
     "_servers/postfix/",
-    "_servers/slapd/",
     "_stores/smartermail/",
     "_tasks/listeners_info.py",
 )
