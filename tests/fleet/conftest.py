@@ -25,12 +25,16 @@ from support.fleet.mail import mail_host
 from support.fleet.network import Network
 from support.fleet.playing import ROOT, Player
 
-from . import dovecot_hosts
+from . import dovecot_hosts, postfix_hosts
 
 #: Fixtures of Dovecot's tests, which are in several files.
 dovecot_host = dovecot_hosts.dovecot_host
 dovecot = dovecot_hosts.dovecot
 other_certificates = dovecot_hosts.other_certificates
+#: And those of Postfix's.
+postfix_host = postfix_hosts.postfix_host
+postfix = postfix_hosts.postfix
+postfix_certificates = postfix_hosts.postfix_certificates
 
 HERE = pathlib.Path(__file__).resolve().parent
 

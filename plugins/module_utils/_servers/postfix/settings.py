@@ -138,7 +138,8 @@ def overridden_values(entries: t.Iterable[MasterEntry]) -> list[str]:
 
 def chain_files(entries: t.Iterable[MasterEntry], host: PostfixHost) -> set[str]:
     """All files that smtpd_tls_chain_files and tlsproxy_tls_chain_files name somewhere."""
-    overrides: list[t.Mapping[str, str]] = [{}, *(entry.overrides for entry in entries)]
+    overrides: list[t.Mapping[str, str]] = [{}]  # main.cf's own
+    overrides += filter(None, (entry.overrides for entry in entries))
     return {
         file
         for each in overrides
