@@ -44,7 +44,6 @@ PATTERN = re.compile(r"\b(%s)\b" % "|".join(NOT_PLAIN), re.IGNORECASE)
 TEMPORARY: tuple[str, ...] = (
     "plugins/filter/",
     "plugins/module_utils/_servers/dovecot/",
-    "plugins/module_utils/_servers/slapd/",
     "plugins/module_utils/_stores/smartermail/",
     "plugins/modules/",
     "plugins/doc_fragments/",

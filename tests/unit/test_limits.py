@@ -23,7 +23,6 @@ EXCEPTIONS: dict[str, str] = {}
 #: Parts that are still being put in order, as prefixes of files: to be emptied.
 TEMPORARY: tuple[str, ...] = (
     "_servers/dovecot/",
-    "_servers/slapd/",
     "_stores/smartermail/",
 )
 
