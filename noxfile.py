@@ -44,8 +44,9 @@ CHROOT_PACKAGES = (
 HOST_PACKAGES = (
     *("iproute2", "ldap-utils", "mmdebstrap", "mount", "openssh-client", "openssl", "procps"),
 )
+PROCESSORS = os.cpu_count() or 1
 # Tests on hosts mostly wait, so that more of them than there are processors can run
-FLEET_WORKERS = os.environ.get("MAILOPS_FLEET_WORKERS", "3")
+FLEET_WORKERS = os.environ.get("MAILOPS_FLEET_WORKERS", str(min(PROCESSORS + 1, 6)))
 
 
 # -- what sessions share
@@ -81,7 +82,7 @@ def use_hosts(session: Session) -> None:
     if os.geteuid() != 0:
         session.skip("HOSTS NOT TESTED: it takes root")
     session.need_packages(*HOST_PACKAGES)
-    program = "from fleet.hosts import why_not_here; print(why_not_here())"
+    program = "from support.fleet.isolation import why_not_here; print(why_not_here())"
     reason = session.output_of("python", "-c", program, cwd=ROOT / "tests").strip()
     if reason:
         session.cannot(f"HOSTS NOT TESTED: {reason}")
@@ -96,7 +97,7 @@ def unit(session: Session) -> None:
     use_core(session, newest_core(session))
     session.pytest(
         *("--hypothesis-profile=quick", "-m", "not full and not once", "tests/unit"),
-        parallel=str(os.cpu_count()),
+        parallel=str(min(PROCESSORS, 6)),
     )
 
 
@@ -212,12 +213,19 @@ def integration(session: Session, name: str) -> None:
     session.say(f"{len(targets)} targets")
 
 
-# Where ansible-test looks for get-pip.py, which it would else fetch from a site of its own
+# In place of get-pip.py, which ansible-test would else fetch from a site of its own: pip out of the
+# wheel that Python has for ensurepip installs itself, and what else is asked for.
 GET_PIP = """\
-import subprocess, sys
-subprocess.check_call([sys.executable, "-m", "ensurepip"])
+import ensurepip, glob, os, runpy, subprocess, sys
 options = [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]
-sys.exit(subprocess.call([sys.executable, "-m", "pip", "install"] + options))
+folder = os.path.join(os.path.dirname(ensurepip.__file__), "_bundled")
+wheels = glob.glob(os.path.join(folder, "pip-*.whl"))
+if wheels:
+    sys.path.insert(0, wheels[0])
+else:
+    subprocess.check_call([sys.executable, "-m", "ensurepip"])
+sys.argv = ["pip", "install"] + options
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -119,7 +120,10 @@ def run(
         environment["PYTEST_XDIST_AUTO_NUM_WORKERS"] = "1"
     report = folder / "report.json"
     options = ["--parallel", str(jobs), "--report", str(report), "--session", *sessions]
-    subprocess.run([*NOX, *options], env=environment, stdin=subprocess.DEVNULL, check=False)
+    with subprocess.Popen([*NOX, *options], env=environment, stdin=subprocess.DEVNULL) as process:
+        # An end that is asked of us is asked of the sessions, which nox has in groups of their own.
+        signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nox gets it as well, and ends
     if not report.exists():
         sys.exit("script/test: nox wrote no report")
     results = json.loads(report.read_text(encoding="utf-8"))["sessions"]

@@ -206,7 +206,7 @@ def register(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a nox session of a function, or one for each of C(names), which it is then given.
 
-    tags: what script/test runs it for: default, quick, full, ci
+    tags: what script/test runs it for: default, quick, full
     beside: whether other sessions may run at the same time
     """
 

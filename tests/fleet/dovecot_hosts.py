@@ -14,8 +14,8 @@ import sys
 
 import pytest
 
-from .mail import CERTIFICATE, PASSWORDS, PRIVATE_KEY, put_certificate
-from .playing import ROOT
+from support.fleet.mail import CERTIFICATE, PASSWORDS, PRIVATE_KEY, put_certificate
+from support.fleet.playing import ROOT
 
 PLACE = "/root/c/ansible_collections/mailops/bindings/plugins"
 HERE = pathlib.Path(__file__).parent

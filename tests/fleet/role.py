@@ -24,7 +24,7 @@ def mail_sockets(host) -> set:
     """Of the numbers of mail, on other than loopback addresses."""
     return {
         (address, port)
-        for address, port, _ in host.listening(also_loopback=False)
+        for address, port, dummy in host.listening(also_loopback=False)
         if port in SECURE | {110, 143, 389, 636}
     }
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pytest
 
+from support.fleet.mail import put_certificate
+
 from .dovecot_hosts import HOST, different, listener
-from .mail import put_certificate
 
 
 def handwritten(dovecot):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from .clients import Refused
+from support.fleet.clients import Refused
+from support.fleet.mail import PASSWORDS, put_certificate
+
 from .dovecot_hosts import BESIDE, HOST, OUR_FILE, STOCK, listener, sorted_by_place
-from .mail import PASSWORDS, put_certificate
 
 
 def test_debian_s_configuration_is_read(dovecot):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import pytest
 
+from support.fleet.commands import wait_until
+
 from .dovecot_hosts import HOST, LOCAL, SUITES, DovecotHost, listener
-from .hosts import wait_until
 
 
 def test_dovecot_behaves_as_this_code_expects(dovecot, clients, other_certificates):

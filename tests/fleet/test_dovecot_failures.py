@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 
+from support.fleet.commands import wait_until
+
 from .dovecot_hosts import different, listener
-from .hosts import wait_until
 
 
 def test_active_dovecot_socket_is_refused(dovecot):

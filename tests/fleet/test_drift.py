@@ -10,7 +10,8 @@ import json
 
 import pytest
 
-from .mail import CERTIFICATE, PRIVATE_KEY, put_certificate
+from support.fleet.mail import CERTIFICATE, PRIVATE_KEY, put_certificate
+
 from .role import differing, remove_port, seen
 
 APPLY, DRIFT = "mailops.bindings.apply", "mailops.bindings.drift"
@@ -162,7 +163,7 @@ def test_changes_by_hand_are_reported_and_undone_by_a_run(
         host.write(CONFIG, json.dumps(config), 0o640)
     hosts[2].run("systemctl stop ssh.service; systemctl stop ssh.socket; pkill sshd", check=False)
     before = {host.name: seen(host) for host in hosts}
-    found, _ = report(2)
+    found, dummy = report(2)
     hosts[2].run("systemctl start ssh")
     assert found["verdict"] == "drift" and found["counts"]["hosts"] == {
         "total": 3,
@@ -203,7 +204,7 @@ def test_changes_by_hand_are_reported_and_undone_by_a_run(
         host.ip("address", "add", f"{host.addresses[2]}/24", "dev", "eth0")
     applied = play(APPLY, hosts, variables=variables)
     assert applied.returncode == 0, applied.output
-    found, _ = report(0)
+    found, dummy = report(0)
     assert found["verdict"] == "clean" and all(not unlike(found, host) for host in hosts)
 
 
@@ -216,7 +217,7 @@ def test_a_host_that_fails_has_cells_and_the_others_have_theirs(hosts, play, rep
         hosts[1].name: {"mail_bindings_profile": "sekure"},
         hosts[2].name: {"mail_bindings_renewal_hook": "cron"},
     }
-    found, _ = report(2, more=wrong)
+    found, dummy = report(2, more=wrong)
     host.write(POP_CERTIFICATE, old)
     host.write(POP_KEY, key, 0o640, "root:ssl-cert")
     row = found["rows"][host.name]
@@ -232,9 +233,9 @@ def test_a_host_that_fails_has_cells_and_the_others_have_theirs(hosts, play, rep
 
 
 def test_limit_is_heeded_and_no_hosts_are_incomplete(hosts, report, play):
-    found, _ = report(0, extra_args=["--limit", hosts[1].name])
+    found, dummy = report(0, extra_args=["--limit", hosts[1].name])
     assert list(found["rows"]) == [hosts[1].name] and found["verdict"] == "clean"
-    found, _ = report(2, extra_args=["--extra-vars", "mail_bindings_hosts=nobody"])
+    found, dummy = report(2, extra_args=["--extra-vars", "mail_bindings_hosts=nobody"])
     assert found["verdict"] == "incomplete" and not found["hosts"]
 
 
@@ -250,13 +251,13 @@ def test_limit_is_heeded_and_no_hosts_are_incomplete(hosts, report, play):
     ],
 )
 def test_hosts_can_be_any_pattern_or_list(hosts, report, pattern, expected):
-    found, _ = report(0, extra_vars={"mail_bindings_hosts": pattern})
+    found, dummy = report(0, extra_vars={"mail_bindings_hosts": pattern})
     assert sorted(found["rows"]) == [hosts[number].name for number in expected]
 
 
 @pytest.mark.parametrize("pattern", ["nobody", ["nobody"], "nobody,!localhost"])
 def test_there_is_a_report_also_without_hosts(hosts, report, pattern):
-    found, _ = report(
+    found, dummy = report(
         2, extra_vars={"mail_bindings_hosts": pattern}, extra_args=["--limit", hosts[1].name]
     )
     assert found["verdict"] == "incomplete" and not found["hosts"]
@@ -309,7 +310,7 @@ def test_no_false_alarm(hosts, play, report, authority, variables):
         hosts[1].popen(["python3", "-c", GREETER, *greeters], stdout=-1) as second,
     ):
         assert first.stdout.readline() == second.stdout.readline() == "ready\n"
-        found, _ = report(0, more=more)
+        found, dummy = report(0, more=more)
     assert found["verdict"] == "clean"
     for host in hosts[:2]:
         word = words(found, host)

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from .mail import CERTIFICATE, PASSWORDS, PRIVATE_KEY, put_certificate
+from support.fleet.mail import CERTIFICATE, PASSWORDS, PRIVATE_KEY, put_certificate
 
 FIVE = ("smtp", "submission", "imap", "pop", "ldap")
 SECURE = {"certificate_path": CERTIFICATE, "private_key_path": PRIVATE_KEY}
@@ -373,7 +373,9 @@ def test_what_no_named_server_listens_for_is_warned_of(host, play):
     )
     assert not played.failed, played.output
     assert [
-        text for text in played["part"]["warnings"] if "%s:25: not applied, because" % four in text
+        text
+        for text in played["part"]["warnings"]
+        if text.startswith("%s:25" % four) and "not applied, because the server" in text
     ], played["part"]["warnings"]
     assert not [text for text in played["part"]["warnings"] if ":993:" in text]
     assert host.snapshot("/etc", "/root") == before

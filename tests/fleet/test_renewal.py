@@ -11,9 +11,10 @@ import json
 
 import pytest
 
-from .clients import Refused
-from .hosts import wait_until
-from .mail import put_certificate
+from support.fleet.clients import Refused
+from support.fleet.commands import wait_until
+from support.fleet.mail import put_certificate
+
 from .role import APPLY, ROLE, TASK, differing, played_tasks, seen
 
 HOOK = "/etc/letsencrypt/renewal-hooks/deploy/mail-bindings"

@@ -10,7 +10,8 @@ import json
 
 import pytest
 
-from .mail import CERTIFICATE, PRIVATE_KEY
+from support.fleet.mail import CERTIFICATE, PRIVATE_KEY
+
 from .role import (
     APPLY,
     ROLE,

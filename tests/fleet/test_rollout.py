@@ -11,8 +11,9 @@ import pathlib
 
 import pytest
 
-from .hosts import wait_until
-from .mail import CERTIFICATE, PRIVATE_KEY
+from support.fleet.commands import wait_until
+from support.fleet.mail import CERTIFICATE, PRIVATE_KEY
+
 from .role import differing, mail_sockets, seen
 
 APPLY, ROLLOUT = "mailops.bindings.apply", "mailops.bindings.rollout"

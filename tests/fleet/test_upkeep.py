@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from .declaring import (
+from support.fleet.declaring import (
     ALL,
     CONFIG,
     DEFAULTS,
@@ -22,7 +22,7 @@ from .declaring import (
     sockets,
     state,
 )
-from .mail import put_certificate
+from support.fleet.mail import put_certificate
 
 INFO = "mailops.bindings.mail_listeners_info"
 LOOPBACK = ("127.0.0.1", "::1")

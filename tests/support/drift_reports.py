@@ -14,14 +14,7 @@ from jsonschema import Draft7Validator
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift import words
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import drift_report
 
-from .drift_fleet import (
-    CERTIFICATE,
-    GENERATED,
-    KEY,
-    finding,
-    listener_change,
-    port,
-)
+from .drift_fleet import CERTIFICATE, GENERATED, KEY, finding, listener_change, port
 
 SCHEMA = json.loads(
     (pathlib.Path(__file__).parents[2] / "docs" / "report.schema.json").read_text(encoding="utf-8")
@@ -95,10 +88,10 @@ def assert_consistent(made: dict) -> None:
     for row in made["hosts"]:
         keys = [(cell["address"], cell["port"]) for cell in row["cells"]]
         assert len(set(keys)) == len(keys)
-        assert {address for address, _ in keys} <= {
+        assert {address for address, dummy in keys} <= {
             address["address"] for address in row["addresses"]
         }
-        assert {number for _, number in keys} == {column["port"] for column in row["ports"]}
+        assert {number for dummy, number in keys} == {column["port"] for column in row["ports"]}
         for found in row["cells"]:
             assert bool(found["levels"]) == (found["word"] in DRIFT_WORDS)
         assert (row["verdict"] == "drift") == any(

@@ -16,6 +16,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix 
     managed,
     master_cf,
     parser,
+    reading,
     server,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.server import (
@@ -75,8 +76,8 @@ def submission(address, encryption="tls", certificate="/tls/a.pem", key="/tls/a.
 # -- reading and planning
 
 
-def details(text, main=(), live=None, **host):
-    """A host whose master.cf is this text; by default it listens as the text says."""
+def details(text, main=(), **host):
+    """A host whose master.cf is this text."""
     host = PostfixHost(
         main={**DEBIAN, **dict(main)},
         **{"ports": {"amavis": 10026}, "names": {"localhost": ("127.0.0.1", "::1")}, **host},
@@ -84,10 +85,7 @@ def details(text, main=(), live=None, **host):
     found = parser.PostfixDetails(
         PATH, host, None, None, boot_files={DROP_IN: None}, unit="postfix.service"
     )
-    found = with_text(found, text)
-    return found._replace(
-        live=parser.bound_sockets(found.current.services) if live is None else live
-    )
+    return with_text(found, text)
 
 
 def with_text(found, text):
@@ -117,9 +115,12 @@ def read(found):
     )
 
 
-def planned(found, listeners, options=Options()):
-    """The plan, which is not refused."""
-    plan = Postfix().plan(read(found), listeners, options)
+def planned(found, listeners, options=Options(), live=None):
+    """The plan, which is not refused. C(live): what listens now; by default all that should."""
+    configured = read(found)
+    postfix = Postfix()
+    postfix._live = lambda: configured.sockets if live is None else live
+    plan = postfix.plan(configured, listeners, options)
     assert plan.refusals == ()
     return plan
 
@@ -147,7 +148,8 @@ def applied(found, plan):
             found = with_text(found, state[PATH].decode("utf-8", "surrogateescape"))
         boot = {path: content for path, content in state.items() if path != PATH}
         found = found._replace(boot_files={**found.boot_files, **boot})
-    return found._replace(live=plan.sockets)
+    assert read(found).sockets == plan.sockets or not plan.steps
+    return found
 
 
 def in_short(text, main=(), **host):
@@ -293,9 +295,9 @@ class FakeHost:
 
     def __init__(self, monkeypatch, answers=(), files=()):
         self.ran, self.answers, self.files = [], dict(answers), dict(files)
-        for module in (server, control):
+        for module in (server, reading, control):
             monkeypatch.setattr(module, "run", self.run)
-        monkeypatch.setattr(server, "read_file", self.files.get)
+        monkeypatch.setattr(reading, "read_file", self.files.get)
         monkeypatch.setattr(control, "_RELOAD_SECONDS", 0)
         monkeypatch.setattr(control, "_START_SECONDS", 0)
         monkeypatch.setattr(server, "has_systemd", lambda: "systemd" in self.answers)
@@ -316,6 +318,8 @@ class FakeHost:
         self.ran.append(command)
         if argv[0].endswith("/master"):
             return int(self.answers.get("running", True)), "", ""
+        if command in self.answers:
+            return self.answers[command]
         if argv[0] == "postconf":
             names = [name for name in argv[1:] if name != "-x"]
             table = self.answers.get("expanded" if "-x" in argv else "main", {})
@@ -324,4 +328,4 @@ class FakeHost:
                 "".join("%s = %s\n" % (name, table[name]) for name in names if name in table),
                 "postconf: warning: x: unknown parameter\n",
             )
-        return self.answers.get(command, (0, "", ""))
+        return 0, "", ""

@@ -22,13 +22,10 @@ MAX_COLUMNS = 100
 EXCEPTIONS: dict[str, str] = {}
 #: Parts that are still being put in order, as prefixes of files: to be emptied.
 TEMPORARY: tuple[str, ...] = (
-    "_certificates/",
-    "_probe/",
-    "_servers/",
+    "_servers/dovecot/",
+    "_servers/postfix/",
+    "_servers/slapd/",
     "_stores/smartermail/",
-    "_tasks/info.py",
-    "_tasks/listeners",
-    "_transaction/",
 )
 
 

@@ -22,10 +22,13 @@ Outcome = tuple[int, str, str]
 
 def run(
     argv: t.Sequence[str],
-    input: t.Optional[bytes] = None,  # pylint: disable=redefined-builtin
+    input: t.Optional[bytes] = None,  # pylint: disable=redefined-builtin  # as in subprocess
     timeout: float = 60,
 ) -> Outcome:
-    """What a program answers, in the C locale. Raises Refused if it can't be run."""
+    """What a program answers, in the C locale. C(timeout) in seconds.
+
+    Raises Refused if it can't be run or takes longer.
+    """
     return finished(start(argv, input is not None), input, timeout)
 
 
@@ -50,7 +53,7 @@ def start(argv: t.Sequence[str], has_input: bool = False) -> subprocess.Popen[by
 
 def finished(
     process: subprocess.Popen[bytes],
-    input: t.Optional[bytes] = None,  # pylint: disable=redefined-builtin
+    input: t.Optional[bytes] = None,  # pylint: disable=redefined-builtin  # as in subprocess
     timeout: float = 60,
 ) -> Outcome:
     """Wait for a program of C(start), C(timeout) seconds at most. Raises Refused after that."""

@@ -10,6 +10,8 @@ import datetime
 import os
 import typing as t
 
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import (
     Prepared,
     StoreCommitter,
@@ -34,8 +36,6 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction.sele
 )
 
 if t.TYPE_CHECKING:
-    from ansible.module_utils.basic import AnsibleModule
-
     from ansible_collections.mailops.bindings.plugins.module_utils._transaction.execution import (
         ConfigFile,
     )
@@ -55,7 +55,7 @@ LISTENERS_OPTIONS = {
     "timeout": {"type": "float", "default": 30},
 }
 #: Those that the transaction takes as they are.
-_SAME_OPTIONS = (
+TRANSACTION_OPTIONS = (
     "servers",
     "probe",
     "activate",
@@ -82,6 +82,9 @@ NOT_AS_DECLARED = (
 class ServersCommitter(StoreCommitter):
     """Commits the config and the files of this host's servers in one transaction."""
 
+    config: Prepared
+    transaction: Transaction
+
     def __init__(self, module: AnsibleModule, task: Task):
         if module.params["store"] == "smartermail":
             raise Refused(
@@ -92,6 +95,8 @@ class ServersCommitter(StoreCommitter):
         if problems:
             raise Refused("\n".join(problems))
         super().__init__(module, task)
+        self.options = _transaction_options(module)
+        self.selection = Selection(self.options)
 
     @contextlib.contextmanager
     def held(self) -> t.Iterator[None]:
@@ -106,31 +111,31 @@ class ServersCommitter(StoreCommitter):
         except signals.Interrupted as interrupted:
             raise Refused("%s. Nothing was changed" % interrupted) from None
 
+    def prepared(self, whole: bool = True) -> Prepared:
+        """The plan for the config. Slow programs of servers are started before it is checked."""
+        stored = load(self.store, self.task, whole)
+        self.selection.begin_reading(listeners(stored.bindings))
+        return prepare(self.module, self.store, self.task, stored)
+
     def plan(self) -> Prepared:
         """The plan for the config, and with it the servers'. Raises Refused with all problems."""
-        options = _options(self.module)
-        selection = Selection(options)
-        stored = load(self.store, self.task)
-        # a slow program of a server runs while the rest is imported and checked
-        selection.begin_reading(listeners(stored.bindings))
-        self.config = prepare(self.module, self.store, self.task, stored)
+        self.config = super().plan()
         desired = listeners(self.config.desired)
-        selection.begin_reading(desired)
+        self.selection.begin_reading(desired)
+        # imported while they run
         from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
             transaction,
         )
 
-        self.servers = transaction.Transaction(desired, options, selection)
-        self.servers.plan()
-        if self.config.changes:
-            self.store.check_writable(stored)
-        return self._with(self.servers.summary())
+        self.transaction = transaction.Transaction(desired, self.options, self.selection)
+        self.transaction.plan()
+        return self._with(self.transaction.summary())
 
     def commit(self, prepared: Prepared) -> Prepared:
         """Carry the transaction out; the config is saved as a part of it."""
         if not self.config.changes:
-            return self._with(self.servers.carry_out(None))
-        store = self.store
+            return self._with(self.transaction.carry_out(None))
+        store: t.Any = self.store  # its own kind: mail_listeners has no other
         folder = os.path.dirname(store.target)
         made = "" if os.path.isdir(folder) else folder
         with store.lock():
@@ -139,14 +144,14 @@ class ServersCommitter(StoreCommitter):
                     "%s was changed by another run just now: run again. Nothing was changed"
                     % store.path
                 )
-            return self._with(self.servers.carry_out(_config_file(store, self.config, made)))
+            return self._with(self.transaction.carry_out(_config_file(store, self.config, made)))
 
     def _with(self, facts: t.Dict[str, t.Any]) -> Prepared:
         """The plan for the config and the transaction's part of the result, as one."""
-        config, servers = self.config, self.servers
+        config, transaction = self.config, self.transaction
         return config._replace(
-            changes=config.changes + servers.changes,
-            warnings=[*config.warnings, *_warnings(servers, facts["listeners"])],
+            changes=config.changes + transaction.changes,
+            warnings=[*config.warnings, *_warnings(transaction, facts["listeners"])],
             facts={**config.facts, **facts},
         )
 
@@ -165,7 +170,7 @@ def _wrong_options(params: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         yield "drain: give seconds, 0 to 86400 (a day)"
 
 
-def _options(module: AnsibleModule) -> TransactionOptions:
+def _transaction_options(module: AnsibleModule) -> TransactionOptions:
     params = module.params
     return TransactionOptions(
         config_path=params["config_path"],
@@ -173,13 +178,14 @@ def _options(module: AnsibleModule) -> TransactionOptions:
         check_mode=module.check_mode,
         present=params["state"] == "present",
         min_days=params["certificate_min_days"],
-        **{option: params[option] for option in _SAME_OPTIONS},
+        **{option: params[option] for option in TRANSACTION_OPTIONS},
     )
 
 
 def _warnings(
     transaction: Transaction, results: t.Iterable[t.Mapping[str, t.Any]]
 ) -> t.Iterator[str]:
+    """Sessions that end, servers that are left out, and listeners with problems."""
     for participant, sessions in transaction.interruptions:
         yield "%s: all its sessions end with this, %d now: %s. Clients reconnect" % (
             participant.server.title,
@@ -188,8 +194,8 @@ def _warnings(
         )
     passed_over = transaction.passed_over()
     if passed_over:
-        yield "%s: not applied, because the server is not listed in servers" % ", ".join(
-            listener.name for listener in passed_over
+        yield "%s: not applied, because the server is not listed in `servers`" % (
+            ", ".join(listener.name for listener in passed_over)
         )
     for result in results:
         if result["status"] in NOT_AS_DECLARED:

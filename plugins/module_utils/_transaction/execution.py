@@ -155,7 +155,7 @@ class Execution:
         content: t.Optional[bytes],
     ) -> None:
         if server.get(resource) != before:
-            raise Failed("%s was changed by somebody else since it was read: run again" % resource)
+            raise Failed("%s has changed since this task read it: run again" % resource)
         self._touched.setdefault(server.name, set()).add(resource)
         try:
             server.put(resource, content)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.fault import fault
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
@@ -34,6 +33,8 @@ def in_words(error: BaseException) -> str:
         return "it has %d bytes, and is none of a mail server's files" % error.size
     if isinstance(error, (Failed, Refused, Interrupted)):
         return str(error)
+    from ansible_collections.mailops.bindings.plugins.module_utils._config.fault import fault
+
     return fault(error)
 
 
@@ -63,7 +64,7 @@ class Edited(t.NamedTuple):
         is_now = "as it is" if self.current is not None else "it is gone"
         shown = _difference(self.written, self.current, "as we wrote it", is_now)
         shown += _difference(self.original, self.written, "as it was", "as we wrote it")
-        return "%s was changed by somebody else meanwhile, and is left as it is:\n%s" % (
+        return "%s has changed since mail_listeners wrote it, and is left as it is:\n%s" % (
             self.resource,
             "\n".join("    " + without_secrets(line) for line in shown),
         )

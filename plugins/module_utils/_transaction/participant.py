@@ -305,7 +305,7 @@ class Participant:
         for key, listener in {**self.before, **self.after}.items():
             if key in self.before:
                 result = self.results.get(key) or _not_probed(listener, "ok", "not probed")
-                unexpected = {"status": "unexpected", "detail": "nobody declared it"}
+                unexpected = {"status": "unexpected", "detail": "not declared"}
                 yield result if key in self.after else {**result, **unexpected}
             elif key in declared:  # else what would be left of a wildcard
                 yield _not_probed(listener, *missing(listener))

@@ -11,8 +11,8 @@ import pwd
 
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates.judge import (
     Certificate,
-    Source,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.read import Source
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
     MAX_FILE_BYTES,

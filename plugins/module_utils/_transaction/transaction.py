@@ -3,12 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Making this host's servers listen as declared: all of them or none, proved by connecting.
 
-It knows servers only by their interface. The order: undo what an interrupted run left (C(unfinished));
-choose and read the servers (C(selection)); plan, and refuse what can't work (C(preflight)); probe
-how things are (C(visits)); validate; [check mode stops here]; write the journal; put and activate,
-server by server; wait until the sockets are as desired and stay so; probe again; save the bindings
-config (C(execution)). Whatever goes wrong after the first write, everything is rolled back, the
-old state is activated and proved, and only then the task fails.
+It knows servers only by their interface. The order:
+
+    unfinished   undo what an interrupted run left
+    selection    choose the servers, and read their configuration
+    preflight    with each server's plan: refuse what can't work
+    visits       probe how things are
+                 have each server validate its new files; check mode stops here
+    execution    write the journal; put and activate, server by server; wait until the sockets are
+                 as desired and stay so; probe again; save the bindings config
+    rollback     whatever fails after the first write: undo everything, activate the old state and
+                 prove it, and only then fail the task
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def _in_config(finding: HostFinding) -> t.Optional[t.Dict[Key, Json]]:
     if not any(change.kind in ("port", "ip_binding") for change in finding.changes):
         return None
     before = finding.declared.before(finding.changes).listeners()
-    return {key: port for key, (port, _) in before.items()}
+    return {key: port for key, (port, dummy) in before.items()}
 
 
 def _config_difference(stored: t.Optional[Json], declared: Json) -> t.Optional[ConfigDifference]:

@@ -62,7 +62,7 @@ def key_of(listener: Json) -> t.Optional[Key]:
 
 def key_of_name(name: t.Any) -> t.Optional[Key]:
     """Of a name as 192.0.2.1:993 or [2001:db8::1]:993; None if it is neither."""
-    address, _, number = as_name(name).rpartition(":")
+    address, dummy, number = as_name(name).rpartition(":")
     if not (number.isdecimal() and number.isascii() and len(number) <= 5) or not address:
         return None
     if int(number) > MAX_NUMBER:

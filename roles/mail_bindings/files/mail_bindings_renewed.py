@@ -1,12 +1,12 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes the mail servers of this host serve certificates that were renewed, and proves that they do.
+"""Makes the mail servers of this host serve renewed certificates, and proves that they do.
 
-The role mail_bindings of mailops.bindings installs this program as a hook of certbot or as a service
+The role mail_bindings of mailops.bindings installs this program as a hook of certbot or a service
 of systemd. It needs Python 3.9 and openssl(1), but neither Ansible nor the collection. All that it
-has to know of protocols and servers is in its configuration, a JSON file: its argument, or else the
-file beside the program that has its name and ".json".
+has to know of protocols and servers is in its configuration, a JSON file: its argument, or else
+the file beside the program that has its name and ".json".
 
 Only servers whose certificate differs from its file's are told. Exit status 0: all listeners that
 answer serve what their files have.
@@ -191,7 +191,7 @@ def wait_until_served(listeners: t.List[Listener]) -> t.List[Listener]:
 
 
 def renew(listeners: t.List[Listener]) -> bool:
-    """Tell servers that serve an old certificate. Returns whether all serve what is in their files."""
+    """Tell servers with an old certificate. Returns whether all serve what their files have."""
     with Lock():  # not during a run of mail_listeners
         problems, behind = look(listeners)
         told = [listener for listener in behind if listener.server.title not in problems]

@@ -78,7 +78,7 @@ def test_results_before_have_the_declared_and_the_unexpected():
     assert found == {
         "192.0.2.1:993": ("ok", "not probed"),
         "192.0.2.2:993": ("refused", "nothing listens there"),
-        "192.0.2.1:143": ("unexpected", "nobody declared it"),
+        "192.0.2.1:143": ("unexpected", "not declared"),
     }
 
 

@@ -255,7 +255,7 @@ def test_an_edit_of_others_after_the_write_is_kept_and_shown_without_secrets(wor
                 unfinished.recover()
         message = str(caught.value)
         assert (
-            "%s was changed by somebody else meanwhile, and is left as it is" % world.dove.path
+            "%s has changed since mail_listeners wrote it, and is left as it is" % world.dove.path
             in message
         ), message
         assert (
@@ -289,7 +289,7 @@ def test_an_edit_of_others_before_the_write_is_kept(world):
     world.harm = harm
     with pytest.raises(RolledBack) as caught:
         world.run(ALL)
-    assert "%s was changed by somebody else since it was read: run again" % world.dove.path in str(
+    assert "%s has changed since this task read it: run again" % world.dove.path in str(
         caught.value
     )
     assert caught.value.facts["rolled_back"] is True and not world.journal.exists()

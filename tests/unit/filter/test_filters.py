@@ -34,7 +34,7 @@ def test_a_filter_is_found_by_the_name_of_its_file(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_documented_options_are_those_of_the_function(name):
     (function,) = load(name).FilterModule().filters().values()
-    _, *parameters = inspect.signature(function).parameters.values()
+    dummy, *parameters = inspect.signature(function).parameters.values()
     documented = yaml.safe_load(load(name).DOCUMENTATION)["options"]
     assert set(documented) - {POSITIONAL} == {parameter.name for parameter in parameters}
     for parameter in parameters:
@@ -46,4 +46,4 @@ def test_documented_options_are_those_of_the_function(name):
 def test_a_filter_plugin_is_documentation_and_one_call(name):
     assert "plugin_utils" in inspect.getsource(load(name))
     functions = inspect.getmembers(load(name), inspect.isfunction)
-    assert all(function.__module__ != load(name).__name__ for _, function in functions)
+    assert all(function.__module__ != load(name).__name__ for dummy, function in functions)

@@ -139,7 +139,7 @@ class Dovecot(Server):
     ) -> tuple[DovecotConfig, DovecotConfig, bool]:
         """(without our file, with it, is a file in conf.d read last?)."""
         reading = self._current_reading()
-        from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import (
+        from ansible_collections.mailops.bindings.plugins.module_utils._certificates.read import (
             kind_of_key,
         )
         from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
@@ -196,11 +196,11 @@ class Dovecot(Server):
     def validate(self, state: State) -> None:
         """Have doveconf see this state, in a copy of the folder. Raises Refused."""
         from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import (
-            rehearse_in_copy,
+            validate_in_copy,
         )
 
         argv = ["doveconf", "-nx", "-c", config_files.MAIN_FILE]
-        status, errors = rehearse_in_copy(config_files.FOLDER, state, argv)
+        status, errors = validate_in_copy(config_files.FOLDER, state, argv)
         if status:
             raise Refused("doveconf rejects the new configuration: %s" % brief(errors))
 

@@ -93,9 +93,7 @@ class PostfixDetails(t.NamedTuple):
     #: path of our drop-in for each unit -> its content, None: there is none; empty without systemd
     boot_files: t.Mapping[str, t.Optional[bytes]] = {}
     unit: str = ""  # that runs master; '' without systemd
-    queue: str = "/var/spool/postfix"
     can_authenticate: bool = True  # does main.cf say how logins are checked?
-    live: t.AbstractSet[tuple[str, int]] = frozenset()  # sockets that Postfix has now
 
 
 def interpret(file: MasterCf, host: PostfixHost) -> ReadMasterCf:

@@ -78,9 +78,12 @@ _LOGINS = ("smtpd_sasl_auth_enable", "smtpd_delay_reject", "smtpd_relay_restrict
 
 
 def plan(
-    details: PostfixDetails, listeners: t.Optional[t.Sequence[Listener]], options: Options
+    details: PostfixDetails,
+    listeners: t.Optional[t.Sequence[Listener]],
+    options: Options,
+    live: t.Callable[[], t.AbstractSet[tuple[str, int]]],
 ) -> Plan:
-    """See C(Server.plan)."""
+    """See C(Server.plan). C(live): gives the sockets that Postfix has now; for a change only."""
     host, current, original = details.host, details.current, details.original
     desired, text = DesiredEntries(kept=original.services), original.file.text
     if listeners is not None:
@@ -107,7 +110,7 @@ def plan(
         transition,
     )
 
-    return transition.planned(unchanged, details, after, boot, options.config_path)
+    return transition.planned(unchanged, details, after, boot, live, options.config_path)
 
 
 def _changed_boot_files(

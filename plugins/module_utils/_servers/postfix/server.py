@@ -7,84 +7,34 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
-import socket
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
-    NotAFile,
-    TooLarge,
-    read_file,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.local import loopback
+from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run, start
 from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import has_systemd
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import UNITS, boot_file
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
     Options,
     Plan,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.managed import (
-    marked_lines,
-    original_lines,
-    written_from,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.master_cf import (
-    MasterEntry,
-    parse,
-    parse_lines,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.parser import (
-    PostfixDetails,
-    bound_sockets,
-    configured_listeners,
-    interpret,
-    unmapped,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.settings import (
-    PARAMETERS,
-    PostfixHost,
-    chain_files,
-    interface_names,
-    overridden_values,
-    references,
-    service_key,
-    split_endpoint,
-    unresolved_names,
+    SocketKey,
+    State,
 )
 
 if t.TYPE_CHECKING:
+    import subprocess
+
     from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.control import (
         Control,
         Expected,
     )
+    from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.parser import (
+        PostfixDetails,
+    )
 
-#: The unit that runs Postfix: the second one, unless it only stands for the first (Debian to 12).
-_BOOT_UNITS = ("postfix@-.service", "postfix.service")
-_UNIT_FOLDERS = (
-    "/etc/systemd/system/",
-    "/run/systemd/system/",
-    "/usr/lib/systemd/system/",
-    "/lib/systemd/system/",
-)
 _PROGRAM_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_SASL_FOLDERS = ("/etc/postfix/sasl", "/etc/sasl2", "/usr/lib/sasl2")
-#: What is read of main.cf beside PARAMETERS.
-_HOST_PARAMETERS = (
-    "config_directory",
-    "daemon_directory",
-    "queue_directory",
-    "multi_instance_enable",
-    "multi_instance_directories",
-    "smtpd_sasl_type",
-    "cyrus_sasl_config_path",
-)
-_MAX_ROUNDS = 5  # of values that refer to values
 
 
 class Postfix(Server):
@@ -92,20 +42,24 @@ class Postfix(Server):
 
     name = "postfix"
     title = "Postfix"
-    renewal_command = ("postfix", "reload")
     protocols = ("smtp", "submission")
     packages = {"smtp": "postfix", "submission": "postfix"}
     programs = ("master", "smtpd", "postscreen", "qmqpd", "spawn")
     files = ("/etc/postfix/master.cf",)
+    renewal_command = ("postfix", "reload")
     reads_keys_as = "root"  # before it drops its rights, and before it enters its chroot
 
-    _daemons = "/usr/lib/postfix/sbin"
+    _daemons = "/usr/lib/postfix/sbin"  # daemon_directory
+    _queue = "/var/spool/postfix"  # queue_directory
+    _begun: t.Optional[subprocess.Popen[bytes]] = None  # postconf
 
     def installed(self) -> bool:
         return shutil.which("postconf", path=_PROGRAM_FOLDERS) is not None
 
     def running(self) -> bool:
-        """C(master -t) (master(8)) succeeds when no process holds the lock of a running master."""
+        """A running master holds a lock; C(master -t) (master(8)) succeeds when no process does."""
+        if _is_locked(self._queue + "/pid/master.pid"):
+            return True
         for folder in (self._daemons, "/usr/libexec/postfix"):
             if os.access(folder + "/master", os.X_OK):
                 return run([folder + "/master", "-t"])[0] != 0
@@ -113,52 +67,48 @@ class Postfix(Server):
 
     # -- reading
 
+    def begin_reading(self) -> None:
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+            settings,
+        )
+
+        with contextlib.suppress(Refused):
+            if self._begun is None:
+                self._begun = start(["postconf", *settings.READ_PARAMETERS])
+
     def read(self) -> Configured:
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+            managed,
+            parser,
+        )
+
         details = self._details()
         services = details.current.services
         return Configured(
-            listeners=configured_listeners(services),
-            unmapped=unmapped(self.name, services),
-            sockets=bound_sockets(services),
-            config_path=written_from(details.current.file.lines),
+            listeners=parser.configured_listeners(services),
+            unmapped=parser.unmapped(self.name, services),
+            sockets=parser.bound_sockets(services),
+            config_path=managed.written_from(details.current.file.lines),
             details=details,
         )
 
     def _details(self) -> PostfixDetails:
-        main = _settings(PARAMETERS + _HOST_PARAMETERS)
-        if "config_directory" not in main:
-            raise Refused(
-                "postconf does not say where Postfix's files are (config_directory): "
-                "check that Postfix is set up"
-            )
-        self._daemons = main.get("daemon_directory", self._daemons)
-        path = main["config_directory"] + "/master.cf"
-        current = original = parse(_text(path))
-        lines = original_lines(marked_lines(current.lines))
-        if lines != list(current.lines):
-            original = parse_lines(lines)
-        # Entries behind our marks count, too: they may come back.
-        host = _host(main, {*current.entries, *original.entries})
-        read = interpret(current, host)
-        has_unit_folder = os.path.isdir(UNITS)
-        return PostfixDetails(
-            path,
-            host,
-            read,
-            read if original is current else interpret(original, host),
-            boot_files=_boot_files() if has_unit_folder else {},
-            unit=_unit() if has_unit_folder else "",
-            queue=main.get("queue_directory", "/var/spool/postfix"),
-            can_authenticate=_can_authenticate(main),
-            live=self._live(),
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+            reading,
         )
 
-    def _live(self) -> frozenset[tuple[str, int]]:
+        begun, self._begun = self._begun, None
+        details = reading.read_details(begun)
+        self._daemons = details.host.main.get("daemon_directory", self._daemons)
+        self._queue = details.host.main.get("queue_directory", self._queue)
+        return details
+
+    def _live(self) -> frozenset[SocketKey]:
         from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import (
             listening,
         )
 
-        return frozenset((found.address, found.port) for found in listening() if self.holds(found))
+        return self.live_sockets(listening())
 
     # -- planning
 
@@ -168,26 +118,30 @@ class Postfix(Server):
         desired: t.Optional[t.Sequence[Listener]],
         options: Options,
     ) -> Plan:
+        """See C(Server.plan). Where entries come and others go, it looks at the live sockets."""
         from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
             render,
         )
 
-        return render.plan(configured.details, desired, options)
+        return render.plan(configured.details, desired, options, self._live)
 
     # -- acting
 
-    def rehearse(self, state: t.Mapping[str, t.Optional[bytes]]) -> None:
+    def validate(self, state: State) -> None:
         """postconf reads the file as Postfix does, and changes nothing.
 
-        "postfix check" would mend the queue's folders.
+        "postfix check" would repair the queue's folders.
         """
         from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import (
-            rehearse_in_copy,
+            validate_in_copy,
+        )
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+            reading,
         )
 
-        folder = _postconf(["config_directory"])["config_directory"]
+        folder = reading.postconf(["config_directory"])["config_directory"]
         live = set(run(["postconf", "-M"])[2].splitlines())
-        status, errors = rehearse_in_copy(folder, state, ["postconf", "-M"])
+        status, errors = validate_in_copy(folder, state, ["postconf", "-M"])
         new = [line for line in errors.splitlines() if line not in live]
         if status or new:
             raise Refused(
@@ -195,7 +149,7 @@ class Postfix(Server):
                 % ("; ".join(new[:3]) or "postconf -M ended with status %d" % status)
             )
 
-    def activate(self, how: str, sockets: frozenset[tuple[str, int]]) -> None:
+    def activate(self, how: str, sockets: frozenset[SocketKey]) -> None:
         self._control().activate(how)
 
     def stop(self) -> None:
@@ -204,151 +158,33 @@ class Postfix(Server):
     def _control(self) -> Control:
         from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
             control,
+            parser,
+            reading,
         )
 
         def expected() -> Expected:
             details = self._details()
             services = details.current.services
             return control.Expected(
-                bound_sockets(services),
+                parser.bound_sockets(services),
                 frozenset(service.key for service in services if service.sockets),
-                lambda name: _key_of_running(name, details.host),
-                details.queue,
+                lambda name: reading.key_of_running(name, details.host),
+                self._queue,
             )
 
-        return control.Control(self.running, self._live, expected, _unit() if has_systemd() else "")
+        unit = reading.unit_of_master() if has_systemd() else ""
+        return control.Control(self.running, self._live, expected, unit)
 
 
-# -- main.cf and what its values refer to
+def _is_locked(path: str) -> bool:
+    """Does a process hold a lock of the file (flock(2), as Postfix does it on Linux)?"""
+    import fcntl
 
-
-def _settings(names: t.Sequence[str]) -> dict[str, str]:
-    """Parameters of main.cf as they stand there.
-
-    Only Postfix can evaluate conditional values: those are given with their result.
-    """
-    found = _postconf(names)
-    conditional = [name for name, value in found.items() if "${" in value]
-    return {**found, **(_postconf(["-x", *conditional]) if conditional else {})}
-
-
-def _postconf(arguments: t.Sequence[str]) -> dict[str, str]:
-    status, output, errors = run(["postconf", *arguments])
-    if status:
-        raise Refused("postconf can't read Postfix's settings: %s" % errors.strip())
-    pairs = (line.partition("=") for line in output.splitlines() if "=" in line)
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _host(main: dict[str, str], entries: t.Collection[MasterEntry]) -> PostfixHost:
-    """All that the meaning of these entries depends on."""
-    _add_references(main, overridden_values(entries))
-    host = PostfixHost(main=main, families=_families(), loopback=loopback())
-    host_names, port_names = unresolved_names(entries)
-    host_names.update(interface_names(host))
-    ports = {name: _port(name) for name in port_names}
-    host = host._replace(
-        ports={name: port for name, port in ports.items() if port},
-        names={name: _addresses(name) for name in host_names},
-    )
-    return _with_keys(host, chain_files(entries, host))
-
-
-def _add_references(main: dict[str, str], overrides: t.Sequence[str]) -> None:
-    """Add the parameters that these values and main's own refer to, directly or not."""
-    values: t.Iterable[str] = [*main.values(), *overrides]
-    for _ in range(_MAX_ROUNDS):
-        missing = {name for value in values for name in references(value)}.difference(main)
-        if not missing:
-            return
-        found = {**dict.fromkeys(missing, ""), **_settings(sorted(missing))}
-        main.update(found)
-        values = found.values()
-
-
-def _with_keys(host: PostfixHost, files: t.Collection[str]) -> PostfixHost:
-    if not files:
-        return host
-    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import (
-        kind_of_key,
-    )
-
-    kinds = {name: kind_of_key(name) for name in files}
-    return host._replace(
-        key_files=frozenset(name for name, kind in kinds.items() if kind),
-        curves=frozenset(name for name, kind in kinds.items() if kind == "EC"),
-    )
-
-
-def _can_authenticate(main: t.Mapping[str, str]) -> bool:
-    """Does main.cf, or Cyrus SASL's configuration, say how logins are checked?"""
-    if main.get("smtpd_sasl_type") != "cyrus":
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
-    folders = [*main.get("cyrus_sasl_config_path", "").split(":"), *_SASL_FOLDERS]
-    return any(os.path.exists(folder + "/smtpd.conf") for folder in folders if folder)
-
-
-# -- the host
-
-
-def _text(path: str) -> str:
-    try:
-        content = read_file(path)
-    except (OSError, NotAFile, TooLarge) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise Refused("%s can't be read: %s" % (path, reason)) from None
-    if content is None:
-        raise Refused("%s is missing: check that Postfix is set up on this host" % path)
-    return content.decode("utf-8", "surrogateescape")
-
-
-def _boot_files() -> dict[str, t.Optional[bytes]]:
-    """path of our drop-in for each unit -> its content."""
-    paths = [boot_file(unit, "")[0] for unit in _BOOT_UNITS]
-    return {path: read_file(path) for path in paths}
-
-
-def _unit() -> str:
-    """The systemd unit that runs master; '' where there is none."""
-    instance, unit = _BOOT_UNITS
-    for folder in _UNIT_FOLDERS:
-        with contextlib.suppress(OSError, NotAFile):
-            content = read_file(folder + unit)
-            if content is not None:
-                only_stands_for_it = re.search(
-                    rb"^ExecStart=\s*(/usr)?/bin/true\s*$", content, re.MULTILINE
-                )
-                return instance if only_stands_for_it else unit
-    return ""
-
-
-def _families() -> tuple[str, ...]:
-    """The families that the kernel has; Postfix does without the others."""
-    found = []
-    for name, family in (("ipv4", socket.AF_INET), ("ipv6", socket.AF_INET6)):
-        with contextlib.suppress(OSError):
-            socket.socket(family, socket.SOCK_DGRAM).close()
-            found.append(name)
-    return tuple(found)
-
-
-def _port(name: str) -> t.Optional[int]:
-    try:
-        return socket.getservbyname(name, "tcp")
-    except OSError:
-        return None
-
-
-def _addresses(name: str) -> tuple[str, ...]:
-    try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return ()
-    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def _key_of_running(name: str, host: PostfixHost) -> str:
-    """The key of a service that runs, and may not be in the file any more."""
-    port_name = split_endpoint(name)[1]
-    port = _port(port_name)
-    return service_key(name, host._replace(ports={port_name: port} if port else {}))
+    except OSError:  # there is no such file
+        return False
+    return False

@@ -52,6 +52,17 @@ PARAMETERS = (
     "tlsproxy_tls_chain_files",
     *("tlsproxy_tls_%s_file" % kind for pair in KEY_OF.items() for kind in pair),
 )
+#: What is read of main.cf in one call: beside PARAMETERS, what tells of the installation.
+READ_PARAMETERS = (
+    *PARAMETERS,
+    "config_directory",
+    "daemon_directory",
+    "queue_directory",
+    "multi_instance_enable",
+    "multi_instance_directories",
+    "smtpd_sasl_type",
+    "cyrus_sasl_config_path",
+)
 _SEPARATORS = re.compile(r"[,\s]+", re.ASCII)
 _REFERENCE = re.compile(r"\$(?:(\$)|(\w+)|\{\s*(\w+)\s*\}|\(\s*(\w+)\s*\))", re.ASCII)
 _MAX_DEPTH = 20  # of values that refer to values
@@ -127,7 +138,8 @@ def overridden_values(entries: t.Iterable[MasterEntry]) -> list[str]:
 
 def chain_files(entries: t.Iterable[MasterEntry], host: PostfixHost) -> set[str]:
     """All files that smtpd_tls_chain_files and tlsproxy_tls_chain_files name somewhere."""
-    overrides: list[t.Mapping[str, str]] = [{}, *(entry.overrides for entry in entries)]
+    overrides: list[t.Mapping[str, str]] = [{}]  # main.cf's own
+    overrides += filter(None, (entry.overrides for entry in entries))
     return {
         file
         for each in overrides
@@ -204,8 +216,16 @@ def families(host: PostfixHost) -> tuple[str, ...]:
     return tuple(family for family in host.families if family in protocols or "all" in protocols)
 
 
-def interface_names(host: PostfixHost) -> list[str]:
-    """What inet_interfaces lists."""
+def unresolved_interfaces(host: PostfixHost) -> set[str]:
+    """The host names that inet_interfaces lists."""
+    return {
+        name
+        for name in _interface_names(host)
+        if name.lower() not in ("all", "loopback-only") and not _canonical(name)
+    }
+
+
+def _interface_names(host: PostfixHost) -> list[str]:
     return [name.strip("[]") for name in words(expanded("inet_interfaces", host.main))]
 
 
@@ -217,7 +237,7 @@ def service_addresses(host_name: str, host: PostfixHost) -> tuple[str, ...]:
 
 
 def _interface_addresses(host: PostfixHost) -> tuple[str, ...]:
-    names = interface_names(host)
+    names = _interface_names(host)
     if [name.lower() for name in names] in (["all"], []):
         return WILDCARDS
     if names == ["loopback-only"]:

@@ -24,6 +24,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.
 _MEANWHILE = "# For a moment only: entries that go, beside those that come."
 
 _State = t.Mapping[str, t.Optional[bytes]]
+_Live = t.Callable[[], t.AbstractSet[t.Tuple[str, int]]]
 
 
 def planned(
@@ -31,18 +32,23 @@ def planned(
     details: PostfixDetails,
     after: ReadMasterCf,
     boot: _State,
+    live: _Live,
     config_path: str,
 ) -> Plan:
-    """The plan with its steps. C(boot): the drop-ins that change, which come with the last step."""
+    """The plan with its steps.
+
+    boot: the drop-ins that change, which come with the last step
+    live: gives the sockets that Postfix has now
+    """
     before, path = details.current, details.path
-    texts, texts_back = _ways(before, after, details.live, config_path)
+    texts, texts_back = _ways(before, after, live, config_path)
     steps: list[_State] = [{path: _bytes(text)} for text in texts]
     if boot:
         steps[-1:] = [{**(steps[-1] if steps else {}), **boot}]
     first = {name: details.boot_files[name] for name in boot}
     shown = {
-        name: tuple((content or b"").decode() for content in (first[name], boot[name]))
-        for name in boot
+        name: ((first[name] or b"").decode(), (content or b"").decode())
+        for name, content in boot.items()
     }
     if texts:
         first[path] = _bytes(before.file.text)
@@ -58,7 +64,7 @@ def planned(
 def _ways(
     before: ReadMasterCf,
     after: ReadMasterCf,
-    live: t.AbstractSet[tuple[str, int]],
+    live: _Live,
     config_path: str,
 ) -> tuple[list[str], list[str]]:
     """(texts to be activated one after the other, texts on the way back but for the last).
@@ -72,10 +78,11 @@ def _ways(
     if before.file.lines == after.file.lines:
         return [], []
     old, new = _listening(before), _listening(after)
-    going = [
-        service for key, service in old.items() if key not in new and live >= set(service.sockets)
-    ]
+    going = [service for key, service in old.items() if key not in new]
     coming = [service for key, service in new.items() if key not in old]
+    if going and coming:
+        sockets = live()
+        going = [service for service in going if sockets >= set(service.sockets)]
     changed = [
         service
         for key, service in old.items()

@@ -78,7 +78,7 @@ olcTLSCertificateKeyFile: %(private_key_path)s
 
         return render.plan(configured.details, desired, options)
 
-    def rehearse(self, state: t.Mapping[str, t.Optional[bytes]]) -> None:
+    def validate(self, state: t.Mapping[str, t.Optional[bytes]]) -> None:
         if state.get(_TLS):
             from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import (
                 service,

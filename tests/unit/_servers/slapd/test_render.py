@@ -223,7 +223,7 @@ def test_declaring_what_was_read_changes_nothing(text, tls):
 
 
 def test_encryption_none_keeps_starttls_that_other_listeners_use():
-    """STARTTLS can't be off for one listener: none says only that nobody asks for it."""
+    """STARTTLS can't be off for one listener: none says only that it is not asked for."""
     before = configured()
     wanted = [ldap("198.51.100.11"), ldap("198.51.100.12", 389, "none")]
     after = applied(planned(wanted, before), before)
@@ -373,7 +373,7 @@ def test_a_plan_leads_to_what_is_declared_and_loopback(first, second, style, tls
 def test_a_relative_certificate_path_is_not_adopted():
     found = configured(tls=Tls("certs/c.pem", "/etc/ssl/key.pem"))
     assert {
-        (one.listener.encryption, one.listener.certificate_path) for one in found.listeners
+        (entry.listener.encryption, entry.listener.certificate_path) for entry in found.listeners
     } == {("tls", "")}
     bindings, unmapped = adopted({"slapd": found})
     assert not bindings.ports and "TLS without a certificate of its own" in str(unmapped)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from support.drift_fleet import file_change, ip, listener_change, port, seen
 from support.drift_reports import (
     AT,

@@ -10,32 +10,17 @@ import re
 
 import pytest
 from hypothesis import given
-from support.drift_fleet import (
-    GENERATED,
-    certificate,
-    file_change,
-    finding,
-    fleet,
-    ip,
-    port,
-    seen,
-)
+
+from support.drift_fleet import GENERATED, certificate, file_change, finding, fleet, ip, port, seen
 from support.drift_reports import AT, CONFIG_CHANGE
 from support.drift_strategies import ANY_FINDINGS, ANY_VALUE
 
 pytestmark = pytest.mark.needs_ansible
 pytest.importorskip("jinja2", reason="needs Jinja2, which a managed host does not have")
 
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift import (  # noqa: E402
-    page,
-    values,
-)
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.page import (  # noqa: E402
-    drift_html,
-)
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import (  # noqa: E402
-    drift_report,
-)
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift import page, values  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.page import drift_html  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import drift_report  # noqa: E402
 
 
 class Read(html.parser.HTMLParser):
@@ -99,7 +84,9 @@ def test_everything_from_hosts_is_escaped(text):
             [finding("mx1"), {"host": "mx2", "result": {"failed": True, "msg": "no"}}], GENERATED
         )
     )
-    dangerous = {tag for tag, _ in Read(whole).elements} - {tag for tag, _ in Read(plain).elements}
+    dangerous = {tag for tag, dummy in Read(whole).elements} - {
+        tag for tag, dummy in Read(plain).elements
+    }
     assert dangerous <= {
         "a",
         "ul",
@@ -117,7 +104,7 @@ def test_everything_from_hosts_is_escaped(text):
         "div",
         "table",
     }
-    assert sum(tag == "script" for tag, _ in Read(whole).elements) == 1
+    assert sum(tag == "script" for tag, dummy in Read(whole).elements) == 1
     assert not [
         attrs
         for tag, attrs in Read(whole).elements
@@ -131,7 +118,7 @@ def test_the_page_needs_no_network():
     read = Read(whole)
     links = [
         value
-        for _, attrs in read.elements
+        for dummy, attrs in read.elements
         for name, value in attrs.items()
         if name in ("href", "src", "action", "data", "srcset", "poster")
     ]
@@ -143,7 +130,7 @@ def test_the_page_needs_no_network():
         if attrs.get("http-equiv") == "Content-Security-Policy"
     ]
     assert policy.startswith("default-src 'none'; ") and "unsafe" not in policy
-    assert not [attrs for _, attrs in read.elements if "style" in attrs]
+    assert not [attrs for dummy, attrs in read.elements if "style" in attrs]
 
 
 def test_every_cell_has_a_word_and_every_row_and_column_a_heading():
@@ -159,7 +146,7 @@ def test_every_cell_has_a_word_and_every_row_and_column_a_heading():
     ]
     for word in ("missing", "unexpected", "not declared"):
         assert word in read.text
-    ids = [attrs["id"] for _, attrs in read.elements if "id" in attrs]
+    ids = [attrs["id"] for dummy, attrs in read.elements if "id" in attrs]
     assert len(set(ids)) == len(ids)
     targets = {attrs["href"][1:] for tag, attrs in read.elements if tag == "a"}
     assert targets <= set(ids)

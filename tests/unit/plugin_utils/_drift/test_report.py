@@ -11,14 +11,9 @@ import json
 import pytest
 from hypothesis import given
 from jsonschema import Draft7Validator
-from support.drift_fleet import (
-    GENERATED,
-    certificate,
-    finding,
-    fleet,
-    ip,
-    seen,
-)
+
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import drift_report
+from support.drift_fleet import GENERATED, certificate, finding, fleet, ip, seen
 from support.drift_reports import (
     AT,
     DESCRIPTION_CHANGE,
@@ -30,8 +25,6 @@ from support.drift_reports import (
     reported,
 )
 from support.drift_strategies import ANY_FINDINGS, ANY_VALUE
-
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import drift_report
 
 
 @pytest.mark.parametrize(

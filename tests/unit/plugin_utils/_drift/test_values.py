@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift import values
 from support.drift_fleet import file_change, seen
 from support.drift_reports import AT, cell, host
-
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift import values
 
 
 def test_long_texts_are_cut_and_control_characters_replaced():

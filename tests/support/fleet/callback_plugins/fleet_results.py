@@ -9,7 +9,8 @@ name: fleet_results
 type: notification
 short_description: Hand the results of all tasks on all hosts to the fleet tests
 description:
-  - Writes a JSON list to the file that E(FLEET_RESULTS) names, one entry for each task and host, in the order in which they ended.
+  - Writes a JSON list to the file that E(FLEET_RESULTS) names, one entry for each task and host, in
+    the order in which they ended.
 """
 
 import json
@@ -46,7 +47,7 @@ class CallbackModule(CallbackBase):
         self._add(result, "unreachable")
 
     def _add(self, result, status):
-        # The names with an underscore are deprecated from ansible-core 2.19 on, and the only ones before.
+        # ansible-core deprecates names with an underscore from 2.19 on; it has no others before
         task = getattr(result, "task", None) or result._task
         outcome = result.result if hasattr(result, "result") else result._result
         host = (getattr(result, "host", None) or result._host).get_name()

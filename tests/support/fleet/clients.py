@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What people's clients would see, from another host than the servers': nothing of the collection's own code is in here.
+"""What people's clients would see, from another host than the servers'.
 
-They run in the control namespace, and return what they saw; what a server refuses is a C(Refused) with its words.
+Nothing of the collection's own code is in here. Clients run in the control namespace, and return
+what they saw; if a server refuses something, they raise C(Refused) with its words.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import re
 import subprocess
 import sys
 
-from .hosts import CommandError
+from .commands import CommandError
 
 SMTP, SUBMISSION, IMAP, IMAPS, POP, POPS, LDAP = 25, 587, 143, 993, 110, 995, 389
 
@@ -32,7 +33,10 @@ class Clients:
         self.ca = pathlib.Path(ca)
 
     def served_certificate(self, address, port, starttls=None, servername=None, timeout=10) -> str:
-        """The SHA-256 fingerprint of the certificate that openssl gets. C(starttls): smtp, imap, pop3 or ldap."""
+        """The SHA-256 fingerprint of the certificate that openssl gets.
+
+        C(starttls): smtp, imap, pop3 or ldap.
+        """
         command = [
             "openssl",
             "s_client",
@@ -68,7 +72,10 @@ class Clients:
         tls="starttls",
         name=None,
     ) -> None:
-        """Send a message, after a login as C(user) if there is one. C(tls): "starttls", "ssl" or None."""
+        """Send a message, after a login as C(user) if there is one.
+
+        C(tls): "starttls", "ssl" or None.
+        """
         self._ask(
             "smtp_send",
             address=address,
@@ -83,7 +90,10 @@ class Clients:
         )
 
     def smtp_capabilities(self, address, port=SMTP, tls=None, name=None) -> dict:
-        """What the server says to EHLO: {"starttls": "", "auth": " PLAIN", …}, after STARTTLS if C(tls) says so."""
+        """What the server says to EHLO, after STARTTLS if C(tls) says so.
+
+        As {"starttls": "", "auth": " PLAIN", …}.
+        """
         return self._ask("smtp_capabilities", address=address, port=port, tls=tls, name=name)
 
     def imap_fetch(

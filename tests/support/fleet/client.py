@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One conversation with a mail server, by Python's own clients: python client.py WHAT <options.json >answer.json. See clients.py."""
+"""One conversation with a mail server, by Python's own clients. See clients.py.
+
+python client.py WHAT <options.json >answer.json
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hosts with mail servers that work: what is in the image, mail_host.sh says; here each host gets its name and its certificate."""
+"""Hosts with mail servers that work.
+
+mail_host.sh makes the image; here each host gets its name and its certificate.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 
 from support import pki
 
-from .hosts import Host
+from .host import Host
 
 CERTIFICATE, PRIVATE_KEY = "/etc/ssl/mail/fullchain.pem", "/etc/ssl/mail/key.pem"
 PASSWORDS = {"alice": "alice-secret", "bob": "bob-secret"}
@@ -24,14 +27,15 @@ PORTS = 25, 587, 110, 143, 993, 995, 389  # that servers listen on
 def mail_host(
     network, name, authority, suite="bookworm", addresses=(), ldap_tls=True, **options
 ) -> Host:
-    """A host where all of the servers answer. C(ldap_tls): slapd has a certificate, which Debian's has not."""
+    """A host where all servers answer. C(ldap_tls): slapd gets a certificate; Debian's has none."""
     host = Host(network, name, suite, addresses, mail=True, **options).prepare()
     host.facts["fingerprint"] = put_certificate(host, authority)
     main = host.read("/etc/postfix/main.cf")
     host.write(
         "/etc/postfix/main.cf", re.sub("(?m)^myhostname = .*", f"myhostname = {host.fqdn}", main)
     )
-    # Postfix waits for files that were changed in the last second or two to cool down; this one's owner would have been gone for long.
+    # Postfix waits for files that were changed in the last second or two to cool down; this one's
+    # owner would have been gone for long.
     host.run(["touch", "--reference=/etc/postfix/master.cf", "/etc/postfix/main.cf"])
     host.up()
     if host.init == "systemd":
@@ -52,9 +56,12 @@ def put_certificate(
     which="mail",
     **how,
 ) -> str:
-    """Write a certificate with its chain, and its key (the same file: C(key_path=None)). Returns its SHA-256 fingerprint.
+    """Write a certificate with its chain, and its key; returns its SHA-256 fingerprint.
 
-    By default it is for the host's name and addresses. C(which): a key of this name; C(how): as in C(pki.Authority.issue).
+    key_path: None for the same file
+    names, addresses: by default the host's
+    which: a key of this name
+    how: as in C(pki.Authority.issue)
     """
     private_key = pki.key(kind, which)
     names = [host.fqdn] if names is None else names

@@ -15,9 +15,12 @@ import subprocess
 import sysconfig
 import tempfile
 
-from .hosts import HERE, Network, Process, why_not_here
+from .commands import Process
+from .isolation import why_not_here
+from .network import Network
 
-ROOT = HERE.parents[1]
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
 
 
 class Result(dict):
@@ -46,7 +49,8 @@ class Result(dict):
 class Played(list):
     """The results of a play in the order in which they came; and all that ansible-playbook printed.
 
-    played["name"], or where several hosts ran that task, played["host", "name"] is one; a task without a name has its module's.
+    played["name"], or where several hosts ran that task, played["host", "name"] is one; a task
+    without a name has its module's.
     """
 
     def __init__(self, entries, stdout, stderr, returncode):
@@ -98,7 +102,7 @@ class Player:
             for name, value in os.environ.items()
             if not name.startswith(("ANSIBLE_", "SMARTERMAIL_", "PYTEST_"))
         }
-        # It must not depend on the settings of whoever runs the tests.
+        # it must not depend on the settings of the user that runs the tests
         ssh = [
             "-F",
             "/dev/null",
@@ -174,10 +178,11 @@ class Player:
         watcher=None,
         timeout=300,
     ) -> Played:
-        """Run tasks, or a playbook by its name or path, on hosts. A task that fails doesn't keep the next ones from running.
+        """Run tasks, or a playbook by its name or path, on hosts; go on after a failed task.
 
         hosts: a host or a list of them
-        extra_vars: as with --extra-vars; variables: of the inventory, {name of a host, or "all": {…}}
+        extra_vars: as with --extra-vars
+        variables: of the inventory, {name of a host, or "all": {…}}
         watcher: called with the process while it runs; it is to return when that has ended
         """
         hosts = list(hosts) if isinstance(hosts, (list, tuple)) else [hosts]
@@ -246,9 +251,9 @@ class Player:
 
 @contextlib.contextmanager
 def network_to_play_on():
-    """(Network, Player) for a script, which ends here where there can be no hosts; tests have fixtures for that.
+    """(Network, Player) for a script, which ends here if there can be no hosts.
 
-    What is played is the checkout, or what ANSIBLE_COLLECTIONS_PATH says.
+    Tests have fixtures for that. What is played is the checkout, or ANSIBLE_COLLECTIONS_PATH.
     """
     reason = why_not_here()
     if reason:

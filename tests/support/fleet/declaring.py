@@ -24,6 +24,19 @@ KINDS = {
     "IMAP2": ("imap", "tls", 1143),
     "LDAP2": ("ldap", "tls", 1389),
 }
+MAIL_PORTS = {25, 465, 587, 143, 993, 110, 995, 389, 636}
+SECURE = {"certificate_path": CERTIFICATE, "private_key_path": PRIVATE_KEY}
+#: As task options have them.
+PORTS = [
+    {"name": "SMTP", "protocol": "smtp", "encryption": "tls", **SECURE},
+    {"name": "Submissions", "protocol": "submission", "encryption": "ssl", **SECURE},
+    {"name": "Submission", "protocol": "submission", "encryption": "tls", **SECURE},
+    {"name": "IMAPS", "protocol": "imap", "encryption": "ssl", **SECURE},
+    {"name": "IMAP", "protocol": "imap", "encryption": "tls", **SECURE},
+    {"name": "POP3S", "protocol": "pop", "encryption": "ssl", **SECURE},
+    {"name": "LDAP", "protocol": "ldap", "encryption": "tls", **SECURE},
+    {"name": "LDAPS", "protocol": "ldap", "encryption": "ssl", **SECURE},
+]
 ALL = ("SMTP", "Submissions", "Submission", "IMAP", "IMAPS", "POP3S", "LDAP", "LDAPS")
 
 
@@ -47,7 +60,10 @@ def declared(*names, certificate=CERTIFICATE, key=PRIVATE_KEY, **options):
 
 
 def state(host, but=()) -> dict:
-    """All that is to be as before. slapd writes the time of each change into its own files, so there only what is ours counts."""
+    """All that should be as before.
+
+    slapd writes the time of each change into its own files, so there only our values count.
+    """
     found = {
         "sockets": sockets(host),
         "slapd": sorted(host.run("slapcat -n0 | grep olcTLS", check=False).stdout.splitlines()),
@@ -61,7 +77,7 @@ def state(host, but=()) -> dict:
 
 
 def sockets(host) -> set:
-    return {(address, port) for address, port, ignored in host.listening()}
+    return {(address, port) for address, port, _ in host.listening()}
 
 
 def differences(before, now) -> dict:

@@ -2,13 +2,16 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The file trees that test hosts begin with, made once and kept: Debian with the mail servers as it ships them, and, in a layer over that, a
-mail host that somebody has set up.
+"""The file trees that test hosts begin with, made once and kept.
 
-What an image is made from is in its name, so that a run whose images are to be other ones need not wait for those that use the old. A run
-holds a lock on what it uses for as long as it lives, and versions that nobody uses are removed when a new one is made.
+They are Debian with the mail servers as it ships them, and, in a layer over that, a mail host that
+is set up.
 
-Run as a program it makes them: python tests/fleet/images.py FOLDER SUITE...
+What an image is made from is in its name, so that a run that needs other images need not wait for
+those that use the old ones. A run locks what it uses for as long as it lives; when a new version is
+made, versions that are not in use are removed.
+
+Run as a program it makes them: python tests/support/fleet/images.py FOLDER SUITE...
 """
 
 from __future__ import annotations
@@ -55,7 +58,8 @@ PACKAGES = (
     "udev",
 )
 
-# What the packages' installation would ask. The password is that of cn=admin,dc=example,dc=test, and a secret to nobody.
+# What the packages' installation would ask. The password is that of cn=admin,dc=example,dc=test,
+# and no secret.
 ANSWERS = """\
 postfix postfix/main_mailer_type select Internet Site
 postfix postfix/mailname string example.test
@@ -77,15 +81,16 @@ OFF = (
     "systemd-logind.service",
 )
 
-# No server may start while it is installed: the machine that makes the image has its own ports 25 and 389.
+# No server may start while it is installed: the machine that makes the image has its own ports 25
+# and 389.
 NO_STARTING = r"""
 mkdir -p "$1/usr/sbin"
 printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d"
 chmod +x "$1/usr/sbin/policy-rc.d"
 """
 
-# fail2ban is there for its filters only. An empty resolv.conf: a name that is asked for is refused at once. And no host is to do
-# after each start what systemd does after an upgrade.
+# fail2ban is there for its filters only. An empty resolv.conf: a name that is asked for is refused
+# at once. And no host is to do after each start what systemd does after an upgrade.
 FINISH = f"""
 rm "$1/usr/sbin/policy-rc.d"
 chroot "$1" systemctl disable --quiet fail2ban.service nftables.service
@@ -111,7 +116,7 @@ class Images:
         self._mutex = threading.Lock()
 
     def layers(self, suite: str, mail: bool = False) -> list:
-        """The folders that an overlay is to have as its lower ones, the uppermost first. They are made if need be."""
+        """The lower folders of an overlay, the uppermost first. They are made if need be."""
         with self._mutex:
             recipe = "\n".join([suite, *PACKAGES, ANSWERS, NO_STARTING, FINISH, *NOT_NEEDED])
             base = self._ensured(suite, recipe, lambda target: _make_base(target, suite))
@@ -252,7 +257,8 @@ def _run(command, what):
     )
     if done.returncode:
         raise ImageError(
-            f"Can't make {what}: {command[0]} returned {done.returncode}:\n{done.stdout.decode(errors='replace')[-5000:]}"
+            f"Can't make {what}: {command[0]} returned {done.returncode}:\n"
+            f"{done.stdout.decode(errors='replace')[-5000:]}"
         )
 
 
