@@ -96,8 +96,10 @@ def chosen(names: list[str]) -> list[str]:
         meant = {
             session
             for session, tags in listed.items()
-            if name in (session, *tags) or session.startswith(f"{name}-")
+            if name in tags or session.startswith(f"{name}-")
         }
+        if name in listed:
+            meant = {name}
         if not meant:
             sys.exit(f"script/test: no such step: {name}; there are {', '.join(listed)}")
         found |= meant
