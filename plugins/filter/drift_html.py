@@ -53,9 +53,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.page import (
-    drift_html,
-)
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.page import drift_html
 
 
 class FilterModule:

@@ -178,9 +178,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import (
-    drift_report,
-)
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import drift_report
 
 
 class FilterModule:

@@ -70,9 +70,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.plugin_utils._role.document import (
-    profile_ports,
-)
+from ansible_collections.mailops.bindings.plugins.plugin_utils._role.document import profile_ports
 
 
 class FilterModule:

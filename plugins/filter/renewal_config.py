@@ -13,8 +13,8 @@ author:
   - mailops.bindings contributors (@mailops)
 description:
   - The configuration of the program that the role P(mailops.bindings.mail_bindings#role) installs
-    with O(mailops.bindings.mail_bindings#role:main:mail_bindings_renewal_hook) - how listeners of each
-    protocol are visited, and how each server is made to take a renewed certificate.
+    with O(mailops.bindings.mail_bindings#role:main:mail_bindings_renewal_hook) - how listeners of
+    each protocol are visited, and how each server is made to take a renewed certificate.
 options:
   _input:
     description: The bindings config on the host.
@@ -36,9 +36,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.plugin_utils._role.renewal import (
-    renewal_config,
-)
+from ansible_collections.mailops.bindings.plugins.plugin_utils._role.renewal import renewal_config
 
 
 class FilterModule:

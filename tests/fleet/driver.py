@@ -77,6 +77,11 @@ def activate(configured, answer, how="reload"):
     SERVER.activate(how, configured.sockets)
 
 
+def stop(configured, answer):
+    """Stop it."""
+    SERVER.stop()
+
+
 def put(configured, answer, resource, content):
     """Write one resource; a C(content) of None removes it."""
     SERVER.put(resource, None if content is None else content.encode())
@@ -128,7 +133,7 @@ def apply(configured, answer, wanted, options=None, spoil=None, pause=0, validat
     answer["as_planned"] = (found.listeners, found.sockets) == (plan.listeners, plan.sockets)
 
 
-ORDERS = {"read": read, "activate": activate, "put": put, "apply": apply}
+ORDERS = {"read": read, "activate": activate, "stop": stop, "put": put, "apply": apply}
 
 
 def go(states, activation, last, before, spoil=None, pause=0):

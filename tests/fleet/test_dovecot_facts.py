@@ -88,6 +88,9 @@ def test_host_without_systemd(suite, make_host, clients):
     dovecot = DovecotHost(host)
     assert not dovecot("read")["running"]
     assert dovecot("activate", how="start")["failed"] == ""
+    told = dovecot("stop")
+    assert told["failed"] == "" and not told["running"] and told["live"] == []
+    assert dovecot("activate", how="start")["failed"] == ""
     dovecot.done([listener(host.addresses[0], 993), listener(host.addresses[1], 143)])
     assert clients.served_certificate(host.addresses[0], 993) == host.facts["fingerprint"]
     for how in ("restart", "reload"):

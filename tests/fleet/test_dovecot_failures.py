@@ -108,3 +108,11 @@ def test_killed_main_process_is_started_again(dovecot):
             how,
             told,
         )
+
+
+def test_dovecot_that_was_started_in_vain_is_stopped(dovecot):
+    """As a rollback does if Dovecot did not run before."""
+    told = dovecot("stop")
+    assert told["failed"] == "" and not told["running"] and told["live"] == []
+    told = dovecot("activate", how="start")
+    assert told["failed"] == "" and told["running"] and told["live"] == told["sockets"]

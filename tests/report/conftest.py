@@ -18,12 +18,8 @@ from selenium import webdriver  # noqa: E402
 from selenium.webdriver.chrome.options import Options  # noqa: E402
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.page import (  # noqa: E402
-    drift_html,
-)
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import (  # noqa: E402
-    drift_report,
-)
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.page import drift_html  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import drift_report  # noqa: E402
 
 
 class Browser:

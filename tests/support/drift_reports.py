@@ -12,9 +12,7 @@ import typing as t
 from jsonschema import Draft7Validator
 
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift import words
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import (
-    drift_report,
-)
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import drift_report
 
 from .drift_fleet import CERTIFICATE, GENERATED, KEY, finding, listener_change, port
 

@@ -88,7 +88,7 @@ class PretendedProcess(base.Server):
         self.set_listening(None)
 
 
-class Pretended(PretendedProcess):
+class PretendedServer(PretendedProcess):
     """Its file has a line for a listener, 'ADDRESS PORT PROTOCOL'; other lines are of others.
 
     Lines of ours end with the mark, and hide those of others with '#was '.

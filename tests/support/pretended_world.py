@@ -42,7 +42,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction impo
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
     TransactionOptions,
 )
-from support.pretended_server import Pretended
+from support.pretended_server import PretendedServer
 
 NOW = datetime.datetime(2026, 11, 22, 10, 36, 13, tzinfo=datetime.timezone.utc)
 KILLED = 137
@@ -66,9 +66,9 @@ class World:
         self.harm: t.Optional[t.Callable] = None  # (number of the point, its name)
         self._patch(patch)
         self.servers: list = [
-            Pretended(self, "post", ("smtp", "submission"), two_steps=True),
-            Pretended(self, "dove", ("imap", "pop")),
-            Pretended(self, "slap", ("ldap",)),
+            PretendedServer(self, "post", ("smtp", "submission"), two_steps=True),
+            PretendedServer(self, "dove", ("imap", "pop")),
+            PretendedServer(self, "slap", ("ldap",)),
         ]
         self.post, self.dove, self.slap = self.servers
         self.post.write("127.0.0.1 2525 smtp", "127.0.0.3 25 smtp")

@@ -23,9 +23,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols
     ENCRYPTIONS,
     PROTOCOLS,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.registry import (  # noqa: E402
-    all_servers,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.registry import all_servers  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PREFIX = "mailops.bindings."

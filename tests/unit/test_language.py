@@ -43,10 +43,7 @@ PATTERN = re.compile(r"\b(%s)\b" % "|".join(NOT_PLAIN), re.IGNORECASE)
 #: Parts whose messages are still being rewritten, as prefixes of paths: to be emptied.
 TEMPORARY: tuple[str, ...] = (
     "plugins/filter/",
-    "plugins/module_utils/_certificates/",
-    "plugins/module_utils/_probe/",
     "plugins/module_utils/_servers/dovecot/",
-    "plugins/module_utils/_servers/slapd/",
     "plugins/module_utils/_stores/smartermail/",
     "plugins/modules/",
     "plugins/doc_fragments/",

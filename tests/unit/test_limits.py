@@ -22,12 +22,8 @@ MAX_COLUMNS = 100
 EXCEPTIONS: dict[str, str] = {}
 #: Parts that are still being put in order, as prefixes of files: to be emptied.
 TEMPORARY: tuple[str, ...] = (
-    "_certificates/",
-    "_probe/",
     "_servers/dovecot/",
-    "_servers/slapd/",
     "_stores/smartermail/",
-    "_tasks/listeners_info.py",
 )
 
 

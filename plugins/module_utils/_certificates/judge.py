@@ -179,8 +179,7 @@ def judge(
                 # a task that leaves a port alone need not know its password
                 warned.setdefault(finding.message, []).append(name)
     judged.certificates.extend(reading.facts for reading in readings.values())
-    for message, ports in warned.items():
-        judged.warnings.append("port %s: %s" % (", ".join(ports), message))
+    judged.warnings.extend("port %s: %s" % (", ".join(warned[text]), text) for text in warned)
     return judged
 
 

@@ -146,7 +146,7 @@ def _distinguished_name(certificate: x509.Certificate, which: str) -> t.Optional
     try:
         name: str = getattr(certificate, which).rfc4514_string()
         return name
-    except Exception:  # pylint: disable=broad-except  # 3.3: a country of three letters; 50: a wrong type of text (KeyError too)
+    except Exception:  # pylint: disable=broad-except  # a country of three letters, KeyError
         return None
 
 
@@ -194,7 +194,7 @@ def certificate_in(path: str, content: bytes) -> x509.Certificate:
             return _whole(x509.load_pem_x509_certificate(blocks[0]))
         if is_der(content):
             return _whole(x509.load_der_x509_certificate(content))
-    except Exception:  # pylint: disable=broad-except  # what the library raises depends on its version
+    except Exception:  # pylint: disable=broad-except  # by the library's version
         raise _damaged(path) from None
     if pem_key(content):
         raise Unusable(
@@ -234,7 +234,7 @@ def pkcs12(path: str, content: bytes, password: t.Optional[str]) -> tuple[x509.C
     secret = password.encode() if password else None
     try:
         key, certificate, _ = library.load_key_and_certificates(content, secret)
-    except Exception:  # pylint: disable=broad-except  # what the library raises depends on its version
+    except Exception:  # pylint: disable=broad-except  # by the library's version
         if password is None:
             why = "that needs its password: give certificate_password"
         else:
@@ -251,7 +251,7 @@ def pkcs12(path: str, content: bytes, password: t.Optional[str]) -> tuple[x509.C
         raise _pkcs12_problem("certificate_path", path, why)
     try:
         return _whole(certificate), key
-    except Exception:  # pylint: disable=broad-except  # what the library raises depends on its version
+    except Exception:  # pylint: disable=broad-except  # by the library's version
         raise _damaged(path) from None
 
 

@@ -36,7 +36,7 @@ cd /
 """
 
 
-def rehearse_in_copy(
+def validate_in_copy(
     folder: str, state: t.Mapping[str, t.Optional[bytes]], argv: t.Sequence[str]
 ) -> t.Tuple[int, str]:
     """(exit status, standard error) of a checker that sees the folder with its files in this state.

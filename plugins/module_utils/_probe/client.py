@@ -40,9 +40,9 @@ def probe(
     through loopback.
 
     Each is C({address, port, name, protocol, encryption, status, detail, greeting, tls_version,
-    cipher, certificate}). status is one of C(ProbeStatus), detail says more, for people. certificate is
-    what was served (C(_certificates.parse.leaf_facts)) and C(matches_file), None if it could not
-    be compared; empty without TLS.
+    cipher, certificate}). status is one of C(ProbeStatus), detail says more, for people.
+    certificate is what was served (C(_certificates.parse.leaf_facts)) and C(matches_file), None if
+    it could not be compared; empty without TLS.
     """
     listeners = list(wanted)
     away = _away(listeners) if local else set()

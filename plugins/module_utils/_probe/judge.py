@@ -41,7 +41,9 @@ class Judge:
     @staticmethod
     def prepare() -> None:
         """Load what reads certificates, while the servers are still answering."""
-        from ansible_collections.mailops.bindings.plugins.module_utils._certificates import parse  # noqa: F401  # to load it
+        from ansible_collections.mailops.bindings.plugins.module_utils._certificates import parse
+
+        del parse  # it is loaded
 
     def entry(self, listener: Listener, result: ProbeResult) -> dict[str, t.Any]:
         """The listener as results have it: its status is its certificate's if all else is well."""
@@ -122,7 +124,7 @@ def _facts_of(der: bytes, now: datetime.datetime) -> Facts:
 
     try:
         return parse.leaf_facts(parse.leaf_of(der), now)
-    except Exception:  # pylint: disable=broad-except  # what the library raises depends on its version; MissingLibrary without it
+    except Exception:  # pylint: disable=broad-except  # MissingLibrary, or the library's many
         import hashlib
 
         digest = hashlib.sha256(der).digest()

@@ -94,7 +94,7 @@ class _Visit:
             return Ending(
                 ProbeStatus.TIMEOUT, "no %s: %s" % (conversation.awaited, error.strerror or error)
             )
-        except Exception as error:  # pylint: disable=broad-except  # the other results must not be lost
+        except Exception as error:  # pylint: disable=broad-except  # it must not hide other results
             return Ending(
                 ProbeStatus.WRONG_PROTOCOL,
                 "its %s can't be understood (%s)" % (conversation.awaited, type(error).__name__),

@@ -53,10 +53,6 @@ class Server:
     packages: t.Mapping[str, str] = {}
     #: Lines with these words in the server's log complain of nothing.
     harmless_log_words: tuple[str, ...] = ()
-    #: What makes the running server serve renewed certificates: a command, and its standard input
-    #: with %(certificate_path)s and %(private_key_path)s. The role's renewal hook runs it.
-    renewal_command: t.Sequence[str] = ()
-    renewal_stdin: str = ""
     #: The user that opens certificates and keys.
     reads_keys_as: str = "root"
     #: The command that makes the running server serve renewed certificates. The role's renewal hook
@@ -118,23 +114,6 @@ class Server:
         nothing else. Refusals are the server's own limits only: addresses of the host, ports of
         other programs and unreadable certificates are checked for all servers alike (preflight).
         """
-        refusals = self.refusals(configured, desired, options)
-        return (
-            Plan(refusals=tuple(refusals))
-            if refusals
-            else self.render(configured, desired, options)
-        )
-
-    def refusals(
-        self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options
-    ) -> list[str]:
-        """The refusals of a plan, for servers that do not have C(plan) yet."""
-        raise NotImplementedError
-
-    def render(
-        self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options
-    ) -> Plan:
-        """A plan without its refusals, for servers that do not have C(plan) yet."""
         raise NotImplementedError
 
     def validate(self, state: State) -> None:
@@ -142,10 +121,6 @@ class Server:
 
         Raises Refused.
         """
-        self.rehearse(state)
-
-    def rehearse(self, state: State) -> None:
-        """C(validate), for servers that do not have it yet."""
         raise NotImplementedError
 
     # -- doing it

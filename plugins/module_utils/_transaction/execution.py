@@ -65,9 +65,9 @@ class ConfigFile(t.NamedTuple):
     save: t.Callable[[], str]  # writes it; returns the name of its backup or ''
     folder: str = ""  # that is made for it
 
-    def entry(self) -> journal.Entry:
+    def entry(self) -> journal.JournalEntry:
         """What undoes its change."""
-        return journal.Entry(
+        return journal.JournalEntry(
             "", ({self.path: self.after},), ({self.path: self.before},), folder=self.folder
         )
 
@@ -267,13 +267,13 @@ class Execution:
             return []
 
 
-def _entry(participant: Participant) -> journal.Entry:
+def _entry(participant: Participant) -> journal.JournalEntry:
     """What undoes a server's change.
 
     Sockets of today that stand in no file can't come back, as its files do not say so.
     """
     before = participant.configured.sockets
-    return journal.Entry(
+    return journal.JournalEntry(
         participant.server.name,
         participant.plan.steps,
         participant.plan.back,
@@ -308,7 +308,7 @@ def _incomplete(problems: t.Iterable[str]) -> list[str]:
     ]
 
 
-def _end_journal(entries: t.Sequence[journal.Entry]) -> list[str]:
+def _end_journal(entries: t.Sequence[journal.JournalEntry]) -> list[str]:
     """End the journal; what is wrong if that can't be done."""
     try:
         journal.end(entries)

@@ -41,7 +41,7 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 Json = dict[str, t.Any]
 
 
-class Entry(t.NamedTuple):
+class JournalEntry(t.NamedTuple):
     """What one server is taken through, and how to undo it; states as in C(plans.Plan)."""
 
     server: str  # '' for the bindings config
@@ -65,7 +65,7 @@ class Entry(t.NamedTuple):
         """All contents that the resource can have by our doing alone."""
         return [state[resource] for state in (*self.steps, *self.back) if resource in state]
 
-    def only(self, resources: t.Container[str]) -> Entry:
+    def only(self, resources: t.Container[str]) -> JournalEntry:
         """The part of it that is about these resources."""
 
         def part(states: tuple[State, ...]) -> tuple[State, ...]:
@@ -82,10 +82,10 @@ class Journal(t.NamedTuple):
     """What an interrupted run wrote down."""
 
     started: str  # ISO 8601, in UTC
-    entries: list[Entry]
+    entries: list[JournalEntry]
 
 
-def begin(entries: t.Sequence[Entry], started: str) -> None:
+def begin(entries: t.Sequence[JournalEntry], started: str) -> None:
     """Write down what is about to be done, and give every original its second name.
 
     Raises Refused; C(end) then removes what there is.
@@ -112,7 +112,7 @@ def begin(entries: t.Sequence[Entry], started: str) -> None:
             ) from None
 
 
-def end(entries: t.Sequence[Entry]) -> None:
+def end(entries: t.Sequence[JournalEntry]) -> None:
     """Remove the journal, as all is done or undone, and then the second names.
 
     Raises OSError if the journal can't be removed; without it the second names are only litter.
@@ -139,7 +139,7 @@ def lock(resource: str) -> t.ContextManager[t.Any]:
     return ReplacedFile(os.path.realpath(resource)).lock()
 
 
-def remove_folders(entries: t.Iterable[Entry]) -> None:
+def remove_folders(entries: t.Iterable[JournalEntry]) -> None:
     """Remove the folders that were made, unless there is something in them."""
     for entry in entries:
         if entry.folder:
@@ -207,7 +207,7 @@ def _second_name(resource: str) -> str:
     return os.path.join(folder, ".%s.%s-before" % (name, MANAGED_MARK))
 
 
-def _files(entries: t.Iterable[Entry]) -> list[str]:
+def _files(entries: t.Iterable[JournalEntry]) -> list[str]:
     return [resource for entry in entries for resource in entry.resources() if _is_file(resource)]
 
 
@@ -215,7 +215,7 @@ def _is_file(resource: str) -> bool:
     return resource.startswith("/")
 
 
-def _as_json(entry: Entry) -> Json:
+def _as_json(entry: JournalEntry) -> Json:
     def encoded(state: State) -> Json:
         return {
             resource: None if content is None else base64.b64encode(content).decode()
@@ -231,7 +231,7 @@ def _as_json(entry: Entry) -> Json:
     }
 
 
-def _from_json(document: Json) -> Entry:
+def _from_json(document: Json) -> JournalEntry:
     def decoded(state: Json) -> State:
         return {
             resource: None if text is None else base64.b64decode(text)
@@ -241,7 +241,7 @@ def _from_json(document: Json) -> Entry:
     def sockets(pairs: t.Iterable[t.Any]) -> frozenset[SocketKey]:
         return frozenset((address, port) for address, port in pairs)
 
-    return Entry(
+    return JournalEntry(
         **{
             **document,
             "steps": tuple(map(decoded, document["steps"])),

@@ -38,7 +38,7 @@ STABLE_SECONDS = 1.0  # a server that can't bind dies within one
 class Follower(t.NamedTuple):
     """A server that has to follow its original files again."""
 
-    entry: journal.Entry
+    entry: journal.JournalEntry
     server: Server
     edited: bool  # others have changed one of its files
 
@@ -46,7 +46,9 @@ class Follower(t.NamedTuple):
 # -- this run
 
 
-def roll_back(entries: t.Sequence[journal.Entry], servers: t.Mapping[str, Server]) -> list[str]:
+def roll_back(
+    entries: t.Sequence[journal.JournalEntry], servers: t.Mapping[str, Server]
+) -> list[str]:
     """Undo these entries, the last one first. What could not be undone, as messages.
 
     C(servers): by name, those of the entries.
@@ -72,7 +74,7 @@ def roll_back(entries: t.Sequence[journal.Entry], servers: t.Mapping[str, Server
     return problems + _activate_again(followers)
 
 
-def _restore_files(entry: journal.Entry, server: Server, problems: list[str]) -> bool:
+def _restore_files(entry: journal.JournalEntry, server: Server, problems: list[str]) -> bool:
     """Give its resources their original content; have others edited one? Adds to C(problems)."""
     edited = _edited(entry, server)
     problems += edited.values()
@@ -90,7 +92,7 @@ def _restore_files(entry: journal.Entry, server: Server, problems: list[str]) ->
     return bool(edited)
 
 
-def _edited(entry: journal.Entry, server: Server) -> dict[str, str]:
+def _edited(entry: journal.JournalEntry, server: Server) -> dict[str, str]:
     """The resources that are not as they can be by our doing: name -> message."""
     found = {}
     for resource in entry.resources():
@@ -108,7 +110,7 @@ def _edited(entry: journal.Entry, server: Server) -> dict[str, str]:
 
 
 def _restore_on_the_way(
-    entry: journal.Entry, server: Server, state: State, undone: t.Container[str]
+    entry: journal.JournalEntry, server: Server, state: State, undone: t.Container[str]
 ) -> None:
     """Take a step on the way back, if there is something to undo; one that fails is left out."""
     resources = [resource for resource in state if resource in undone]
@@ -206,7 +208,9 @@ def recover(servers: t.Iterable[Server]) -> list[str]:
     ]
 
 
-def _to_recover(entry: journal.Entry, servers: t.Mapping[str, Server]) -> journal.Entry:
+def _to_recover(
+    entry: journal.JournalEntry, servers: t.Mapping[str, Server]
+) -> journal.JournalEntry:
     """A server that was started is not stopped, since it may be in use: it follows its files."""
     server = servers.get(entry.server)
     if entry.activation == "start" and server and server.running():

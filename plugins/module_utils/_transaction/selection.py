@@ -43,6 +43,7 @@ class Candidate(t.NamedTuple):
     server: Server
     desired: list[Listener]
     reason: Reason
+    installed: bool
 
     @property
     def required(self) -> bool:
@@ -55,22 +56,23 @@ class Selection:
 
     def __init__(self, options: TransactionOptions):
         self.options = options
+        self._latest: t.Optional[tuple[t.Sequence[Listener], list[Candidate]]] = None
         self.servers = [
             server
             for server in registry.all_servers()
             if options.servers is None or server.name in options.servers
         ]
 
-    def begin_reading(self, desired: t.Iterable[Listener]) -> None:
+    def begin_reading(self, desired: t.Sequence[Listener]) -> None:
         """Have the servers for these listeners start what they will wait for in C(read).
 
         C(desired) may still be a guess.
         """
         for candidate in self.candidates(desired):
-            if candidate.server.installed():
+            if candidate.installed:
                 candidate.server.begin_reading()
 
-    def read(self, desired: t.Iterable[Listener]) -> tuple[list[Participant], list[str]]:
+    def read(self, desired: t.Sequence[Listener]) -> tuple[list[Participant], list[str]]:
         """(the servers that take part, with what they are configured with; problems)."""
         participants, problems = [], []
         for candidate in self.candidates(desired):
@@ -83,14 +85,17 @@ class Selection:
                 participants.append(participant)
         return participants, problems
 
-    def candidates(self, desired: t.Iterable[Listener]) -> list[Candidate]:
+    def candidates(self, desired: t.Sequence[Listener]) -> list[Candidate]:
         """The servers that may take part; the others need not be read."""
+        if self._latest and self._latest[0] == desired:
+            return self._latest[1]
         by_server = self._by_server(desired if self.options.present else ())
         found = []
         for server in self.servers:
             reason = self._reason(server, by_server[server])
             if reason:
-                found.append(Candidate(server, by_server[server], reason))
+                found.append(Candidate(server, by_server[server], reason, server.installed()))
+        self._latest = desired, found
         return found
 
     def _by_server(self, desired: t.Iterable[Listener]) -> dict[Server, list[Listener]]:
@@ -121,7 +126,7 @@ class Selection:
         ours: what was declared there would stay, and no message would say so.
         """
         server, options = candidate.server, self.options
-        if not server.installed():
+        if not candidate.installed:
             if candidate.required:
                 raise Refused(_not_installed(server))
             return None

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
-    endpoint,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import endpoint
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.finding import (
     HostFinding,
     ReportedChange,

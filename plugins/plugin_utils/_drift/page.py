@@ -25,9 +25,7 @@ from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.host_part 
     host_part,
     many,
 )
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import (
-    SCHEMA_VERSION,
-)
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import SCHEMA_VERSION
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.values import Json
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.words import (
     Level,

@@ -14,9 +14,7 @@ import collections.abc
 import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.cells import (
-    cells_of,
-)
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.cells import cells_of
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.finding import (
     DeclaredBindings,
     HostFinding,

@@ -11,12 +11,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols
     PROTOCOLS,
     standard_number,
 )
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.values import (
-    as_bool,
-)
-from ansible_collections.mailops.bindings.plugins.plugin_utils._role.profiles import (
-    PROFILES,
-)
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.values import as_bool
+from ansible_collections.mailops.bindings.plugins.plugin_utils._role.profiles import PROFILES
 
 #: A port or an IP address as a task gives it.
 GivenEntry = t.Mapping[str, t.Any]

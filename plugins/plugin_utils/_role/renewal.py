@@ -11,12 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
-    PROTOCOLS,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.registry import (
-    all_servers,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import PROTOCOLS
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.registry import all_servers
 
 #: Key and certificate are renewed one after the other: so long the hook waits until they match.
 WAIT_SECONDS = 30

@@ -23,7 +23,6 @@ SERVERS = PLUGINS / "module_utils" / "_servers"
 ALLOWED = {
     "module_utils/_tasks/listeners.py": "the choices of an option, which documentation has too",
     "module_utils/_probe/unexpected.py": "programs of any vendor, and what they may speak",
-    "filter/drift_report.py": "reports made before changes had the name of their server",
 }
 #: Documentation of modules and filters names what it likes.
 DOCUMENTATION = ("DOCUMENTATION", "EXAMPLES", "RETURN")
@@ -116,4 +115,4 @@ def test_only_the_registry_and_its_own_folder_name_a_server():
         and not any(folder in path.parents for folder in folders)
         and named_servers(path)
     }
-    assert naming <= set(ALLOWED), naming - set(ALLOWED)
+    assert naming == set(ALLOWED)

@@ -82,3 +82,28 @@ def test_without_root_it_is_refused_before_anything_else(world, monkeypatch):
         run("mail_listeners", {})["msg"]
         == "mail_listeners changes servers, and needs root for that: use become"
     )
+
+
+@pytest.mark.needs_ansible
+def test_changes_of_servers_name_their_server_and_are_documented(world):
+    yaml = pytest.importorskip("yaml")
+    from ansible_collections.mailops.bindings.plugins.modules import mail_listeners
+    from support.in_process import run
+
+    documented = yaml.safe_load(mail_listeners.RETURN)["changes"]["contains"]
+    options = {
+        "config_path": str(world.config),
+        "ports": [{"name": "IMAP", "protocol": "imap"}],
+        "ip_addresses": [{"address": "127.0.0.2", "ports": ["IMAP"]}],
+    }
+    changes = run("mail_listeners", options, check=True)["changes"]
+    assert [(change["kind"], change.get("server")) for change in changes] == [
+        ("port", None),
+        ("ip_binding", None),
+        ("file", "dove"),
+        ("file", "dove"),
+        ("listener", "dove"),
+        ("listener", "dove"),
+    ]
+    for change in changes:
+        assert set(change) | {"server"} == set(documented)

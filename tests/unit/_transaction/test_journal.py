@@ -18,8 +18,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers import b
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import journal, lock
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.journal import (
-    Entry,
     Journal,
+    JournalEntry,
 )
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files owners, and so takes root")
@@ -35,7 +35,7 @@ sockets = st.frozensets(
     st.tuples(st.sampled_from(["192.0.2.1", "::"]), st.integers(1, 65535)), max_size=3
 )
 entries = st.builds(
-    Entry,
+    JournalEntry,
     st.sampled_from(["", "postfix"]),
     states,
     states,
@@ -128,7 +128,7 @@ def test_an_original_is_restored_itself(tmp_path, monkeypatch, links):
 
         monkeypatch.setattr(os, "link", no_links)
     before = facts(target)
-    entry = Entry("x", ({str(link): b"ours"},), ({str(link): b"as it was"},))
+    entry = JournalEntry("x", ({str(link): b"ours"},), ({str(link): b"as it was"},))
     journal.begin([entry], "then")
     server = Server()
     server.put(str(link), b"ours")
@@ -142,7 +142,7 @@ def test_an_original_is_restored_itself(tmp_path, monkeypatch, links):
 def test_a_new_drop_in_goes_with_its_folder(folder):
     path = str(folder / "units" / "x.service.d" / "ours.conf")
     os.mkdir(folder / "units")
-    entry = Entry("x", ({path: b"ours"},), ({path: None},))
+    entry = JournalEntry("x", ({path: b"ours"},), ({path: None},))
     journal.begin([entry], "then")
     os.makedirs(os.path.dirname(path))  # the disk is full, and no more came of it
     journal.end([entry])
@@ -157,7 +157,7 @@ def test_no_room_for_a_second_name_is_refused_and_leaves_nothing(tmp_path, monke
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "link", full)
-    entry = Entry("x", ({str(path): b"ours"},), ({str(path): b"as it was"},))
+    entry = JournalEntry("x", ({str(path): b"ours"},), ({str(path): b"as it was"},))
     with pytest.raises(
         Refused,
         match=r"\.x\.conf\.mailops\.bindings-before, where the original is kept until all is done, "
@@ -169,7 +169,7 @@ def test_no_room_for_a_second_name_is_refused_and_leaves_nothing(tmp_path, monke
 
 
 def test_only_keeps_the_part_about_some_resources():
-    entry = Entry(
+    entry = JournalEntry(
         "x", ({"/a": b"1"}, {"/a": b"2", "/b": b"3"}), ({"/a": b"4"}, {"/a": b"5", "/b": None})
     )
     assert entry.only({"/b"}) == entry._replace(steps=({"/b": b"3"},), back=({"/b": None},))

@@ -18,14 +18,13 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.
     Release,
     TLSSettings,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import SocketKey
 
 #: protocol of the model -> Dovecot's name
 PROTOCOLS = {"imap": "imap", "pop": "pop3"}
 #: and back
 MODEL_PROTOCOLS = {theirs: ours for ours, theirs in PROTOCOLS.items()}
 
-#: (address, port)
-SocketKey = tuple[str, int]
 #: The addresses of a host name, which Dovecot accepts in place of one.
 Resolve = t.Callable[[str], t.Iterable[str]]
 

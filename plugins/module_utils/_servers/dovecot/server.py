@@ -196,11 +196,11 @@ class Dovecot(Server):
     def validate(self, state: State) -> None:
         """Have doveconf see this state, in a copy of the folder. Raises Refused."""
         from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import (
-            rehearse_in_copy,
+            validate_in_copy,
         )
 
         argv = ["doveconf", "-nx", "-c", config_files.MAIN_FILE]
-        status, errors = rehearse_in_copy(config_files.FOLDER, state, argv)
+        status, errors = validate_in_copy(config_files.FOLDER, state, argv)
         if status:
             raise Refused("doveconf rejects the new configuration: %s" % brief(errors))
 
@@ -227,6 +227,18 @@ class Dovecot(Server):
         if status:
             reason = brief(errors) if errors else "it ended with status %d, see its log" % status
             raise Failed("Dovecot can't be started: %s" % reason)
+
+    def stop(self) -> None:
+        if has_systemd():
+            status, _, errors = run(["systemctl", "stop", config_files.UNIT])
+        else:
+            status, _, errors = run(["doveadm", "stop"])
+        self._end_orphans()
+        if self.running():
+            raise Failed(
+                "Dovecot can't be stopped: %s"
+                % (brief(errors) if errors else "the command ended with status %d" % status)
+            )
 
     def _end_orphans(self) -> None:
         """Wait until the old processes are gone; end those that a killed main process left."""

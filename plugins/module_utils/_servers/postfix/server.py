@@ -133,7 +133,7 @@ class Postfix(Server):
         "postfix check" would repair the queue's folders.
         """
         from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import (
-            rehearse_in_copy,
+            validate_in_copy,
         )
         from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
             reading,
@@ -141,7 +141,7 @@ class Postfix(Server):
 
         folder = reading.postconf(["config_directory"])["config_directory"]
         live = set(run(["postconf", "-M"])[2].splitlines())
-        status, errors = rehearse_in_copy(folder, state, ["postconf", "-M"])
+        status, errors = validate_in_copy(folder, state, ["postconf", "-M"])
         new = [line for line in errors.splitlines() if line not in live]
         if status or new:
             raise Refused(

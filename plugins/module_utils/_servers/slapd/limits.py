@@ -16,6 +16,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     wildcard_of,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import SocketKey
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.parser import (
     DEFAULTS,
     Setup,
@@ -67,7 +68,7 @@ def urls_have_addresses(setup: Setup, desired: DesiredSetup) -> t.Iterator[str]:
 
 def sockets_do_not_meet(setup: Setup, desired: DesiredSetup) -> t.Iterator[str]:
     """slapd does not start if two of its URLs meet: it has no SO_REUSEPORT (socket(7))."""
-    owners: dict[tuple[str, int], list[str]] = {}
+    owners: dict[SocketKey, list[str]] = {}
     for url in desired.urls:
         for socket in url.sockets:
             owners.setdefault(socket, []).append(url.text)

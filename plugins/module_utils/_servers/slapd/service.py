@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
-from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import rehearse_in_copy
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import validate_in_copy
 from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import has_systemd
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import host, render
@@ -106,7 +106,7 @@ def _validate(tls: Tls, error: type[Exception]) -> None:
     argv = [PROGRAM, "-d", "0", "-f", conf, "-h", socket_url]
     argv += ["-u", user] if user else []
     argv += ["-g", group] if group else []
-    status, dummy = rehearse_in_copy(
+    status, dummy = validate_in_copy(
         config.path,
         {conf: render.validation_conf(config.settings, tls, private + "/pid")},
         ["sh", "-c", _VALIDATION, "sh", private, *argv],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
     config_files,
     doveconf,
@@ -150,3 +151,25 @@ def test_plan_with_refusals_has_no_steps(host):
         configured, [listener("0.0.0.0", 993), listener(FOUR, 993)], OPTIONS
     )
     assert len(planned.refusals) == 1 and planned.steps == () and planned.sockets == frozenset()
+
+
+@pytest.mark.parametrize(
+    "systemd, command",
+    [(True, ["systemctl", "stop", "dovecot.service"]), (False, ["doveadm", "stop"])],
+)
+def test_stop_takes_the_service_manager_s_way(monkeypatch, host, systemd, command):
+    commands = []
+    monkeypatch.setattr(server, "has_systemd", lambda: systemd)
+    monkeypatch.setattr(server, "run", lambda argv: commands.append(argv) or (0, "", ""))
+    monkeypatch.setattr(server, "listening", lambda: [])
+    monkeypatch.setattr(server, "_main_process", lambda: None)
+    host.dovecot.stop()
+    assert commands == [command]
+
+
+def test_dovecot_that_goes_on_after_stop_is_a_failure(monkeypatch, host):
+    monkeypatch.setattr(server, "run", lambda argv: (1, "", "doveadm: Fatal: no"))
+    monkeypatch.setattr(server, "listening", lambda: [])
+    monkeypatch.setattr(server, "_main_process", lambda: 1)
+    with pytest.raises(Failed, match="Dovecot can't be stopped: doveadm: Fatal: no"):
+        host.dovecot.stop()

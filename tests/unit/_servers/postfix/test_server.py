@@ -109,7 +109,7 @@ def test_validation_reports_only_new_messages(monkeypatch):
     host.answers["postconf -M"] = 0, "", "unused parameter: x=1\n"
     monkeypatch.setattr(
         sandbox,
-        "rehearse_in_copy",
+        "validate_in_copy",
         lambda folder, state, argv: (len(messages) - 1, "".join(messages)),
     )
     Postfix().validate({PATH: b""})

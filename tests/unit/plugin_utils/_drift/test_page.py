@@ -11,32 +11,16 @@ import re
 import pytest
 from hypothesis import given
 
-from support.drift_fleet import (
-    GENERATED,
-    certificate,
-    file_change,
-    finding,
-    fleet,
-    ip,
-    port,
-    seen,
-)
+from support.drift_fleet import GENERATED, certificate, file_change, finding, fleet, ip, port, seen
 from support.drift_reports import AT, CONFIG_CHANGE
 from support.drift_strategies import ANY_FINDINGS, ANY_VALUE
 
 pytestmark = pytest.mark.needs_ansible
 pytest.importorskip("jinja2", reason="needs Jinja2, which a managed host does not have")
 
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift import (  # noqa: E402
-    page,
-    values,
-)
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.page import (  # noqa: E402
-    drift_html,
-)
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import (  # noqa: E402
-    drift_report,
-)
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift import page, values  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.page import drift_html  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import drift_report  # noqa: E402
 
 
 class Read(html.parser.HTMLParser):

@@ -12,17 +12,8 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft7Validator
 
-from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import (
-    drift_report,
-)
-from support.drift_fleet import (
-    GENERATED,
-    certificate,
-    finding,
-    fleet,
-    ip,
-    seen,
-)
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import drift_report
+from support.drift_fleet import GENERATED, certificate, finding, fleet, ip, seen
 from support.drift_reports import (
     AT,
     DESCRIPTION_CHANGE,

@@ -10,15 +10,9 @@ import shutil
 
 import pytest
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
-    PROTOCOLS,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.registry import (
-    all_servers,
-)
-from ansible_collections.mailops.bindings.plugins.plugin_utils._role.renewal import (
-    renewal_config,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import PROTOCOLS
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.registry import all_servers
+from ansible_collections.mailops.bindings.plugins.plugin_utils._role.renewal import renewal_config
 
 CONFIG = renewal_config("/etc/mail-bindings/bindings.json")
 PATHS = {"certificate_path": "/c.pem", "private_key_path": "/k.pem"}
