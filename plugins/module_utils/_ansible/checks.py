@@ -15,7 +15,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.declarati
     Declaration,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Store, Stored
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Stored
+
+if t.TYPE_CHECKING:
+    from ansible_collections.mailops.bindings.plugins.module_utils._stores.interface import Store
 
 
 def address_problems(store: Store, declaration: Declaration, stored: Stored) -> t.List[str]:

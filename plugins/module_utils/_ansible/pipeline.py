@@ -10,7 +10,6 @@ the config alone (C(StoreCommitter)), or the config and the servers (C(_tasks.li
 from __future__ import annotations
 
 import contextlib
-import types
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -38,39 +37,49 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
     InvalidConfig,
-    Store,
     Stored,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.mailops.bindings.plugins.module_utils._stores.interface import Store
 
-class Task(t.NamedTuple):
+# Task and Prepared are not NamedTuples: making such a class takes as long as compiling a file.
+
+
+class Task:
     """What one task of a module that writes asks for."""
 
-    declaration: Declaration  # what is declared; empty where something is to be removed
-    outcome: t.Callable[[Bindings], Outcome]  # from the current bindings
-    ports: t.Iterable[str] = ()  # names of the ports that the task names
-    addresses: t.Iterable[str] = ()  # canonical addresses whose ports it assigns
-    beside: t.Mapping[str, t.Any] = types.MappingProxyType(
-        {}
-    )  # port name -> BESIDE_DOCUMENT options
-    single: t.Tuple[
-        str, ...
-    ] = ()  # (result key, list, identity's key, identity) of a single module
-    problems: t.Iterable[str] = ()  # what is wrong with the task itself
-    replace_invalid: bool = False
-    whole: bool = (
-        True  # False: about ports alone; if they do not change, assignments need no loading
-    )
+    def __init__(
+        self,
+        declaration: Declaration,  # what is declared; empty where something is to be removed
+        outcome: t.Callable[[Bindings], Outcome],  # from the current bindings
+        ports: t.Iterable[str] = (),  # names of the ports that the task names
+        addresses: t.Iterable[str] = (),  # canonical addresses whose ports it assigns
+        beside: t.Optional[t.Mapping[str, t.Any]] = None,  # port -> its BESIDE_DOCUMENT options
+        single: t.Tuple[str, ...] = (),  # (result key, list, identity's key, identity)
+        problems: t.Sequence[str] = (),  # what is wrong with the task itself
+        replace_invalid: bool = False,
+        whole: bool = True,  # False: if its ports do not change, assignments need no loading
+    ):
+        self.declaration, self.outcome = declaration, outcome
+        self.ports, self.addresses = ports, addresses
+        self.beside, self.single = beside or {}, single
+        self.problems, self.replace_invalid, self.whole = problems, replace_invalid, whole
 
 
-class Prepared(t.NamedTuple):
+class Prepared:
     """All that a task would do, checked, and what its result says beside the bindings."""
 
-    stored: Stored
-    desired: Bindings
-    changes: t.List[t.Dict[str, t.Any]]
-    warnings: t.List[str]
-    facts: t.Dict[str, t.Any]
+    def __init__(
+        self,
+        stored: Stored,
+        desired: Bindings,
+        changes: t.List[t.Dict[str, t.Any]],
+        warnings: t.List[str],
+        facts: t.Dict[str, t.Any],
+    ):
+        self.stored, self.desired, self.changes = stored, desired, changes
+        self.warnings, self.facts = warnings, facts
 
 
 class StoreCommitter:
@@ -158,8 +167,10 @@ def prepare(module: AnsibleModule, store: Store, task: Task, stored: Stored) -> 
     """The plan for what is stored, checked, in check mode too. Raises Refused with all problems."""
     params = module.params
     desired, problems = task.outcome(stored.bindings)
-    desired, stored, unfit = store.fit(stored, desired, task.declaration)
-    problems = [*task.problems, *problems, *unfit, *_host_problems(params, store, task, stored)]
+    fitting = store.fit(stored, desired, task.declaration)
+    desired, stored = fitting.bindings, fitting.stored
+    problems = [*task.problems, *problems, *fitting.problems]
+    problems += _host_problems(params, store, task, stored)
     certificates: t.List[t.Dict[str, t.Any]] = []
     warnings: t.List[str] = []
     names = (

@@ -24,19 +24,25 @@ BESIDE_DOCUMENT = ("certificate_password", "certificate_hostnames")
 Entries = t.Optional[t.List[t.Dict[str, t.Any]]]
 
 
-class Declaration(t.NamedTuple):
+class Declaration:
     """What one task declares. None for a list: the task does not speak of it.
 
     Entries have keys of the document, and only those that the task gives: others keep their values.
     """
 
-    ports: Entries = None
-    ip_addresses: Entries = None
-    only_these: bool = False  # entries that are not declared are removed
-    exact_assignments: bool = False  # an IP has exactly the declared ports; False: at least these
-    require_assigned: bool = False
-    single: bool = False  # one entry, made of the task's own options: messages need no path
-    on_server: bool = False  # paths are of a remote server, whose own bindings may break rules
+    def __init__(
+        self,
+        ports: Entries = None,
+        ip_addresses: Entries = None,
+        only_these: bool = False,  # entries that are not declared are removed
+        exact_assignments: bool = False,  # an IP has exactly the declared ports, else at least
+        require_assigned: bool = False,
+        single: bool = False,  # one entry, made of the task's own options: messages need no path
+        on_server: bool = False,  # paths are of a remote server, whose bindings may break rules
+    ):
+        self.ports, self.ip_addresses = ports, ip_addresses
+        self.only_these, self.exact_assignments = only_these, exact_assignments
+        self.require_assigned, self.single, self.on_server = require_assigned, single, on_server
 
     def label(self, kind: str, index: int) -> str:
         """The path of an entry, for messages."""

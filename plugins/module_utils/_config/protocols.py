@@ -10,15 +10,20 @@ import typing as t
 ENCRYPTIONS = ("none", "ssl", "tls")
 
 
-class Protocol(t.NamedTuple):
+class Protocol:
     """A protocol as a declaration names it."""
 
-    name: str
-    title: str  # the usual name of a port of it, without TLS or with STARTTLS
-    tls_title: str  # the usual name of a port with TLS from the first byte
-    number: int  # standard port without TLS or with STARTTLS (IANA, service names)
-    tls_number: t.Optional[int]  # with TLS from the first byte (RFC 8314); None: not defined
-    dialogue: str  # what is spoken there: the file of C(_probe) that knows it
+    def __init__(
+        self,
+        name: str,
+        title: str,  # the usual name of a port of it, without TLS or with STARTTLS
+        tls_title: str,  # the usual name of a port with TLS from the first byte
+        number: int,  # standard port without TLS or with STARTTLS (IANA, service names)
+        tls_number: t.Optional[int],  # with TLS from the first byte (RFC 8314); None: not defined
+        dialogue: str,  # what is spoken there: the file of C(_probe) that knows it
+    ):
+        self.name, self.title, self.tls_title = name, title, tls_title
+        self.number, self.tls_number, self.dialogue = number, tls_number, dialogue
 
 
 #: By name, in the order in which people list them. A new protocol is a line here.

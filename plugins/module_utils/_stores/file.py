@@ -24,34 +24,36 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.files impor
     TooLarge,
     read_regular_file,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
-    Fitting,
-    Store,
-    Stored,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, Stored
 
 MAX_BYTES = 64 * 1024 * 1024  # a million assignments have 20 MB
 
 
-class Revision(t.NamedTuple):
-    """The file as it was read."""
+class Revision:
+    """The file as it was read. C(attributes): (uid, gid, mode)."""
 
-    content: bytes
-    uid: int
-    gid: int
-    mode: int
+    def __init__(self, content: bytes, attributes: t.Tuple[int, int, int]):
+        self.content, self.attributes = content, attributes
 
-
-#: mode of the file -> (uid, gid, mode) that the task asks for, None for what it leaves as it is
-Attributes = t.Callable[[int], t.Tuple[t.Optional[int], t.Optional[int], t.Optional[int]]]
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Revision) and vars(self) == vars(other)
 
 
-class FileStore(Store):
-    """One config file."""
+class FileStore:
+    """One config file: a C(interface.Store).
+
+    C(attributes): mode of the file -> (uid, gid, mode) that the task asks for, None for what it
+    leaves as it is.
+    """
 
     local = True
 
-    def __init__(self, path: str, attributes: t.Optional[Attributes] = None, backup: bool = False):
+    def __init__(
+        self,
+        path: str,
+        attributes: t.Optional[t.Callable[[int], t.Any]] = None,
+        backup: bool = False,
+    ):
         if not os.path.isabs(path) or path.endswith("/") or "\0" in path:
             raise Refused("config_path: %s must be the absolute path of a file" % model.shown(path))
         self.path = path
@@ -92,7 +94,8 @@ class FileStore(Store):
             )
 
             raise file_problems.unreadable(self.path, self.target, error) from None
-        return Revision(content, status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+        attributes = status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)
+        return Revision(content, attributes)
 
     # -- what it can hold
 

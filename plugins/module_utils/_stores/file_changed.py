@@ -43,8 +43,8 @@ class ChangedFile:
 
     def _desired(self, revision: t.Any) -> FileAttributes:
         """What the file should have; -1: as the system makes it."""
-        uid, gid, mode = self._attributes(revision.mode if revision else NEW_FILE_MODE)
-        had = (revision.uid, revision.gid, revision.mode) if revision else (-1, -1, NEW_FILE_MODE)
+        had = revision.attributes if revision else (-1, -1, NEW_FILE_MODE)
+        uid, gid, mode = self._attributes(had[2])
         return (
             had[0] if uid is None else uid,
             had[1] if gid is None else gid,
@@ -54,7 +54,7 @@ class ChangedFile:
     def extra_changes(self, stored: Stored) -> t.List[t.Dict[str, t.Any]]:
         """See C(FileStore.extra_changes); of a file that exists."""
         revision = stored.revision
-        before, after = _described(revision[1:]), _described(self._desired(revision))
+        before, after = _described(revision.attributes), _described(self._desired(revision))
         differing = [key for key in after if before[key] != after[key]]
         before = {key: before[key] for key in differing}
         after = {key: after[key] for key in differing}
@@ -82,7 +82,7 @@ class ChangedFile:
         # then only its owner or mode is to change
         same = revision and bindings == stored.bindings and not stored.broken
         keep = (
-            (revision.content, revision[1:])
+            (revision.content, revision.attributes)
             if revision and (self._backup or stored.broken)
             else None
         )

@@ -149,10 +149,12 @@ class ServersCommitter(StoreCommitter):
     def _with(self, facts: t.Dict[str, t.Any]) -> Prepared:
         """The plan for the config and the transaction's part of the result, as one."""
         config, transaction = self.config, self.transaction
-        return config._replace(
-            changes=config.changes + transaction.changes,
-            warnings=[*config.warnings, *_warnings(transaction, facts["listeners"])],
-            facts={**config.facts, **facts},
+        return Prepared(
+            config.stored,
+            config.desired,
+            config.changes + transaction.changes,
+            [*config.warnings, *_warnings(transaction, facts["listeners"])],
+            {**config.facts, **facts},
         )
 
 

@@ -44,6 +44,10 @@ def declared(current, declaration):
     return sound(plan.declared(current, declaration))
 
 
+def changed(declaration, **options):
+    return Declaration(**{**vars(declaration), **options})
+
+
 def one_port(current=CURRENT, **entry):
     return declared(current, Declaration(ports=[entry], single=True)).ports[entry["name"]]
 
@@ -140,9 +144,9 @@ def test_exclusive_leaves_nothing_else_of_the_lists_that_are_given():
         ports=[{"name": "SMTP"}], ip_addresses=[], only_these=True, exact_assignments=True
     )
     assert declared(CURRENT, only) == Bindings({"SMTP": SMTP}, {})
-    assert declared(CURRENT, only._replace(ip_addresses=None, ports=None)) == CURRENT
+    assert declared(CURRENT, changed(only, ip_addresses=None, ports=None)) == CURRENT
     # an address that keeps a port which is no longer declared
-    assert plan.declared(CURRENT, only._replace(ip_addresses=None), "/etc/b.json").problems == [
+    assert plan.declared(CURRENT, changed(only, ip_addresses=None), "/etc/b.json").problems == [
         '/etc/b.json: ip_addresses[0].ports: there is no port "IMAPS" to assign to 192.0.2.1: declare it, or take it off the list'
     ]
 
@@ -175,7 +179,7 @@ def test_every_port_must_be_assigned_where_that_is_asked_for():
     assert plan.declared(CURRENT, declaration).problems == [
         'ports[0].name: no IP address listens on "new", and require_assigned is set: assign it, or take it out'
     ]
-    assert declared(CURRENT, declaration._replace(ports=[]))
+    assert declared(CURRENT, changed(declaration, ports=[]))
 
 
 def test_an_assigned_port_is_not_removed_unless_it_may_be_unassigned():
