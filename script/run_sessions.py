@@ -96,8 +96,10 @@ def chosen(names: list[str]) -> list[str]:
         meant = {
             session
             for session, tags in listed.items()
-            if name in (session, *tags) or session.startswith(f"{name}-")
+            if name in tags or session.startswith(f"{name}-")
         }
+        if name in listed:
+            meant = {name}
         if not meant:
             sys.exit(f"script/test: no such step: {name}; there are {', '.join(listed)}")
         found |= meant
@@ -120,16 +122,25 @@ def run(
         environment["PYTEST_XDIST_AUTO_NUM_WORKERS"] = "1"
     report = folder / "report.json"
     options = ["--parallel", str(jobs), "--report", str(report), "--session", *sessions]
-    with subprocess.Popen([*NOX, *options], env=environment, stdin=subprocess.DEVNULL) as process:
-        # An end that is asked of us is asked of the sessions, which nox has in groups of their own.
-        signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nox gets it as well, and ends
+    run_interruptibly([*NOX, *options], environment)
     if not report.exists():
         sys.exit("script/test: nox wrote no report")
     results = json.loads(report.read_text(encoding="utf-8"))["sessions"]
     for result in results:
         result["counts"] = counts_of(result["result"], folder / f"{result['name']}.log")
     return results
+
+
+def run_interruptibly(command: list[str], environment: dict[str, str]) -> None:
+    """Run nox, which ends its sessions if it is interrupted, and only then."""
+    # A shell has what it starts in the background ignore that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    for ending in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, lambda *_: process.send_signal(signal.SIGINT))
+    process.wait()
 
 
 def counts_of(result: str, log: pathlib.Path) -> tuple[int, int, int]:

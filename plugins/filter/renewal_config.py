@@ -14,7 +14,7 @@ author:
 description:
   - The configuration of the program that the role P(mailops.bindings.mail_bindings#role) installs
     with O(mailops.bindings.mail_bindings#role:main:mail_bindings_renewal_hook) - how listeners of
-    each protocol are visited, and how each server is made to take a renewed certificate.
+    each protocol are visited, and what makes each server take a renewed certificate.
 options:
   _input:
     description: The bindings config on the host.

@@ -14,67 +14,39 @@ import sys
 
 import pytest
 
+from support.fleet.driving import PYTHON, DrivenServer
 from support.fleet.mail import CERTIFICATE, PASSWORDS, PRIVATE_KEY, put_certificate
-from support.fleet.playing import ROOT
 
-PLACE = "/root/c/ansible_collections/mailops/bindings/plugins"
 HERE = pathlib.Path(__file__).parent
-PYTHON = "PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/root/c exec python3"
 HOST = (CERTIFICATE, PRIVATE_KEY)
 STOCK = {143: "imap", 993: "imap", 110: "pop", 995: "pop"}
 OUR_FILE = "/etc/dovecot/conf.d/99-mailops.bindings.conf"
 BESIDE = "/etc/dovecot/mailops.bindings.conf"
+READINGS = "/root/dovecot_readings.py"
 LOCAL = "/etc/dovecot/local.conf"  # included by Debian's dovecot.conf if it exists
 SUITES = ["bookworm", "trixie"]
 
 
-class DovecotHost:
-    """A host, and our class on it."""
+class DovecotHost(DrivenServer):
+    """A host, and our class of Dovecot on it."""
+
+    server = "dovecot"
+    programs = ("dovecot", "imap-login", "pop3-login", "lmtp")
 
     def __init__(self, host):
-        self.host = host
+        super().__init__(host)
         self.release = host.run(["dovecot", "--version"]).stdout[:3]
-        archive = subprocess.run(
-            ["tar", "-cf", "-", "module_utils"],
-            cwd=ROOT / "plugins",
-            stdout=subprocess.PIPE,
-            check=True,
-        ).stdout
-        host.run(f"mkdir -p {PLACE}; tar -xf - -C {PLACE}", archive, encoding=None, errors=None)
-        for name in ("driver.py", "dovecot_readings.py"):
-            host.write("/root/" + name, (HERE / name).read_text(encoding="utf-8"))
-
-    def __call__(self, do, **order):
-        return self.many({"do": do, **order})[0]
-
-    def many(self, *orders):
-        lines = "".join(json.dumps(order) + "\n" for order in orders)
-        answers = self.host.run(f"{PYTHON} /root/driver.py dovecot", lines, timeout=180).stdout
-        return list(map(json.loads, answers.splitlines()))
+        host.write(READINGS, (HERE / "dovecot_readings.py").read_text(encoding="utf-8"))
 
     def readings(self):
         """See C(dovecot_readings)."""
-        return json.loads(self.host.run(f"{PYTHON} /root/dovecot_readings.py").stdout)
+        return json.loads(self.host.run(f"{PYTHON} {READINGS}").stdout)
 
     def done(self, wanted, **options):
-        """Apply a declaration: it does what it foresaw, and has nothing left to do."""
-        told, again = self.many(*[{"do": "apply", "wanted": wanted, "options": options}] * 2)
-        assert told["refusals"] == [] and told["failed"] == "", told
-        assert sorted_by_place(told["listeners"]) == sorted_by_place(told["foreseen"])
-        assert told["live"] == told["sockets"] == told["planned"]
-        assert again["steps"] == [] and again["live"] == told["live"]
-        assert self.sockets() == set(map(tuple, told["live"]))
+        """Apply a declaration: it does what it planned, and has nothing left to do."""
+        answer = super().done(wanted, **options)
         assert self.readings()["differences"] == []
-        return told
-
-    def sockets(self):
-        """What the kernel says, by ss."""
-        names = ("dovecot", "imap-login", "pop3-login", "lmtp")
-        return {
-            ("0.0.0.0" if address == "*" else address, port)
-            for address, port, program in self.host.listening()
-            if program in names
-        }
+        return answer
 
     def ssl(self, certificate, key):
         """The settings for a certificate."""
@@ -98,10 +70,6 @@ class DovecotHost:
             else:
                 self.host.write(path, before)
             self("activate", how="restart")
-
-
-def sorted_by_place(listeners):
-    return sorted(listeners, key=lambda entry: (entry["address"], entry["port"]))
 
 
 def listener(address, port, encryption=None, files=HOST, protocol=None):

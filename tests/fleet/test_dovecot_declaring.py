@@ -9,14 +9,15 @@ from __future__ import annotations
 import pytest
 
 from support.fleet.clients import Refused
+from support.fleet.driving import by_place
 from support.fleet.mail import PASSWORDS, put_certificate
 
-from .dovecot_hosts import BESIDE, HOST, OUR_FILE, STOCK, listener, sorted_by_place
+from .dovecot_hosts import BESIDE, HOST, OUR_FILE, STOCK, listener
 
 
 def test_debian_s_configuration_is_read(dovecot):
     told = dovecot("read")
-    assert sorted_by_place(told["listeners"]) == sorted_by_place(
+    assert by_place(told["listeners"]) == by_place(
         [
             {**listener(address, port), "hostname": "", "floating": False, "port_name": ""}
             for address in ("0.0.0.0", "::")

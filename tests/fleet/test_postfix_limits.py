@@ -107,8 +107,10 @@ tlsproxy  unix  -       -       y       -       0       tlsproxy
 
 def test_validation_reports_what_postfix_reports_and_changes_nothing(postfix):
     host = postfix.host
+    order = {"wanted": [listener(host.four, 25)], "spoil": ["smtpd", "smtpd"]}
+    postfix("apply", **order)  # after which Postfix has its lock files of these listeners
     before = host.snapshot("/etc", "/var/spool/postfix", "/mnt")
-    told = postfix("apply", wanted=[listener(host.four, 25)], spoil=["smtpd", "smtpd"])
+    told = postfix("apply", **order)
     assert told["why"] == "spoiled"
     answers = host.run(
         ["env", "PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=/root/c", "python3", "-c", VALIDATION]

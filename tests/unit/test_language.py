@@ -41,16 +41,7 @@ NOT_PLAIN = (
 )
 PATTERN = re.compile(r"\b(%s)\b" % "|".join(NOT_PLAIN), re.IGNORECASE)
 #: Parts whose messages are still being rewritten, as prefixes of paths: to be emptied.
-TEMPORARY: tuple[str, ...] = (
-    "plugins/filter/",
-    "plugins/module_utils/_servers/dovecot/",
-    "plugins/module_utils/_servers/slapd/",
-    "plugins/module_utils/_stores/smartermail/",
-    "plugins/modules/",
-    "plugins/doc_fragments/",
-    "playbooks/",
-    "roles/",
-)
+TEMPORARY: tuple[str, ...] = ()
 
 
 def docstrings(tree: ast.AST) -> set[int]:

@@ -21,11 +21,7 @@ MAX_COLUMNS = 100
 #: "file" or "file:function" -> why it may be longer. Five at most.
 EXCEPTIONS: dict[str, str] = {}
 #: Parts that are still being put in order, as prefixes of files: to be emptied.
-TEMPORARY: tuple[str, ...] = (
-    "_servers/dovecot/",
-    "_servers/slapd/",
-    "_stores/smartermail/",
-)
+TEMPORARY: tuple[str, ...] = ()
 
 
 def own_nodes(function: ast.AST) -> t.Iterator[ast.AST]:

@@ -13,11 +13,13 @@ from .host import Host
 from .playing import ROOT
 
 DRIVER = ROOT / "tests" / "fleet" / "driver.py"
+#: Runs a program of ours on the host with our code, in a shell.
+PYTHON = "PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/root/c exec python3"
 _PLUGINS = "/root/c/ansible_collections/mailops/bindings/plugins"
 
 
 def put_collection(host: Host) -> None:
-    """Copy our code to the host; Python finds it with PYTHONPATH=/root/c."""
+    """Copy our code to the host, where C(PYTHON) finds it."""
     archive = subprocess.run(
         ["tar", "--exclude=__pycache__", "-cf", "-", "module_utils"],
         cwd=ROOT / "plugins",

@@ -23,7 +23,7 @@ _END = "# -- mailops"  # between the outputs of two calls
 _SCRIPT = r"""
 set -e
 for hidden; do mount --bind /dev/null "$hidden"; done
-select() {
+chosen() {
   printf '%%s\n' "$1" | sed -nE '
     /^service .*\{$/,/^\}$/ {
       /^  inet_listener .*\{$/,/^  \}$/ { p; d }
@@ -36,11 +36,11 @@ select() {
     /^ *(ssl_key|ssl_alt_key|key_file|alt_key_file) = [<\/"]/p'
 }
 printed=$(doveconf -P)
-select "$printed"
+chosen "$printed"
 case $printed in "# 2."[0-3].*) exit;; esac
 echo "%(end)s"
 printed=$(doveconf protocols listen ssl base_dir instance_name shutdown_clients service)
-select "$printed"
+chosen "$printed"
 """ % {"end": _END}
 
 

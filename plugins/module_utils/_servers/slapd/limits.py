@@ -16,6 +16,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     wildcard_of,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import SocketKey
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.parser import (
     DEFAULTS,
     Setup,
@@ -67,7 +68,7 @@ def urls_have_addresses(setup: Setup, desired: DesiredSetup) -> t.Iterator[str]:
 
 def sockets_do_not_meet(setup: Setup, desired: DesiredSetup) -> t.Iterator[str]:
     """slapd does not start if two of its URLs meet: it has no SO_REUSEPORT (socket(7))."""
-    owners: dict[tuple[str, int], list[str]] = {}
+    owners: dict[SocketKey, list[str]] = {}
     for url in desired.urls:
         for socket in url.sockets:
             owners.setdefault(socket, []).append(url.text)
@@ -126,11 +127,25 @@ def certificate_can_be_set(setup: Setup, desired: DesiredSetup) -> t.Iterator[st
             "uses no certificate file beside it: first delete it and its key from cn=config"
         )
     # without a new certificate the old one is removed while slapd is stopped
-    if desired.tls.certificate and not any(url.scheme == "ldapi" for url in setup.urls):
-        yield (
-            "OpenLDAP has no ldapi:/// URL, by which its certificate is changed: add it to "
-            "SLAPD_SERVICES in %s, and restart slapd" % DEFAULTS
-        )
+    if desired.tls.certificate and not _has_ldapi(setup.urls):
+        yield _WITHOUT_LDAPI
+
+
+def certificate_can_be_given_back(setup: Setup, desired: DesiredSetup) -> t.Iterator[str]:
+    """The ldapi:/// of today may only stand in for a server without listeners, and go."""
+    changes = desired.tls != setup.tls and desired.tls.certificate
+    if changes and _has_ldapi(setup.urls) and not _has_ldapi(desired.urls):
+        yield _WITHOUT_LDAPI
+
+
+def _has_ldapi(urls: t.Iterable[Url]) -> bool:
+    return any(url.scheme == "ldapi" for url in urls)
+
+
+_WITHOUT_LDAPI = (
+    "OpenLDAP has no ldapi:/// URL, by which its certificate is changed: add it to "
+    "SLAPD_SERVICES in %s, and restart slapd" % DEFAULTS
+)
 
 
 Limit = t.Callable[[Setup, DesiredSetup], t.Iterator[str]]
@@ -141,6 +156,7 @@ DECLARING: tuple[Limit, ...] = (
     urls_have_addresses,
     sockets_do_not_meet,
     families_are_served,
+    certificate_can_be_given_back,
     *ALWAYS,
 )
 

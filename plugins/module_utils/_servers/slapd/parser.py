@@ -22,7 +22,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     canonical_address,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import MANAGED_MARK
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
+    MANAGED_MARK,
+    SocketKey,
+)
 
 DEFAULTS = "/etc/default/slapd"
 SERVICES = "SLAPD_SERVICES"
@@ -199,7 +202,7 @@ class Url(t.NamedTuple):
 
     text: str
     scheme: str = ""
-    sockets: tuple[tuple[str, int], ...] = ()  # (address, port) of TCP that slapd binds for it
+    sockets: tuple[SocketKey, ...] = ()  # of TCP, that slapd binds for it
     unmapped: str = ""  # why it has no place in the model; '' if it has one
     unknown: str = ""  # why its sockets can't be told; '' if they can
 

@@ -27,7 +27,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
     ConfiguredListener,
     Options,
     Plan,
+    SocketKey,
     Unmapped,
+    UnmappedKind,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import limits, parser
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.limits import (
@@ -63,7 +65,7 @@ def configured(setup: Setup) -> Configured:
 
 def _listeners(
     urls: t.Sequence[Url], tls: Tls, where: str
-) -> tuple[tuple[ConfiguredListener, ...], frozenset[tuple[str, int]]]:
+) -> tuple[tuple[ConfiguredListener, ...], frozenset[SocketKey]]:
     """The listeners, and all sockets. A relative path is left out: no config could have it."""
     certificate, key = (path if path.startswith("/") else "" for path in tls)
     key = "" if key == certificate else key
@@ -98,7 +100,8 @@ def _unmapped(setup: Setup) -> t.Iterator[Unmapped]:
         if reason:
             yield Unmapped("slapd", setup.where, url.text, reason)
     if "tlscertificate;binary" in setup.settings:
-        yield Unmapped("slapd", TLS, "olcTLSCertificate;binary", "a certificate that is in no file")
+        reason = "a certificate that is in no file"
+        yield Unmapped("slapd", TLS, "olcTLSCertificate;binary", reason, UnmappedKind.CERTIFICATE)
     verify = next(iter(setup.settings.get("tlsverifyclient", ())), "never")
     if verify.lower() not in ("never", "0"):
         reason = "clients are asked for a certificate; this setting is kept"

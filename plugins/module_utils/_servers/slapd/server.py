@@ -18,6 +18,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
     Configured,
     Options,
     Plan,
+    SocketKey,
+    State,
 )
 
 #: As C(parser.DEFAULTS) and C(parser.TLS).
@@ -78,7 +80,7 @@ olcTLSCertificateKeyFile: %(private_key_path)s
 
         return render.plan(configured.details, desired, options)
 
-    def validate(self, state: t.Mapping[str, t.Optional[bytes]]) -> None:
+    def validate(self, state: State) -> None:
         if state.get(_TLS):
             from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import (
                 service,
@@ -101,7 +103,7 @@ olcTLSCertificateKeyFile: %(private_key_path)s
 
         service.put_resource(content)
 
-    def activate(self, how: str, sockets: frozenset[tuple[str, int]]) -> None:
+    def activate(self, how: str, sockets: frozenset[SocketKey]) -> None:
         from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import service
 
         if how == "reload":

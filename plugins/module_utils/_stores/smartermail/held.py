@@ -92,60 +92,64 @@ class View(t.NamedTuple):
 
 def view(held: Held) -> View:
     """What a config can say of what the server holds."""
-    unmapped: list = []
-    ports, others = {}, []
+    ports, others, unmapped = _sorted_ports(held)
+    spelled, ip_addresses, unmapped_addresses = _sorted_addresses(held, ports)
+    bindings = Bindings({name: port.port for name, port in ports.items()}, ip_addresses)
+    unmapped += [*unmapped_addresses, *broken_rules(bindings)]
+    return View(bindings, unmapped, ports, others, spelled)
+
+
+def _sorted_ports(held: Held) -> tuple[dict[str, ServerPort], list[ServerPort], list[dict]]:
+    """(those with a place in a config by name, the others, why not)."""
     ids = collections.Counter(port.id for port in held.ports)
     names = collections.Counter(port.name for port in held.ports)
+    ports, others, unmapped = {}, [], []
     for port in held.ports:
         reason = _no_place(port, ids, names)
         if reason:
             others.append(port)
-            unmapped.append(
-                _entry(
-                    "port " + port.title,
-                    "number %s, %s" % (port.number or "unknown", port.words),
-                    reason,
-                )
-            )
+            text = "number %s, %s" % (port.number or "unknown", port.words)
+            unmapped.append(_entry("port " + port.title, text, reason))
         else:
             ports[port.name] = port
+    return ports, others, unmapped
+
+
+def _sorted_addresses(
+    held: Held, ports: t.Mapping[str, ServerPort]
+) -> tuple[dict[str, str], dict[str, IPBinding], list[dict]]:
+    """(canonical address -> the server's spelling, the bindings, what has no place in them)."""
     name_of = {port.id: name for name, port in ports.items()}
+    ids = {port.id for port in held.ports}
     spelled: dict[str, str] = {}
-    bound: dict[str, set] = {}
-    hostnames: dict[str, str] = {}
+    bindings: dict[str, IPBinding] = {}
+    unmapped = []
     for address, assigned in held.assigned.items():
+        where = "IP address " + address
         unmapped += [
-            _entry(
-                "IP address " + address,
-                "port %s" % model.shown(gone),
-                "the server has no such port",
-            )
-            for gone in assigned
-            if gone not in ids
+            _entry(where, "port %s" % model.shown(lost), "the server has no such port")
+            for lost in assigned
+            if lost not in ids
         ]
+        hostname = held.hostnames.get(address, "")
         try:
             canonical = canonical_address(address)
         except ValueError as reason:
-            if assigned or held.hostnames.get(address):
-                unmapped.append(
-                    _entry("IP address " + address, "%d ports" % len(assigned), str(reason))
-                )
+            if assigned or hostname:
+                unmapped.append(_entry(where, "%d ports" % len(assigned), str(reason)))
             continue
         spelled.setdefault(canonical, address)
-        bound.setdefault(canonical, set()).update(
-            name_of[each] for each in assigned if each in name_of
+        binding = bindings.get(canonical, IPBinding(canonical))
+        names = {name_of[port_id] for port_id in assigned if port_id in name_of}
+        bindings[canonical] = binding._replace(
+            ports=tuple(sorted(names.union(binding.ports))), hostname=binding.hostname or hostname
         )
-        hostnames[canonical] = hostnames.get(canonical) or held.hostnames.get(address, "")
-    bindings = Bindings(
-        {name: port.port for name, port in ports.items()},
-        {
-            address: IPBinding(address, tuple(sorted(bound[address])), hostnames[address])
-            for address in bound
-            if bound[address] or hostnames[address]
-        },
-    )
-    unmapped += broken_rules(bindings)
-    return View(bindings, unmapped, ports, others, spelled)
+    used = {
+        address: binding
+        for address, binding in bindings.items()
+        if binding.ports or binding.hostname
+    }
+    return spelled, used, unmapped
 
 
 def _no_place(port: ServerPort, ids: t.Mapping, names: t.Mapping) -> str:

@@ -103,20 +103,7 @@ class Rest:
             return False
         fields = folded(answer.content)
         if answer.status >= 300 or fields.get("success") is False or not fields.get("accesstoken"):
-            reason = str(fields.get("message") or "HTTP %d" % answer.status)
-            remedy = next(
-                (
-                    remedy
-                    for words, remedy in _REMEDIES
-                    if any(word in reason.upper() for word in words)
-                ),
-                _REMEDIES[0][1],
-            )
-            raise Refused(
-                "%s refuses the login of %s: %s: %s. It was not tried again, since the server "
-                "may block the login"
-                % (self.session.url, self._username, self.session.quoted(reason), remedy)
-            )
+            raise self._login_refused(str(fields.get("message") or "HTTP %d" % answer.status))
         self._take(fields)
         if fields.get("changepasswordneeded") is True:
             raise Refused(
@@ -129,6 +116,21 @@ class Rest:
                 % (self.session.url, self._username)
             )
         return True
+
+    def _login_refused(self, reason: str) -> Refused:
+        remedies = [
+            remedy for words, remedy in _REMEDIES if any(word in reason.upper() for word in words)
+        ]
+        return Refused(
+            "%s refuses the login of %s: %s: %s. It was not tried again, since the server "
+            "may block the login"
+            % (
+                self.session.url,
+                self._username,
+                self.session.quoted(reason),
+                (remedies or [_REMEDIES[0][1]])[0],
+            )
+        )
 
     def _login(self, login: dict, end: float) -> Answer:
         try:

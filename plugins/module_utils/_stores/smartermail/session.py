@@ -133,7 +133,7 @@ class Session:
                     return settled
                 raise Hopeless(
                     "%s: %s: %s, and nothing better within %g s. Raise smartermail_timeout, or "
-                    "look whether the service is well" % (self.url, what, message, self.timeout)
+                    "check the service" % (self.url, what, message, self.timeout)
                 )
             self.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -154,6 +154,22 @@ class Session:
 
         Raises Transient, and Refused where it can't be reached or sends us elsewhere.
         """
+        status, content = self._exchange(method, path, body, headers, end)
+        self._reached = True
+        text = content.decode("utf-8-sig", "replace")
+        try:
+            return Answer(status, parse(text), text)
+        except ValueError as why:
+            if status < 300:
+                raise Transient(
+                    "an answer that is none of SmarterMail's (%s)" % self.quoted(why), answered=True
+                ) from None
+            return Answer(status, None, text)
+
+    def _exchange(
+        self, method: str, path: str, body: t.Optional[bytes], headers: t.Mapping, end: float
+    ) -> tuple[int, bytes]:
+        """(status, body) of one exchange. Raises as C(once) does."""
         try:
             response = open_url(
                 self.url + path,
@@ -166,44 +182,34 @@ class Session:
                 use_netrc=False,
                 **self._tls,
             )
-            status, content = response.getcode(), self._body(response, end)
+            return response.getcode(), self._body(response, end)
         except urllib.error.HTTPError as error:
-            status = error.code
-            if 300 <= status < 400:
-                raise Refused(
-                    "%s sends us to %s: give that as smartermail_url, since a password is not "
-                    "carried elsewhere"
-                    % (self.url, shown(self.quoted(error.headers.get("Location", ""))))
-                ) from None
-            wait = _retry_after(error.headers.get("Retry-After"))
-            content = self._error_body(error, end)
-            if status in (408, 429) or status >= 500:
-                self._reached = True
-                raise Transient(
-                    self._with_text(
-                        "HTTP %d" % status, error.headers.get("Content-Type", ""), content
-                    ),
-                    wait,
-                    True,
-                ) from None
+            return error.code, self._content_of(error, end)
         except urllib.error.URLError as error:
             raise self._unreachable(error.reason) from None
         except (OSError, http.client.HTTPException) as error:  # after the request was sent
-            raise Transient(
-                "no answer (%s)" % (self.quoted(error) or type(error).__name__)
-            ) from None
+            reason = self.quoted(error) or type(error).__name__
+            raise Transient("no answer (%s)" % reason) from None
         except ValueError as error:  # a proxy or a file of certificates that can't be used
             raise Refused("%s can't be asked: %s" % (self.url, self.quoted(error))) from None
-        self._reached = True
-        text = content.decode("utf-8-sig", "replace")
-        try:
-            return Answer(status, parse(text), text)
-        except ValueError as why:
-            if status < 300:
-                raise Transient(
-                    "an answer that is none of SmarterMail's (%s)" % self.quoted(why), answered=True
-                ) from None
-            return Answer(status, None, text)
+
+    def _content_of(self, error: urllib.error.HTTPError, end: float) -> bytes:
+        """The body of an error that is final. Raises Transient, and Refused for a redirection."""
+        if 300 <= error.code < 400:
+            raise Refused(
+                "%s sends us to %s: give that as smartermail_url, since a password is not "
+                "carried elsewhere"
+                % (self.url, shown(self.quoted(error.headers.get("Location", ""))))
+            ) from None
+        wait = _retry_after(error.headers.get("Retry-After"))
+        content = self._error_body(error, end)
+        if error.code in (408, 429) or error.code >= 500:
+            self._reached = True
+            kind = error.headers.get("Content-Type", "")
+            raise Transient(
+                self._with_text("HTTP %d" % error.code, kind, content), wait, True
+            ) from None
+        return content
 
     def _body(self, response, end: float) -> bytes:
         """What is sent, in time: a timeout of the socket is one for each piece."""

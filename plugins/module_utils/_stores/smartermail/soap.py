@@ -24,6 +24,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.smarterma
     ServerPort,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import (
+    Answer,
     Hopeless,
     Session,
     Transient,
@@ -92,22 +93,8 @@ class Soap:
             end,
             _xml,
         )
-        if answer.status == 404:
-            raise Refused(
-                "%s has no SOAP API (HTTP 404 for /Services/svcServerAdmin.asmx): "
-                "smartermail_api: rest is for version 17 and later. "
-                "Or is smartermail_url another one?" % self.session.url
-            )
         if answer.status >= 300:
-            message = "%s: %s: HTTP %d: %s" % (
-                self.session.url,
-                method,
-                answer.status,
-                self.session.quoted(answer.text) or "no reason given",
-            )
-            if answer.status in (401, 403):
-                self._shut_out = message
-            raise (Hopeless if self._shut_out else Refused)(message)
+            raise self._http_refused(method, answer)
         reason = self.session.quoted(
             _field(answer.content, "Message")
             or "ResultCode " + (_field(answer.content, "ResultCode") or "unknown")
@@ -125,6 +112,23 @@ class Soap:
             )
         return answer.content
 
+    def _http_refused(self, method: str, answer: Answer) -> Refused:
+        if answer.status == 404:
+            return Refused(
+                "%s has no SOAP API (HTTP 404 for /Services/svcServerAdmin.asmx): "
+                "smartermail_api: rest is for version 17 and later. "
+                "Or is smartermail_url another one?" % self.session.url
+            )
+        message = "%s: %s: HTTP %d: %s" % (
+            self.session.url,
+            method,
+            answer.status,
+            self.session.quoted(answer.text) or "no reason given",
+        )
+        if answer.status in (401, 403):
+            self._shut_out = message
+        return (Hopeless if self._shut_out else Refused)(message)
+
     def _ask(self, method: str, **arguments: str) -> ElementTree.Element:
         return self.session.patiently(method, lambda end: self._call(method, arguments, end))
 
@@ -135,6 +139,22 @@ class Soap:
 
         C(whole) takes a call for each address, and else one is enough.
         """
+        ports = self._ports()
+        if not whole:
+            return Held(ports, {}, {}, whole=False)
+        hostnames, assigned = self._named_addresses()
+        listed = {steps.canonical(address) for address in hostnames}
+        unlisted = {}
+        for address in named:
+            if address not in listed:
+                try:
+                    assigned[address] = self._assigned(address)
+                except SaysNo as no:
+                    unlisted[address] = no.reason
+        return Held(ports, assigned, hostnames, unlisted)
+
+    def _ports(self) -> tuple[ServerPort, ...]:
+        """The server's ports. Its words for protocols and encryption are learned from them."""
         try:
             records = [_fields(record) for record in _items(self._ask("ListServerPorts"), "Ports")]
         except SaysNo as no:  # to a call that carries only the login
@@ -158,28 +178,21 @@ class Soap:
             ),
             self._plain,
         )
-        if not whole:
-            return Held(ports, {}, {}, whole=False)
+        return ports
+
+    def _named_addresses(self) -> tuple[dict[str, str], dict[str, tuple]]:
+        """(host name by address, ids of ports by address) of the addresses with a host name."""
         hostnames = {}
         for record in _items(self._ask("ListHostnames"), "Hostnames"):
             fields = _fields(record)
             hostnames[fields.get("ipaddress", "")] = fields.get("hostname", "")
         try:
-            assigned = {address: self._assigned(address) for address in hostnames}
+            return hostnames, {address: self._assigned(address) for address in hostnames}
         except SaysNo as no:
             raise Refused(
                 "%s. Nothing is done without knowing what answers there: if the server has the "
                 "address no more, delete its host name in the web interface" % no
             ) from None
-        listed = {steps.canonical(address) for address in hostnames}
-        unlisted = {}
-        for address in named:
-            if address not in listed:
-                try:
-                    assigned[address] = self._assigned(address)
-                except SaysNo as no:
-                    unlisted[address] = no.reason
-        return Held(ports, assigned, hostnames, unlisted)
 
     def _assigned(self, address: str) -> tuple:
         return tuple(

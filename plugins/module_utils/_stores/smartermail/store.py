@@ -27,7 +27,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.smarterma
     steps,
     unfit,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.differences import (
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.compare import (
     differences,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
@@ -246,7 +246,8 @@ class SmarterMailStore:
                 )
             )
             self._prove(run, stored.bindings, desired)
-        except (Exception, KeyboardInterrupt) as why:  # pylint: disable=broad-except  # also a fault of ours must not leave it half done
+        except (Exception, KeyboardInterrupt) as why:  # pylint: disable=broad-except
+            # a fault of ours must not leave it half done either
             # what the task gives is the password of the file that it names
             old, new = (
                 {name: port.certificate_path for name, port in bindings.ports.items()}
@@ -297,55 +298,59 @@ class SmarterMailStore:
 
         C(passwords): of ports' certificates as they were.
         """
-        made = "; ".join(map(str, run.made)) or "none"
         try:
             problems = run.undo(passwords)
-        except Exception as worse:  # pylint: disable=broad-except  # what the server holds now is told all the same
+        except Exception as worse:  # pylint: disable=broad-except  # the state is told all the same
             problems = [self._told(worse)]
         try:
             held = run.read()
-        except Exception as unreadable:  # pylint: disable=broad-except
-            refused = Refused(
-                "%s\nWhat the server holds now can't be read: %s\nThe calls that it took: %s. "
-                "Look at Settings > Bindings before you run again."
-                % (why, self._told(unreadable), made)
-            )
-            refused.facts = {"rolled_back": False, "changed": bool(run.made)}
-            return refused
+        except Exception as unreadable:  # pylint: disable=broad-except  # told with the failure
+            return _unread(run, why, self._told(unreadable))
         differing = list(differences(stored.revision, held))
-        now = view(held)
-        lines = [why]
-        lines += ["Undoing it failed: %s" % problem for problem in problems]
-        unsure = ", ".join(map(model.shown, run.unsure))
-        if differing:
-            lines.append(
-                "What the server holds now is not what it held before the task: "
-                + "; ".join(differing)
-            )
-        elif run.made:
-            lines.append(
-                "The server holds what it held before the task%s."
-                % (", except the certificate password of " + unsure if unsure else "")
-            )
-        else:
-            lines.append("Nothing was changed.")
-        if unsure:
-            lines.append(
-                "The certificate password of %s can't be read: it was given again as the task "
-                "has it, or as the server shows it. "
-                "Look whether that answers" % unsure
-            )
-        refused = Refused("\n".join(lines))
+        bindings = view(held).bindings
+        lines = [why, *("Undoing it failed: %s" % problem for problem in problems)]
+        refused = Refused("\n".join([*lines, *_outcome(run, differing)]))
         refused.facts = {
             "rolled_back": bool(run.made) and not differing and not run.unsure,
             "changed": bool(differing or run.unsure),
-            "ports": model.port_entries(now.bindings),
-            "ip_addresses": model.ip_entries(now.bindings),
+            "ports": model.port_entries(bindings),
+            "ip_addresses": model.ip_entries(bindings),
         }
         return refused
 
 
 # -- messages
+
+
+def _unread(run: Run, why: str, problem: str) -> Refused:
+    """The failure if the server can't be read after it."""
+    refused = Refused(
+        "%s\nWhat the server holds now can't be read: %s\nThe calls that it took: %s. "
+        "Look at Settings > Bindings before you run again."
+        % (why, problem, "; ".join(map(str, run.made)) or "none")
+    )
+    refused.facts = {"rolled_back": False, "changed": bool(run.made)}
+    return refused
+
+
+def _outcome(run: Run, differing: t.Sequence[str]) -> t.Iterator[str]:
+    """What the server holds after the undo."""
+    unsure = ", ".join(map(model.shown, run.unsure))
+    if differing:
+        yield "What the server holds now is not what it held before the task: %s" % (
+            "; ".join(differing)
+        )
+    elif run.made:
+        yield "The server holds what it held before the task%s." % (
+            ", except the certificate password of " + unsure if unsure else ""
+        )
+    else:
+        yield "Nothing was changed."
+    if unsure:
+        yield (
+            "The certificate password of %s can't be read: it was given again as the task "
+            "has it, or as the server shows it. Check that the listener answers" % unsure
+        )
 
 
 def _difference(change: dict) -> str:

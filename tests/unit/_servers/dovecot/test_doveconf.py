@@ -77,7 +77,7 @@ ssl_server {
 NEW_BY_NAME = "listen = * ::\nssl = yes\n" + SERVICE
 
 
-def printed(folder, plain, by_name="", status=0):
+def printed(folder, plain, by_name="", status=0, shell=("sh",)):
     """What our shell makes of a doveconf that prints this; the number of its calls."""
     (folder / "plain").write_text(plain)
     (folder / "by_name").write_text(by_name)
@@ -88,7 +88,7 @@ def printed(folder, plain, by_name="", status=0):
     )
     program.chmod(0o755)
     done = subprocess.run(
-        ["sh", "-c", doveconf._SCRIPT, "sh"],
+        [*shell, "-c", doveconf._SCRIPT, "sh"],
         env={"PATH": f"{folder}:{os.environ['PATH']}"},
         stdout=subprocess.PIPE,
         check=False,
@@ -97,8 +97,10 @@ def printed(folder, plain, by_name="", status=0):
     return done.stdout, done.returncode, (folder / "calls").read_text().count("call")
 
 
-def test_one_call_is_enough_for_2_3(tmp_path):
-    text, status, calls = printed(tmp_path, OLD)
+@pytest.mark.parametrize("shell", [("sh",), ("bash", "--posix")], ids=["sh", "bash"])
+def test_one_call_is_enough_for_2_3(tmp_path, shell):
+    """With the shells that sh is on Debian and on EL."""
+    text, status, calls = printed(tmp_path, OLD, shell=shell)
     assert (status, calls) == (0, 1)
     section = parser.combined([text])
     assert section.settings == {

@@ -367,6 +367,17 @@ def test_a_plan_leads_to_what_is_declared_and_loopback(first, second, style, tls
     )
 
 
+def test_a_certificate_that_could_not_be_given_back_is_refused():
+    """The ldapi:/// of a server without listeners goes with the first listener."""
+    before = configured(STYLES["no setting at all"], OTHER)
+    options = Options(keep_loopback=False)
+    empty = applied(Slapd().plan(before, [], options), before)
+    assert services(empty) == "ldapi:///"
+    plan = Slapd().plan(empty, [ldap("0.0.0.0", 389, "tls")], options)
+    assert len(plan.refusals) == 1 and "no ldapi:/// URL" in plan.refusals[0]
+    assert Slapd().plan(empty, [ldap("0.0.0.0", 389, "none")], options).refusals == ()
+
+
 # -- what is configured
 
 
