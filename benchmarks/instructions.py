@@ -69,8 +69,7 @@ def instructions(file: pathlib.Path) -> int:
     """How many instructions this module takes."""
     done = subprocess.run(
         [*VALGRIND, sys.executable, file],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
         # one hash seed: dicts of strings cost the same in every run

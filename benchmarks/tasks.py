@@ -129,7 +129,7 @@ def measured(rounds: int) -> dict:
     if any(changed for contender, seconds, changed in lines):
         raise SystemExit("a task that should change nothing did")
     by_contender: dict = {}
-    for contender, seconds, changed in lines:
+    for contender, seconds, _changed in lines:
         by_contender.setdefault(contender, []).append(seconds)
     return by_contender
 

@@ -201,7 +201,7 @@ def real_fleets(network, authority, count, suite, contenders):
 def local_fleets(count):
     """Names only."""
     hosts = [LocalHost("mx%d" % number, "127.0.0.1") for number in range(count)]
-    yield {contender: hosts for contender in LOCAL}
+    yield dict.fromkeys(LOCAL, hosts)
 
 
 def measured(player, contenders, fleets, settings, no_ops) -> dict:
@@ -325,7 +325,7 @@ def main() -> None:
         ]:
             contenders = dict(list(kind.items())[:1]) if arguments.alone else kind
             costs = collections.defaultdict(list)
-            for ignored in range(arguments.rounds):
+            for _ignored in range(arguments.rounds):
                 fleets = (
                     real_fleets(network, authority, count, arguments.suite, contenders)
                     if kind is OVER_SSH

@@ -38,7 +38,7 @@ def main() -> None:
     kinds = every[: len(order["ports"])]
     seconds(kinds, 1)  # what is loaded only once
     found: dict = {workers: [] for workers in order["workers"]}
-    for ignored in range(order["rounds"]):
+    for _ignored in range(order["rounds"]):
         for workers, pairs in found.items():
             pairs.append(
                 (statistics.mean(seconds([one], 1) for one in kinds), seconds(every, workers))

@@ -92,7 +92,7 @@ def test_a_stock_server_gets_addresses_and_a_certificate_and_back(driven, host, 
     )
     assert result["as_planned"] and result["again"] == 0
     assert slapds(host) == {(address, port, "slapd") for address, port, *how in wanted} | LOOPBACK
-    for address, port, encryption, *how in wanted:
+    for address, port, encryption, *_how in wanted:
         assert "dc=example,dc=test" in clients.ldapsearch(
             address, "(objectClass=*)", port, "ssl" if encryption == "ssl" else "starttls"
         )

@@ -146,7 +146,7 @@ def test_hosts_are_found_by_keyboard(browser, one_of_each):
     body = browser.driver.find_element(By.TAG_NAME, "body")
     body.send_keys(Keys.TAB)
     assert browser.run("return document.activeElement.textContent") == "Skip to the hosts"
-    for dummy in range(20):
+    for _dummy in range(20):
         browser.driver.switch_to.active_element.send_keys(Keys.TAB)
         if browser.run("return document.activeElement.id") == "filter":
             break

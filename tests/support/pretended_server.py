@@ -150,7 +150,7 @@ class PretendedServer(PretendedProcess):
             steps=tuple(steps),
             back=tuple(back),
             activation="none" if text == after else "reload",
-            shown={resource: ("was", "is") for resource in final},
+            shown=dict.fromkeys(final, ("was", "is")),
         )
 
     def _refusals(self, text, desired):

@@ -96,7 +96,7 @@ class World:
             patch.setattr(module, "has_systemd", lambda: False)
         for module in (wait, transaction, execution):
             patch.setattr(module, "listening", self._listening)
-        patch.setattr(wait, "established", lambda: [])
+        patch.setattr(wait, "established", list)
         patch.setattr(client, "probe", self._probe)
         for name in CHANGES:
             patch.setattr(os, name, self._passing(name, getattr(os, name)))

@@ -140,7 +140,7 @@ _json = st.recursive(
 def bent_documents(draw):
     """A document with a few of its values replaced, removed or added: some are still well-formed, most are not."""
     document = draw(documents())
-    for ignored in range(draw(st.integers(0, 2))):
+    for _ignored in range(draw(st.integers(0, 2))):
         holders = [document] + [
             entry
             for key in ("ports", "ip_addresses")

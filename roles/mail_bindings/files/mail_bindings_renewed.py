@@ -89,8 +89,7 @@ def run(*command: str, stdin: str = "") -> t.Tuple[int, str, str]:
         done = subprocess.run(
             command,
             input=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             encoding="utf-8",
             errors="replace",
             timeout=COMMAND_SECONDS,

@@ -139,7 +139,7 @@ class State:
         answering and answers again.
         """
         found, ended = [], {}
-        for (ignored, before), (call, after) in zip(self.moments, self.moments[1:]):
+        for (_ignored, before), (call, after) in zip(self.moments, self.moments[1:]):
             ended.update(dict.fromkeys(before - after, call))
             found += [
                 (*place, ended.pop(place), call)

@@ -99,7 +99,7 @@ def in_a_namespace(addresses, code):
         env={**os.environ, "PYTHONPATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        universal_newlines=True,
+        text=True,
         check=False,
     )
     if "Operation not permitted" in done.stdout or "not found" in done.stdout:

@@ -27,7 +27,7 @@ class Host:
     """Dovecot's class on a host that has these files, and prints a stock configuration."""
 
     def __init__(self, monkeypatch):
-        self.files = {path: None for path in config_files.OUR_FILES}
+        self.files = dict.fromkeys(config_files.OUR_FILES)
         self.files[MAIN_FILE] = STOCK_CONF
         self.in_conf_d = True
         changed, by_name = printed((2, 3))
@@ -161,7 +161,7 @@ def test_stop_takes_the_service_manager_s_way(monkeypatch, host, systemd, comman
     commands = []
     monkeypatch.setattr(server, "has_systemd", lambda: systemd)
     monkeypatch.setattr(server, "run", lambda argv: commands.append(argv) or (0, "", ""))
-    monkeypatch.setattr(server, "listening", lambda: [])
+    monkeypatch.setattr(server, "listening", list)
     monkeypatch.setattr(server, "_main_process", lambda: None)
     host.dovecot.stop()
     assert commands == [command]
@@ -169,7 +169,7 @@ def test_stop_takes_the_service_manager_s_way(monkeypatch, host, systemd, comman
 
 def test_dovecot_that_goes_on_after_stop_is_a_failure(monkeypatch, host):
     monkeypatch.setattr(server, "run", lambda argv: (1, "", "doveadm: Fatal: no"))
-    monkeypatch.setattr(server, "listening", lambda: [])
+    monkeypatch.setattr(server, "listening", list)
     monkeypatch.setattr(server, "_main_process", lambda: 1)
     with pytest.raises(Failed, match="Dovecot can't be stopped: doveadm: Fatal: no"):
         host.dovecot.stop()

@@ -256,7 +256,7 @@ def test_nothing_is_made_twice_whatever_becomes_of_the_answer(api, fault):
 @pytest.mark.parametrize("api", DOORS)
 def test_faults_at_random_never_leave_two_of_one(api):
     chance = random.Random(5)
-    for ignored in range(4):
+    for _ignored in range(4):
         with serving(*BEFORE, addresses=BEFORE_ON) as server:
             server.fail(
                 "*",

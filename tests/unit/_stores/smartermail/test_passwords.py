@@ -75,7 +75,7 @@ def test_a_certificate_password_is_written_always_if_told_so(api):
         with serving(SMTP, IMAPS) as server:
             announced = declare(server, api, module, options, check=True)
             assert announced.get("changed") and server.writes() == []
-            for ignored in range(2):
+            for _ignored in range(2):
                 result = declare(server, api, module, options)
                 assert result.get("changed") and told(result) == told(announced)
                 assert server.state.named("IMAPS").password == CERTIFICATE_PASSWORD

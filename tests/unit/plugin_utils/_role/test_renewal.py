@@ -54,7 +54,7 @@ def test_openssl_knows_the_protocols(protocol):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        universal_newlines=True,
+        text=True,
         check=False,
     )
     assert "must be one of" not in run.stdout and "Invalid value" not in run.stdout, run.stdout

@@ -121,7 +121,7 @@ def test_the_playbook_refuses_invalid_variables(variables, expected, tmp_path):
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        universal_newlines=True,
+        text=True,
         check=False,
     )
     assert played.returncode and expected in played.stdout and "UNREACHABLE" not in played.stdout, (
