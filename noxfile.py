@@ -82,7 +82,7 @@ def use_hosts(session: Session) -> None:
     if os.geteuid() != 0:
         session.skip("HOSTS NOT TESTED: it takes root")
     session.need_packages(*HOST_PACKAGES)
-    program = "from fleet.hosts import why_not_here; print(why_not_here())"
+    program = "from support.fleet.isolation import why_not_here; print(why_not_here())"
     reason = session.output_of("python", "-c", program, cwd=ROOT / "tests").strip()
     if reason:
         session.cannot(f"HOSTS NOT TESTED: {reason}")

@@ -13,13 +13,13 @@ import tempfile
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def collections_path() -> str:
+def collections_path(checkout: pathlib.Path = CHECKOUT) -> str:
     """A folder in which the checkout is ansible_collections/mailops/bindings; removed at the end."""
     folder = tempfile.TemporaryDirectory(prefix="mail-bindings-")
     atexit.register(folder.cleanup)
     namespace = pathlib.Path(folder.name, "ansible_collections", "mailops")
     namespace.mkdir(parents=True)
-    (namespace / "bindings").symlink_to(CHECKOUT)
+    (namespace / "bindings").symlink_to(checkout)
     return folder.name
 
 

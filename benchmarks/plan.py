@@ -12,10 +12,11 @@ from _collection import importable
 
 importable()
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (  # noqa: E402 - found once importable() has run
-    model,
+# found only once importable() has run, so that they can't stand above it: E402
+from ansible_collections.mailops.bindings.plugins.module_utils._config import (  # noqa: E402
+    changes,
+    documents,
     plan,
-    rules,
 )
 
 PORTS = 20
@@ -40,11 +41,12 @@ def document(assignments: int) -> dict:
 def once(content: str, declaration: plan.Declaration) -> float:
     """Seconds of processor time for what a task does between reading and writing: parse, check, plan, compare, write out."""
     start = time.process_time()
-    current = rules.read(json.loads(content))
-    desired, problems = plan.declared(current, declaration)
-    assert not problems
-    plan.diff(plan.changes(current, desired))
-    model.canonical_text(desired)
+    current = documents.read_document(json.loads(content))
+    outcome = plan.declared(current, declaration)
+    assert not outcome.problems
+    desired = outcome.bindings
+    changes.diff(changes.changes(current, desired))
+    documents.canonical_text(desired)
     return time.process_time() - start
 
 

@@ -21,11 +21,13 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-import pki  # noqa: E402
-from fleet.hosts import CommandError, HostError, Network, why_not_here  # noqa: E402
-from fleet.images import ImageError  # noqa: E402
-from fleet.mail import mail_host, put_certificate  # noqa: E402
-from fleet.playing import Player  # noqa: E402
+from support import pki  # noqa: E402
+from support.fleet.commands import CommandError  # noqa: E402
+from support.fleet.images import ImageError  # noqa: E402
+from support.fleet.isolation import why_not_here  # noqa: E402
+from support.fleet.mail import mail_host, put_certificate  # noqa: E402
+from support.fleet.network import HostError, Network  # noqa: E402
+from support.fleet.playing import Player  # noqa: E402
 
 PLAYBOOK = "mailops.bindings.quickstart_servers"
 APPLY, LOOK = "Declare it, and have the servers listen so", "See what answers"

@@ -28,10 +28,11 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE.parent / "servers"), str(ROOT / "tests")]
 
 # they are found by the path that was just set, so that they can't stand above it: E402
-import pki  # noqa: E402
 import run as servers  # noqa: E402  # the role written by hand, and what both are to lead to
-from fleet.mail import mail_host, put_certificate  # noqa: E402
-from fleet.playing import network_to_play_on  # noqa: E402
+
+from support import pki  # noqa: E402
+from support.fleet.mail import mail_host, put_certificate  # noqa: E402
+from support.fleet.playing import network_to_play_on  # noqa: E402
 
 MOST = 126  # hosts in a fleet: two fleets share a /24
 Settings = collections.namedtuple("Settings", "forks strategy pipelining")
@@ -200,7 +201,7 @@ def real_fleets(network, authority, count, suite, contenders):
 def local_fleets(count):
     """Names only."""
     hosts = [LocalHost("mx%d" % number, "127.0.0.1") for number in range(count)]
-    yield dict.fromkeys(LOCAL, hosts)
+    yield {contender: hosts for contender in LOCAL}
 
 
 def measured(player, contenders, fleets, settings, no_ops) -> dict:

@@ -11,7 +11,8 @@ import statistics
 import sys
 import time
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener, probe
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import probe
 
 
 def seconds(these: list, workers: int) -> float:

@@ -15,7 +15,8 @@ attributes:
     description: Can run in check mode and return what would change, without changing it.
     support: full
     details:
-      - Check mode and a real run compute the same plan by the same code, and differ only in the write at its end. It makes no file, not even a lock.
+      - Check mode and a real run compute the same plan by the same code, and differ only in the
+        write at its end. It makes no file, not even a lock.
   diff_mode:
     description: Returns what has changed, or would change in check mode, when in diff mode.
     support: full
@@ -23,7 +24,8 @@ attributes:
     description: A second run with the same options changes nothing.
     support: full
     details:
-      - With C(store) V(smartermail) and C(update_password) V(always) the certificates' passwords are given again in every run.
+      - With C(store) V(smartermail) and C(update_password) V(always) the certificates' passwords
+        are given again in every run.
   platform:
     description: Where the module runs.
     platforms: posix
@@ -34,7 +36,8 @@ attributes:
 options: {}
 attributes:
   action_group:
-    description: Use C(group/mailops.bindings.bindings) in C(module_defaults) to set defaults for this module.
+    description: Use C(group/mailops.bindings.bindings) in C(module_defaults) to set defaults for
+      this module.
     support: full
     membership:
       - mailops.bindings.bindings

@@ -12,14 +12,16 @@ class ModuleDocFragment:
 options:
   check_certificate:
     description:
-      - Read the certificates of the ports that the task names, and refuse what a server can't serve or its clients would not accept -
-        a file that can't be read or is no certificate; expired, not yet valid, or with fewer than O(certificate_min_days) days left;
-        no private key, one that does not match, or one that every user of the host may read; a name that is not covered;
-        RSA keys under 2048 bits; MD5 or SHA-1 signatures; an extended key usage without server authentication.
-      - It stops the task for ports that it creates or changes. For ports that it leaves as they are it warns, so that an expired
-        certificate does not hold up an urgent change elsewhere.
-      - With V(false) no certificate is read. With O(store=smartermail) none is either, since it is on the server; M(mailops.bindings.mail_listeners_info) sees
-        what is served.
+      - Read the certificates of the ports that the task names, and refuse what a server can't serve
+        or its clients would not accept - a file that can't be read or is no certificate; expired,
+        not yet valid, or with fewer than O(certificate_min_days) days left; no private key, one
+        that does not match, or one that every user of the host may read; a name that is not
+        covered; RSA keys under 2048 bits; MD5 or SHA-1 signatures; an extended key usage without
+        server authentication.
+      - It stops the task for ports that it creates or changes. For ports that it leaves as they are
+        it warns, so that an expired certificate does not hold up an urgent change elsewhere.
+      - With V(false) no certificate is read. With O(store=smartermail) none is either, since it is
+        on the server; M(mailops.bindings.mail_listeners_info) sees what is served.
     type: bool
     default: true
   certificate_min_days:
@@ -29,13 +31,16 @@ options:
     default: 0
   update_password:
     description:
-      - When to give a certificate's password to the store, with O(store=smartermail). A file has no passwords.
+      - When to give a certificate's password to the store, with O(store=smartermail). A file has no
+        passwords.
       - With V(on_create) it is given when a port is added, or added again because it changes.
-      - With V(always) the port is added again in every run, and reported as changed, since the server does not tell which password it has.
+      - With V(always) the port is added again in every run, and reported as changed, since the
+        server does not tell which password it has.
     type: str
     choices: [always, on_create]
     default: on_create
     version_added: 0.2.0
 requirements:
-  - cryptography 3.3 or later (Debian's C(python3-cryptography)), only where a certificate is to be checked.
+  - cryptography 3.3 or later (Debian's C(python3-cryptography)), only where a certificate is to be
+    checked.
 """

@@ -19,7 +19,8 @@ options:
     suboptions:
       name:
         description:
-          - The port's name, by which it is known and assigned. Printable, without blanks at its ends.
+          - The port's name, by which it is known and assigned. Printable, without blanks at its
+            ends.
         type: str
         required: true
       protocol:
@@ -29,27 +30,33 @@ options:
         choices: [smtp, submission, imap, pop, ldap]
       port:
         description:
-          - The number, 1 to 65535. If left out, a new port gets the standard one, see M(mailops.bindings.mail_port).
+          - The number, 1 to 65535. If left out, a new port gets the standard one, see
+            M(mailops.bindings.mail_port).
         type: int
       encryption:
         description:
-          - V(ssl) is TLS from the first byte, V(tls) is STARTTLS, V(none) asks for no TLS. A new port has V(none) if this is left out.
+          - V(ssl) is TLS from the first byte, V(tls) is STARTTLS, V(none) asks for no TLS. A new
+            port has V(none) if this is left out.
         type: str
         choices: [none, ssl, tls]
       certificate_path:
         description:
-          - The certificate, an absolute path on the host. Required with V(ssl) and V(tls), an error with V(none).
-          - With O(store=smartermail), a path on the server, which may be a Windows one (V(C:\\...\\mail.pfx) or V(\\\\server\\share\\mail.pfx)).
+          - The certificate, an absolute path on the host. Required with V(ssl) and V(tls), an error
+            with V(none).
+          - With O(store=smartermail), a path on the server, which may be a Windows one
+            (V(C:\\...\\mail.pfx) or V(\\\\server\\share\\mail.pfx)).
         type: str
       private_key_path:
         description:
-          - The certificate's private key, an absolute path on the host. If left out or empty, the key is in O(ports[].certificate_path).
+          - The certificate's private key, an absolute path on the host. If left out or empty, the
+            key is in O(ports[].certificate_path).
         type: str
       certificate_password:
         description:
-          - The password of a PKCS#12 file or of an encrypted private key. It is used to check them and never stored in a config file.
-          - With O(store=smartermail) it is given to the server, see O(update_password), and needed, if only as V(''), where a port with a certificate
-            has to be added again to change it.
+          - The password of a PKCS#12 file or of an encrypted private key. It is used to check them
+            and never stored in a config file.
+          - With O(store=smartermail) it is given to the server, see O(update_password), and needed,
+            if only as V(''), where a port with a certificate has to be added again to change it.
         type: str
       certificate_hostnames:
         description:
@@ -62,7 +69,8 @@ options:
         type: str
   ip_addresses:
     description:
-      - IP addresses and the ports that they answer on. Keys that are left out keep their stored value.
+      - IP addresses and the ports that they answer on. Keys that are left out keep their stored
+        value.
       - If the whole list is left out, the stored addresses stay, also with O(exclusive=true).
     type: list
     elements: dict
@@ -75,7 +83,8 @@ options:
       ports:
         description:
           - Names of ports. They must be declared.
-          - If left out, an address that is there keeps its ports, also with O(exclusive=true), and a new one has none.
+          - If left out, an address that is there keeps its ports, also with O(exclusive=true), and
+            a new one has none.
         type: list
         elements: str
       hostname:
@@ -88,17 +97,20 @@ options:
         type: str
       floating:
         description:
-          - The address fails over between hosts and may be away, see M(mailops.bindings.mail_ip_binding).
+          - The address fails over between hosts and may be away, see
+            M(mailops.bindings.mail_ip_binding).
         type: bool
   exclusive:
     description:
-      - With V(false), at least these ports are declared and, on each IP address, at least these assigned.
+      - With V(false), at least these ports are declared and, on each IP address, at least these
+        assigned.
       - With V(true), exactly these, and nothing else stays.
     type: bool
     default: false
   replace_invalid:
     description:
-      - With O(exclusive=true) and both lists given, replace a config that is not valid. The broken file is kept as a backup.
+      - With O(exclusive=true) and both lists given, replace a config that is not valid. The broken
+        file is kept as a backup.
     type: bool
     default: false
   require_assigned:
@@ -108,7 +120,8 @@ options:
     default: false
   require_local_address:
     description:
-      - Refuse an address that this host can't listen on now. V(false) where the config is written ahead of the address, as for an image.
+      - Refuse an address that this host can't listen on now. V(false) where the config is written
+        ahead of the address, as for an image.
     type: bool
     default: true
 """

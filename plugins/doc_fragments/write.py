@@ -18,7 +18,8 @@ options:
   owner:
     description:
       - The user that the config is to belong to, by name or number.
-      - If left out, an existing config keeps its own, and a new one belongs to the user that the task runs as.
+      - If left out, an existing config keeps its own, and a new one belongs to the user that the
+        task runs as.
     type: str
   group:
     description:
@@ -31,12 +32,15 @@ options:
       - If left out, an existing config keeps its own, and a new one has V('0640').
     type: raw
 notes:
-  - All that a task asks for is checked before anything is written, and what is wrong is reported at once, each with its path.
-    The file is then replaced in one step. A task that fails leaves it as it was.
-  - With O(store=smartermail) each call changes one thing. Where one fails, those before it are undone as far as the API allows, and the failure says what
-    the server then holds, in words and in C(rolled_back), C(changed), C(ports) and C(ip_addresses).
-  - A config that is not valid (edited by hand, truncated, from a later version) is never overwritten. The way out is
-    M(mailops.bindings.mail_bindings) with O(mailops.bindings.mail_bindings#module:exclusive=true) and
+  - All that a task asks for is checked before anything is written, and what is wrong is reported at
+    once, each with its path. The file is then replaced in one step. A task that fails leaves it as
+    it was.
+  - With O(store=smartermail) each call changes one thing. Where one fails, those before it are
+    undone as far as the API allows, and the failure says what the server then holds, in words and
+    in C(rolled_back), C(changed), C(ports) and C(ip_addresses).
+  - A config that is not valid (edited by hand, truncated, from a later version) is never
+    overwritten. The way out is M(mailops.bindings.mail_bindings) with
+    O(mailops.bindings.mail_bindings#module:exclusive=true) and
     O(mailops.bindings.mail_bindings#module:replace_invalid=true).
   - Options that are left out keep their stored value. An empty string is a value.
 """

@@ -10,8 +10,10 @@ module: mail_bindings
 short_description: Declare all ports and IP bindings of a mail server in one task
 version_added: 0.1.0
 description:
-  - Declares ports and which IP addresses answer on which of them, the whole of a host's bindings config, in one task.
-  - One such task is quicker than a loop over M(mailops.bindings.mail_port) and M(mailops.bindings.mail_ip_binding), and it is all or nothing.
+  - Declares ports and which IP addresses answer on which of them, the whole of a host's bindings
+    config, in one task.
+  - One such task is quicker than a loop over M(mailops.bindings.mail_port) and
+    M(mailops.bindings.mail_ip_binding), and it is all or nothing.
 author:
   - mailops.bindings contributors (@mailops)
 extends_documentation_fragment:
@@ -77,7 +79,7 @@ EXAMPLES = r"""
       - address: 192.0.2.11
         ports: [IMAPS]
 
-- name: Start again over a config that somebody broke, and keep the broken one beside it
+- name: Replace a config that is not valid, and keep the broken file beside it
   mailops.bindings.mail_bindings:
     exclusive: true
     replace_invalid: true
@@ -92,7 +94,8 @@ EXAMPLES = r"""
 RETURN = r"""
 changes:
   description:
-    - What was changed, or would be in check mode. Ports by name, then addresses in their order, then the file itself.
+    - What was changed, or would be in check mode. Ports by name, then addresses in their order,
+      then the file itself.
     - Empty if and only if C(changed) is false.
   returned: success
   type: list
@@ -102,7 +105,8 @@ changes:
       description: One of V(add), V(change), V(remove).
       type: str
     kind:
-      description: One of V(port), V(ip_binding), V(file). The last is the config file's owner, group or mode, or that a broken one is replaced.
+      description: One of V(port), V(ip_binding), V(file). The last is the config file's owner,
+        group or mode, or that a broken one is replaced.
       type: str
     name:
       description: The port's name, the IP address, or the file's path.
@@ -116,9 +120,11 @@ changes:
   sample:
     - {action: change, kind: ip_binding, name: 192.0.2.10,
        before: {address: 192.0.2.10, ports: [SMTP], hostname: '', description: '', floating: false},
-       after: {address: 192.0.2.10, ports: [IMAPS, SMTP], hostname: '', description: '', floating: false}}
+       after: {address: 192.0.2.10, ports: [IMAPS, SMTP], hostname: '', description: '',
+               floating: false}}
 diff:
-  description: What changed, before and after, by name; of an entry that stays only what differs in it. Both sides are empty if nothing changed.
+  description: What changed, before and after, by name; of an entry that stays only what differs in
+    it. Both sides are empty if nothing changed.
   returned: success
   type: dict
   contains:
@@ -129,33 +135,38 @@ diff:
       description: The same as they are now.
       type: dict
 ports:
-  description: All ports of the config as they now are, or would be in check mode, by name. The keys are those of the config.
+  description: All ports of the config as they now are, or would be in check mode, by name. The keys
+    are those of the config.
   returned: success
   type: list
   elements: dict
   sample:
-    - {name: IMAPS, protocol: imap, port: 993, encryption: ssl, certificate_path: /etc/ssl/mail/fullchain.pem,
+    - {name: IMAPS, protocol: imap, port: 993, encryption: ssl,
+       certificate_path: /etc/ssl/mail/fullchain.pem,
        private_key_path: /etc/ssl/mail/key.pem, description: ''}
 ip_addresses:
   description:
     - All IP addresses of the config as they now are, or would be in check mode, in address order.
-    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing,
+      since it is not read then.
   returned: success
   type: list
   elements: dict
   sample:
-    - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '', floating: false}
+    - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '',
+       floating: false}
 unassigned_ports:
   description:
     - Names of the ports that no IP address listens on. They are legal, and a warning names them.
-    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing,
+      since it is not read then.
   returned: success
   type: list
   elements: str
 unmapped:
   description:
-    - With O(store=smartermail), what is on the server and has no place in a bindings config, or breaks its rules. No task changes it unless it declares
-      it. A warning names it.
+    - With O(store=smartermail), what is on the server and has no place in a bindings config, or
+      breaks its rules. No task changes it unless it declares it. A warning names it.
     - Otherwise empty.
   version_added: 0.2.0
   returned: success
@@ -175,10 +186,12 @@ unmapped:
       description: Why it has no place.
       type: str
   sample:
-    - {server: smartermail, where: 'port "XMPP" (id 7)', text: 'number 5222, type 5, isSSL false, isTls true',
+    - {server: smartermail, where: 'port "XMPP" (id 7)', text: 'number 5222, type 5, isSSL false,
+       isTls true',
        reason: 'its protocol has no place in a config, or how this API calls it is not known'}
 certificates:
-  description: The certificates of the ports that the task names or assigns. Empty where they are not checked.
+  description: The certificates of the ports that the task names or assigns. Empty where they are
+    not checked.
   returned: success
   type: list
   elements: dict
@@ -209,7 +222,8 @@ certificates:
       description: The fingerprint, as C(openssl x509 -fingerprint -sha256) prints it.
       type: str
     key_matches:
-      description: Whether the private key is the certificate's. None if there is none that can be read.
+      description: Whether the private key is the certificate's. None if there is none that can be
+        read.
       type: bool
     problems:
       description: All that is wrong with it, in words.
@@ -222,7 +236,7 @@ backup_file:
   sample: /etc/mail-bindings/bindings.json.4711.2026-11-22@10:36:13~
 """
 
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import declare
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import declare
 from ansible_collections.mailops.bindings.plugins.module_utils._tasks.bindings import (
     BINDINGS_OPTIONS,
     bindings_task,

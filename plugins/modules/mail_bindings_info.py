@@ -10,9 +10,11 @@ module: mail_bindings_info
 short_description: Read the ports and IP bindings of a mail server
 version_added: 0.1.0
 description:
-  - Reads which ports are declared and which IP addresses answer on which of them, in the shape that M(mailops.bindings.mail_bindings) takes.
+  - Reads which ports are declared and which IP addresses answer on which of them, in the shape that
+    M(mailops.bindings.mail_bindings) takes.
   - It fails where the config is not valid, and says where.
-  - With O(source=servers) it reads what the mail servers of a host that was set up by hand listen on, so that it can be adopted.
+  - With O(source=servers) it reads what the mail servers of a host that was set up by hand listen
+    on, so that it can be adopted.
 author:
   - mailops.bindings contributors (@mailops)
 extends_documentation_fragment:
@@ -23,8 +25,10 @@ options:
   source:
     description:
       - What to read. V(config) is the host's bindings config.
-      - V(servers) (added in mailops.bindings 0.2.0) is what Postfix, Dovecot and OpenLDAP on this host are configured to listen on today, whoever wrote that,
-        in the same shape. Declared as it is with M(mailops.bindings.mail_listeners) it changes none of these. It needs root.
+      - V(servers) (added in mailops.bindings 0.2.0) is what Postfix, Dovecot and OpenLDAP on this
+        host are configured to listen on today, by hand or by this collection, in the same shape.
+        Declared as it is with M(mailops.bindings.mail_listeners) it changes none of these. It needs
+        root.
     type: str
     choices: [config, servers]
     default: config
@@ -40,7 +44,9 @@ EXAMPLES = r"""
 
 - name: Which addresses answer on IMAPS?
   ansible.builtin.debug:
-    msg: "{{ bindings.ip_addresses | selectattr('ports', 'contains', 'IMAPS') | map(attribute='address') }}"
+    msg: >-
+      {{ bindings.ip_addresses | selectattr('ports', 'contains', 'IMAPS')
+         | map(attribute='address') }}
 
 - name: What do the servers of this host listen on?
   mailops.bindings.mail_bindings_info:
@@ -70,7 +76,8 @@ ports:
   type: list
   elements: dict
   sample:
-    - {name: IMAPS, protocol: imap, port: 993, encryption: ssl, certificate_path: /etc/ssl/mail/fullchain.pem,
+    - {name: IMAPS, protocol: imap, port: 993, encryption: ssl,
+       certificate_path: /etc/ssl/mail/fullchain.pem,
        private_key_path: /etc/ssl/mail/key.pem, description: ''}
 ip_addresses:
   description: All IP addresses of the config as they are, in address order.
@@ -78,20 +85,25 @@ ip_addresses:
   type: list
   elements: dict
   sample:
-    - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '', floating: false}
+    - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '',
+       floating: false}
 unassigned_ports:
   description:
     - Names of the ports that no IP address listens on. They are legal, and a warning names them.
-    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing,
+      since it is not read then.
   returned: success
   type: list
   elements: str
 unmapped:
   description:
-    - With O(source=servers), what the servers are configured with that has no place in a bindings config, so that nothing is dropped in silence.
-      Content filters, loopback and settings stay as they are. A listener that can't be declared (TLS without a certificate in a file, an address
-      beside its wildcard) goes with M(mailops.bindings.mail_listeners) like any other that is not declared; its check mode shows that.
-    - With O(store=smartermail), what is on that server and has no place in a bindings config, or breaks its rules. A warning names it.
+    - With O(source=servers), what the servers are configured with that has no place in a bindings
+      config, so that nothing is dropped in silence. Content filters, loopback and settings stay as
+      they are. A listener that can't be declared (TLS without a certificate in a file, an address
+      beside its wildcard) is removed by M(mailops.bindings.mail_listeners) as any other that is not
+      declared; its check mode shows that.
+    - With O(store=smartermail), what is on that server and has no place in a bindings config, or
+      breaks its rules. A warning names it.
     - Otherwise empty.
   version_added: 0.2.0
   returned: success

@@ -10,11 +10,13 @@ module: mail_ip_binding
 short_description: Declare which ports an IP address answers on
 version_added: 0.1.0
 description:
-  - Declares which of the declared ports one IP address of a mail server answers on, in the host's bindings config.
-  - The ports themselves are declared with M(mailops.bindings.mail_port), or all at once with M(mailops.bindings.mail_bindings).
+  - Declares which of the declared ports one IP address of a mail server answers on, in the host's
+    bindings config.
+  - The ports themselves are declared with M(mailops.bindings.mail_port), or all at once with
+    M(mailops.bindings.mail_bindings).
 requirements:
-  - cryptography 3.3 or later (Debian's C(python3-cryptography)), only where the ports of the address have certificates. Without it, a warning says
-    that they were not looked at.
+  - cryptography 3.3 or later (Debian's C(python3-cryptography)), only where the ports of the
+    address have certificates. Without it, a warning says that they were not looked at.
 author:
   - mailops.bindings contributors (@mailops)
 extends_documentation_fragment:
@@ -25,8 +27,10 @@ extends_documentation_fragment:
 options:
   address:
     description:
-      - The IP address, IPv4 or IPv6 in any notation, or a wildcard (V(0.0.0.0), V(::)). Two ways of writing one address are one address.
-      - Refused are multicast addresses, prefix lengths, leading zeros, IPv4-mapped IPv6 addresses and scopes.
+      - The IP address, IPv4 or IPv6 in any notation, or a wildcard (V(0.0.0.0), V(::)). Two ways of
+        writing one address are one address.
+      - Refused are multicast addresses, prefix lengths, leading zeros, IPv4-mapped IPv6 addresses
+        and scopes.
     type: str
     required: true
     aliases: [ip]
@@ -50,7 +54,8 @@ options:
     default: true
   hostname:
     description:
-      - The name that clients reach this address by. Certificates of its ports should be for it, a warning names those that are not.
+      - The name that clients reach this address by. Certificates of its ports should be for it, a
+        warning names those that are not.
     type: str
   description:
     description:
@@ -59,12 +64,14 @@ options:
   floating:
     description:
       - The address fails over between hosts (VRRP and the like), and may be away.
-      - The host must let servers listen on an address that is away (C(net.ipv4.ip_nonlocal_bind) or C(net.ipv6.ip_nonlocal_bind) is 1), since
-        its absence would else kill them at their next start.
+      - The host must let servers listen on an address that is away (C(net.ipv4.ip_nonlocal_bind) or
+        C(net.ipv6.ip_nonlocal_bind) is 1), since its absence would else kill them at their next
+        start.
     type: bool
   require_local_address:
     description:
-      - Refuse an address that this host can't listen on now. V(false) where the config is written ahead of the address, as for an image.
+      - Refuse an address that this host can't listen on now. V(false) where the config is written
+        ahead of the address, as for an image.
     type: bool
     default: true
 seealso:
@@ -111,10 +118,12 @@ ip_address:
   description: The entry as it now is, or would be in check mode. Empty where there is none.
   returned: success
   type: dict
-  sample: {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '', floating: false}
+  sample: {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '',
+           floating: false}
 changes:
   description:
-    - What was changed, or would be in check mode. Ports by name, then addresses in their order, then the file itself.
+    - What was changed, or would be in check mode. Ports by name, then addresses in their order,
+      then the file itself.
     - Empty if and only if C(changed) is false.
   returned: success
   type: list
@@ -124,7 +133,8 @@ changes:
       description: One of V(add), V(change), V(remove).
       type: str
     kind:
-      description: One of V(port), V(ip_binding), V(file). The last is the config file's owner, group or mode, or that a broken one is replaced.
+      description: One of V(port), V(ip_binding), V(file). The last is the config file's owner,
+        group or mode, or that a broken one is replaced.
       type: str
     name:
       description: The port's name, the IP address, or the file's path.
@@ -138,9 +148,11 @@ changes:
   sample:
     - {action: change, kind: ip_binding, name: 192.0.2.10,
        before: {address: 192.0.2.10, ports: [SMTP], hostname: '', description: '', floating: false},
-       after: {address: 192.0.2.10, ports: [IMAPS, SMTP], hostname: '', description: '', floating: false}}
+       after: {address: 192.0.2.10, ports: [IMAPS, SMTP], hostname: '', description: '',
+               floating: false}}
 diff:
-  description: What changed, before and after, by name; of an entry that stays only what differs in it. Both sides are empty if nothing changed.
+  description: What changed, before and after, by name; of an entry that stays only what differs in
+    it. Both sides are empty if nothing changed.
   returned: success
   type: dict
   contains:
@@ -151,33 +163,38 @@ diff:
       description: The same as they are now.
       type: dict
 ports:
-  description: All ports of the config as they now are, or would be in check mode, by name. The keys are those of the config.
+  description: All ports of the config as they now are, or would be in check mode, by name. The keys
+    are those of the config.
   returned: success
   type: list
   elements: dict
   sample:
-    - {name: IMAPS, protocol: imap, port: 993, encryption: ssl, certificate_path: /etc/ssl/mail/fullchain.pem,
+    - {name: IMAPS, protocol: imap, port: 993, encryption: ssl,
+       certificate_path: /etc/ssl/mail/fullchain.pem,
        private_key_path: /etc/ssl/mail/key.pem, description: ''}
 ip_addresses:
   description:
     - All IP addresses of the config as they now are, or would be in check mode, in address order.
-    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing,
+      since it is not read then.
   returned: success
   type: list
   elements: dict
   sample:
-    - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '', floating: false}
+    - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '',
+       floating: false}
 unassigned_ports:
   description:
     - Names of the ports that no IP address listens on. They are legal, and a warning names them.
-    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing,
+      since it is not read then.
   returned: success
   type: list
   elements: str
 unmapped:
   description:
-    - With O(store=smartermail), what is on the server and has no place in a bindings config, or breaks its rules. No task changes it unless it declares
-      it. A warning names it.
+    - With O(store=smartermail), what is on the server and has no place in a bindings config, or
+      breaks its rules. No task changes it unless it declares it. A warning names it.
     - Otherwise empty.
   version_added: 0.2.0
   returned: success
@@ -197,10 +214,12 @@ unmapped:
       description: Why it has no place.
       type: str
   sample:
-    - {server: smartermail, where: 'port "XMPP" (id 7)', text: 'number 5222, type 5, isSSL false, isTls true',
+    - {server: smartermail, where: 'port "XMPP" (id 7)', text: 'number 5222, type 5, isSSL false,
+       isTls true',
        reason: 'its protocol has no place in a config, or how this API calls it is not known'}
 certificates:
-  description: The certificates of the ports that the task names or assigns. Empty where they are not checked.
+  description: The certificates of the ports that the task names or assigns. Empty where they are
+    not checked.
   returned: success
   type: list
   elements: dict
@@ -231,7 +250,8 @@ certificates:
       description: The fingerprint, as C(openssl x509 -fingerprint -sha256) prints it.
       type: str
     key_matches:
-      description: Whether the private key is the certificate's. None if there is none that can be read.
+      description: Whether the private key is the certificate's. None if there is none that can be
+        read.
       type: bool
     problems:
       description: All that is wrong with it, in words.
@@ -246,8 +266,8 @@ backup_file:
 
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     LOCAL_ADDRESS_OPTIONS,
-    declare,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import declare
 from ansible_collections.mailops.bindings.plugins.module_utils._tasks.ip_binding import (
     ip_binding_task,
 )

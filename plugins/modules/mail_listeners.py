@@ -10,18 +10,21 @@ module: mail_listeners
 short_description: Make this host's mail servers listen as declared, and prove it
 version_added: 0.2.0
 description:
-  - Makes Postfix (smtp, submission), Dovecot (imap, pop) and OpenLDAP's slapd (ldap) listen on exactly the addresses and ports that the
-    bindings config, or this task, declares, with the declared encryption and certificates; all of it or nothing.
-  - What can't work is refused before anything is touched. Then each server's own checker sees the new files where the live ones can't be
-    reached; they are put in place, activated with the gentlest step that works, and every listener is connected to. If anything is not
-    well, every byte goes back, the old state is activated and proved, and then the task fails and says why.
-  - Only what this module writes is its own, and says so in the files. Everything else stays byte for byte. Postfix's C(main.cf) is never
-    written.
-    An entry that listens on a declared number is taken over with all of its settings but TLS's, and comes back with O(state=absent).
-  - Listeners of these protocols that nobody declared go, but for those on loopback addresses, see O(keep_loopback). They are C(remove) in the
-    result's C(changes).
-  - With O(ports) or O(ip_addresses) the config is changed first as M(mailops.bindings.mail_bindings) would, as a part of the same transaction. Without them
-    the config counts as it is; one that does not exist is empty.
+  - Makes Postfix (smtp, submission), Dovecot (imap, pop) and OpenLDAP's slapd (ldap) listen on
+    exactly the addresses and ports that the bindings config, or this task, declares, with the
+    declared encryption and certificates; all of it or nothing.
+  - What can't work is refused before anything is touched. Then each server's own checker sees the
+    new files where the live ones can't be reached; they are put in place, activated with the
+    gentlest step that works, and every listener is connected to. If a listener fails, every file is
+    restored, the old state is activated and proved, and then the task fails and says why.
+  - Only what this module writes is its own, and says so in the files. Everything else stays byte
+    for byte. Postfix's C(main.cf) is never written. An entry that listens on a declared number is
+    taken over with all of its settings but TLS's, and comes back with O(state=absent).
+  - Listeners of these protocols that are not declared are removed, but for those on loopback
+    addresses, see O(keep_loopback). They are C(remove) in the result's C(changes).
+  - With O(ports) or O(ip_addresses) the config is changed first as
+    M(mailops.bindings.mail_bindings) would, as a part of the same transaction. Without them the
+    config counts as it is; one that does not exist is empty.
 author:
   - mailops.bindings contributors (@mailops)
 extends_documentation_fragment:
@@ -35,22 +38,26 @@ options:
   state:
     description:
       - With V(present), the servers listen as the config says.
-      - With V(absent), they are given back as they were found - what this module wrote is taken out of today's files, and the entries that it had
-        replaced return. The config stays.
+      - With V(absent), they are given back as they were found - what this module wrote is taken out
+        of today's files, and the entries that it had replaced return. The config stays.
     type: str
     choices: [present, absent]
     default: present
   servers:
     description:
-      - The servers to look after. One that is named and has no declared listener is left with none but loopback's.
-      - What is declared for a server that is not named is written into the config, and a warning says that nobody was made to listen there.
-      - By default those that the declared protocols need, and those in whose files this module has written before.
+      - The servers to look after. One that is named and has no declared listener is left with none
+        but loopback's.
+      - What is declared for a server that is not named is written into the config, and a warning
+        says that it was not applied.
+      - By default those that the declared protocols need, and those in whose files this module has
+        written before.
     type: list
     elements: str
     choices: [postfix, dovecot, slapd]
   probe:
     description:
-      - Connect to every listener before and after, and go back if one that is new, changed or worse than before is not well. V(false) only looks at sockets.
+      - Connect to every listener before and after, and roll back if a new, changed or degraded
+        listener fails its probe. V(false) only looks at sockets.
     type: bool
     default: true
   activate:
@@ -66,13 +73,15 @@ options:
   keep_loopback:
     description:
       - Leave what listens on loopback addresses as it is, since local programs send through it.
-      - A wildcard that is replaced by addresses leaves its loopback part, 127.0.0.1 and ::1. Where local programs use another address of
-        127.0.0.0/8, as 127.0.1.1, which Debian's C(/etc/hosts) may have for the host's own name, declare that too.
+      - A wildcard that is replaced by addresses leaves its loopback part, 127.0.0.1 and ::1. Where
+        local programs use another address of 127.0.0.0/8, as 127.0.1.1, which Debian's
+        C(/etc/hosts) may have for the host's own name, declare that too.
     type: bool
     default: true
   drain:
     description:
-      - Seconds to wait, where a server can have the old listeners beside the new ones, for sessions on the old ones to end.
+      - Seconds to wait, where a server can have the old listeners beside the new ones, for sessions
+        on the old ones to end.
     type: float
     default: 0
   timeout:
@@ -82,10 +91,14 @@ options:
     default: 30
 notes:
   - Needs root on the host.
-  - Refused with O(store=smartermail), since that server acts by itself as soon as M(mailops.bindings.mail_bindings) has changed its bindings.
-  - Certificates and keys are named in the servers' files, never copied. They must be PEM and readable for the user that the server reads them as.
-  - Certificates are per IP and port in Postfix, per IP and protocol in Dovecot, and one for all in OpenLDAP. What a server can't say is refused.
-  - A journal and the originals lie in C(/var/lib/mail-bindings) while a run goes on. If it is killed, the next run puts things right first, and says so.
+  - Refused with O(store=smartermail), since that server acts by itself as soon as
+    M(mailops.bindings.mail_bindings) has changed its bindings.
+  - Certificates and keys are named in the servers' files, never copied. They must be PEM and
+    readable for the user that the server reads them as.
+  - Certificates are per IP and port in Postfix, per IP and protocol in Dovecot, and one for all in
+    OpenLDAP. What a server can't say is refused.
+  - A journal and the originals lie in C(/var/lib/mail-bindings) during a run. If it is killed, the
+    next run undoes its unfinished changes first, and a warning says so.
 seealso:
   - module: mailops.bindings.mail_bindings
   - module: mailops.bindings.mail_listeners_info
@@ -122,8 +135,8 @@ EXAMPLES = r"""
 RETURN = r"""
 changes:
   description:
-    - What was changed, or would be in check mode. Ports by name, then addresses in their order, then the config file itself, then for each server its
-      files and its listeners.
+    - What was changed, or would be in check mode. Ports by name, then addresses in their order,
+      then the config file itself, then for each server its files and its listeners.
     - Empty if and only if C(changed) is false.
   returned: success
   type: list
@@ -136,49 +149,64 @@ changes:
       description: One of V(port), V(ip_binding), V(file), V(listener).
       type: str
     name:
-      description: The port's name, the IP address, the file's path (or C(cn=config)), or the listener as C(192.0.2.1:993) or C([2001:db8::1]:993).
+      description: The port's name, the IP address, the file's path (or C(cn=config)), or the
+        listener as C(192.0.2.1:993) or C([2001:db8::1]:993).
+      type: str
+    server:
+      description: The server whose file or listener it is, as in O(servers).
+      returned: for files and listeners of a server
       type: str
     before:
-      description: The entry as it was, of a server's file the lines that are replaced. Empty if there was none.
+      description: The entry as it was, of a server's file the lines that are replaced. Empty if
+        there was none.
       type: dict
     after:
       description: The entry as it is now, of a server's file our lines. Empty if there is none.
       type: dict
   sample:
-    - {action: add, kind: listener, name: '192.0.2.10:993', before: {},
-       after: {protocol: imap, encryption: ssl, certificate_path: /etc/ssl/mail/fullchain.pem, private_key_path: /etc/ssl/mail/key.pem}}
+    - {action: add, kind: listener, name: '192.0.2.10:993', server: dovecot,
+       before: {},
+       after: {protocol: imap, encryption: ssl, certificate_path: /etc/ssl/mail/fullchain.pem,
+               private_key_path: /etc/ssl/mail/key.pem}}
 diff:
-  description: What changed, before and after, by name; of an entry that stays only what differs in it. Both sides are empty if nothing changed.
+  description: What changed, before and after, by name; of an entry that stays only what differs in
+    it. Both sides are empty if nothing changed.
   returned: success
   type: dict
   contains:
     before:
-      description: C(ports), C(ip_addresses), C(files) and C(listeners) as they were, only those that changed.
+      description: C(ports), C(ip_addresses), C(files) and C(listeners) as they were, only those
+        that changed.
       type: dict
     after:
       description: The same as they are now.
       type: dict
 ports:
-  description: All ports of the config as they now are, or would be in check mode, by name. The keys are those of the config.
+  description: All ports of the config as they now are, or would be in check mode, by name. The keys
+    are those of the config.
   returned: success
   type: list
   elements: dict
   sample:
-    - {name: IMAPS, protocol: imap, port: 993, encryption: ssl, certificate_path: /etc/ssl/mail/fullchain.pem,
+    - {name: IMAPS, protocol: imap, port: 993, encryption: ssl,
+       certificate_path: /etc/ssl/mail/fullchain.pem,
        private_key_path: /etc/ssl/mail/key.pem, description: ''}
 ip_addresses:
   description:
     - All IP addresses of the config as they now are, or would be in check mode, in address order.
-    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing,
+      since it is not read then.
   returned: success
   type: list
   elements: dict
   sample:
-    - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '', floating: false}
+    - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '',
+       floating: false}
 unassigned_ports:
   description:
     - Names of the ports that no IP address listens on. They are legal, and a warning names them.
-    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing,
+      since it is not read then.
   returned: success
   type: list
   elements: str
@@ -188,7 +216,8 @@ unmapped:
   type: list
   elements: dict
 certificates:
-  description: The certificates of the ports that the task names or assigns. Empty where they are not checked.
+  description: The certificates of the ports that the task names or assigns. Empty where they are
+    not checked.
   returned: success
   type: list
   elements: dict
@@ -219,33 +248,38 @@ certificates:
       description: The fingerprint, as C(openssl x509 -fingerprint -sha256) prints it.
       type: str
     key_matches:
-      description: Whether the private key is the certificate's. None if there is none that can be read.
+      description: Whether the private key is the certificate's. None if there is none that can be
+        read.
       type: bool
     problems:
       description: All that is wrong with it, in words.
       type: list
       elements: str
 listeners:
-  description: Every listener of the servers as it now answers, in address order; see M(mailops.bindings.mail_listeners_info). In check mode as it would be.
+  description: Every listener of the servers as it now answers, in address order; see
+    M(mailops.bindings.mail_listeners_info). In check mode as it would be.
   returned: success
   type: list
   elements: dict
 listeners_before:
   description:
-    - The same as they were found before, those that are declared and those that were there. One that was not there is V(refused) or, where its address
-      is away, V(not_local); one that nobody declared is V(unexpected). It is what the drift report is made of.
+    - The same as they were found before, those that are declared and those that were there. One
+      that was not there is V(refused) or, where its address is away, V(not_local); one that is not
+      declared is V(unexpected). It is what the drift report is made of.
   returned: success
   type: list
   elements: dict
 activation:
-  description: What was done to each server to make it follow its files, one of V(none), V(reload), V(restart), V(start).
+  description: What was done to each server to make it follow its files, one of V(none), V(reload),
+    V(restart), V(start).
   returned: success
   type: dict
   sample: {postfix: reload, dovecot: none}
 sessions_cut:
   description:
     - For each server, how many sessions ended with what was done, those on the listeners that went.
-    - Where a server had to end all its sessions, these are all. A warning says so and why, in check mode too.
+    - Where a server had to end all its sessions, these are all. A warning says so and why, in check
+      mode too.
   returned: where there were any
   type: dict
   sample: {postfix: 2}
@@ -260,19 +294,19 @@ backup_file:
   sample: /etc/mail-bindings/bindings.json.4711.2026-11-22@10:36:13~
 """
 
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import declare
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import declare
 from ansible_collections.mailops.bindings.plugins.module_utils._tasks.bindings import (
     BINDINGS_OPTIONS,
     bindings_task,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._tasks.listeners import (
     LISTENERS_OPTIONS,
-    apply,
+    ServersCommitter,
 )
 
 
 def main():
-    declare(bindings_task, {**BINDINGS_OPTIONS, **LISTENERS_OPTIONS}, apply)
+    declare(bindings_task, {**BINDINGS_OPTIONS, **LISTENERS_OPTIONS}, ServersCommitter)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,14 @@ module: mail_listeners_info
 short_description: See what really answers where a mail server should listen
 version_added: 0.2.0
 description:
-  - Connects to each listener, speaks its protocol, and reports whether it answers as declared, with which encryption and certificate.
-  - By default these are the listeners of the host's bindings config, and what listens for mail on this host without being declared is
-    reported as well. With O(listeners) it can be any, also those of another host, seen from where the task runs.
+  - Connects to each listener, speaks its protocol, and reports whether it answers as declared, with
+    which encryption and certificate.
+  - By default these are the listeners of the host's bindings config, and what listens for mail on
+    this host without being declared is reported as well. With O(listeners) it can be any, also
+    those of another host, seen from where the task runs.
   - With O(store=smartermail) the listeners are those of that server, seen from where the task runs.
-  - A listener that does not answer as declared is a result, not a failure. The task fails only where its options or the config are not valid.
+  - A listener that does not answer as declared is a result, not a failure. The task fails only
+    where its options or the config are not valid.
 author:
   - mailops.bindings contributors (@mailops)
 extends_documentation_fragment:
@@ -25,7 +28,8 @@ options:
   listeners:
     description:
       - What to connect to, instead of the listeners of the config, which is not read then.
-      - Nothing is known of the host that they are on, so that RV(listeners[].status) is never V(not_local) or V(unexpected).
+      - Nothing is known of the host that they are on, so that RV(listeners[].status) is never
+        V(not_local) or V(unexpected).
     type: list
     elements: dict
     suboptions:
@@ -36,7 +40,8 @@ options:
         required: true
       port:
         description:
-          - The port number. If left out, the standard one of O(listeners[].protocol) and O(listeners[].encryption).
+          - The port number. If left out, the standard one of O(listeners[].protocol) and
+            O(listeners[].encryption).
         type: int
       protocol:
         description:
@@ -52,8 +57,8 @@ options:
         default: none
       certificate_path:
         description:
-          - A file with the certificate that should be served, on the host that the task runs on. If left out, or if it can't be read there,
-            the certificate is not compared.
+          - A file with the certificate that should be served, on the host that the task runs on. If
+            left out, or if it can't be read there, the certificate is not compared.
         type: str
       hostname:
         description:
@@ -61,9 +66,10 @@ options:
         type: str
   timeout:
     description:
-      - How many seconds to wait for each answer. Greetings may take a while, since some servers ask DNS for the client's name first.
-      - A connection that nobody accepts is given up after 5 seconds, or after these if they are less. An address where nobody answers costs
-        that once, not once for each of its ports.
+      - How many seconds to wait for each answer. Greetings may take a while, since some servers ask
+        DNS for the client's name first.
+      - A connection that is not accepted is given up after 5 seconds, or after these if they are
+        less. An address that does not answer costs that once, not once for each of its ports.
     type: float
     default: 30
   workers:
@@ -77,9 +83,11 @@ options:
     type: int
     default: 14
 notes:
-  - A probe ends with QUIT or LOGOUT, never tries to log in, and tries once more before it calls something broken. The filters that fail2ban
-    brings along count none of that in their default mode. In their aggressive mode Dovecot's counts every connection without a login.
-  - From the host itself servers may offer more than from elsewhere. To see what others see, run the task on another host with O(listeners).
+  - A probe ends with QUIT or LOGOUT, never tries to log in, and tries once more before it calls
+    something broken. The filters that fail2ban brings along count none of that in their default
+    mode. In their aggressive mode Dovecot's counts every connection without a login.
+  - From the host itself servers may offer more than from elsewhere. To see what others see, run the
+    task on another host with O(listeners).
 requirements:
   - cryptography 3.3 or later (Debian's C(python3-cryptography)), only to judge certificates.
 seealso:
@@ -94,7 +102,8 @@ EXAMPLES = r"""
 
 - name: Show what differs
   ansible.builtin.debug:
-    msg: "{{ seen.listeners | rejectattr('status', 'in', ['ok', 'expiring']) | map(attribute='name') }}"
+    msg: >-
+      {{ seen.listeners | rejectattr('status', 'in', ['ok', 'expiring']) | map(attribute='name') }}
 
 - name: Ask from the controller, as people's clients do
   mailops.bindings.mail_listeners_info:
@@ -121,8 +130,8 @@ diff:
   returned: success
   type: dict
 listeners:
-  description: The listeners as they answer. Those of the config are in address order, then by port number, and then come those that are unexpected.
-    Those of O(listeners) are in its order.
+  description: The listeners as they answer. Those of the config are in address order, then by port
+    number, and then come those that are unexpected. Those of O(listeners) are in its order.
   returned: success
   type: list
   elements: dict
@@ -140,15 +149,18 @@ listeners:
       description: The protocol that is declared, or was found where the listener is unexpected.
       type: str
     encryption:
-      description: The encryption that is declared, or was found. V(tls) means that STARTTLS is offered.
+      description: The encryption that is declared, or was found. V(tls) means that STARTTLS is
+        offered.
       type: str
     status:
       description:
-        - V(ok) answers as declared. Also a listener that can't be probed, as RV(listeners[].detail) says then - a floating address that is away, or a
-          wildcard of another host.
-        - V(expiring) answers as declared, but its certificate has fewer than O(certificate_min_days) days left.
+        - V(ok) answers as declared. Also a listener that can't be probed, as RV(listeners[].detail)
+          says then - a floating address that is away, or a wildcard of another host.
+        - V(expiring) answers as declared, but its certificate has fewer than
+          O(certificate_min_days) days left.
         - V(expired) answers as declared, but its certificate is not valid any more, or not yet.
-        - V(wrong_certificate) serves another certificate than the one in its file. Often the file was renewed and the server has not been reloaded.
+        - V(wrong_certificate) serves another certificate than the one in its file. Often the file
+          was renewed and the server has not been reloaded.
         - V(no_starttls) does not offer STARTTLS.
         - V(tls_failed) the TLS handshake failed.
         - V(wrong_protocol) speaks something else.
@@ -156,7 +168,8 @@ listeners:
         - V(refused) refuses connections, or turns clients away in its greeting.
         - V(timeout) does not answer in time.
         - V(not_local) its address is not on this host.
-        - V(unexpected) speaks one of the five protocols on an address of the config or on a wildcard, and nobody declared it.
+        - V(unexpected) speaks one of the five protocols on an address of the config or on a
+          wildcard, and is not declared.
       type: str
     detail:
       description: More about that, in words. May be empty.
@@ -200,36 +213,45 @@ listeners:
           description: Whether it is the one in the declared file. None if they were not compared.
           type: bool
   sample:
-    - {address: 192.0.2.10, port: 993, name: '192.0.2.10:993', protocol: imap, encryption: ssl, status: ok, detail: '',
-       greeting: '* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] Dovecot ready.', tls_version: TLSv1.3, cipher: TLS_AES_256_GCM_SHA384,
-       certificate: {subject: CN=mail.example.com, issuer: CN=Example CA, names: [mail.example.com], not_before: '2026-10-01T00:00:00Z',
-                     not_after: '2026-12-30T00:00:00Z', days_left: 37, fingerprint_sha256: 'A0:B1:…', matches_file: true}}
+    - {address: 192.0.2.10, port: 993, name: '192.0.2.10:993', protocol: imap, encryption: ssl,
+       status: ok, detail: '',
+       greeting: '* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] Dovecot ready.', tls_version: TLSv1.3,
+       cipher: TLS_AES_256_GCM_SHA384,
+       certificate: {subject: CN=mail.example.com, issuer: CN=Example CA,
+                     names: [mail.example.com], not_before: '2026-10-01T00:00:00Z',
+                     not_after: '2026-12-30T00:00:00Z', days_left: 37,
+                     fingerprint_sha256: 'A0:B1:…', matches_file: true}}
 ports:
-  description: All ports of the config as they are, by name. The keys are those of the config. Empty with O(listeners).
+  description: All ports of the config as they are, by name. The keys are those of the config. Empty
+    with O(listeners).
   returned: success
   type: list
   elements: dict
   sample:
-    - {name: IMAPS, protocol: imap, port: 993, encryption: ssl, certificate_path: /etc/ssl/mail/fullchain.pem,
+    - {name: IMAPS, protocol: imap, port: 993, encryption: ssl,
+       certificate_path: /etc/ssl/mail/fullchain.pem,
        private_key_path: /etc/ssl/mail/key.pem, description: ''}
 ip_addresses:
-  description: All IP addresses of the config as they are, in address order. Empty with O(listeners).
+  description: All IP addresses of the config as they are, in address order. Empty with
+    O(listeners).
   returned: success
   type: list
   elements: dict
   sample:
-    - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '', floating: false}
+    - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '',
+       floating: false}
 unassigned_ports:
   description:
     - Names of the ports that no IP address listens on. They are legal, and a warning names them.
-    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing,
+      since it is not read then.
   returned: success
   type: list
   elements: str
 unmapped:
   description:
-    - With O(store=smartermail), what is on the server and has no place in a bindings config, or breaks its rules. No task changes it unless it declares
-      it. A warning names it.
+    - With O(store=smartermail), what is on the server and has no place in a bindings config, or
+      breaks its rules. No task changes it unless it declares it. A warning names it.
     - Otherwise empty.
   version_added: 0.2.0
   returned: success
@@ -249,7 +271,8 @@ unmapped:
       description: Why it has no place.
       type: str
   sample:
-    - {server: smartermail, where: 'port "XMPP" (id 7)', text: 'number 5222, type 5, isSSL false, isTls true',
+    - {server: smartermail, where: 'port "XMPP" (id 7)', text: 'number 5222, type 5, isSSL false,
+       isTls true',
        reason: 'its protocol has no place in a config, or how this API calls it is not known'}
 """
 

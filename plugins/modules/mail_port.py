@@ -10,8 +10,10 @@ module: mail_port
 short_description: Declare a port that a mail server listens on
 version_added: 0.1.0
 description:
-  - Declares one port of a mail server - its protocol, number, encryption and certificate - in the host's bindings config.
-  - Which IP addresses answer on it is said with M(mailops.bindings.mail_ip_binding), or all at once with M(mailops.bindings.mail_bindings).
+  - Declares one port of a mail server - its protocol, number, encryption and certificate - in the
+    host's bindings config.
+  - Which IP addresses answer on it is said with M(mailops.bindings.mail_ip_binding), or all at once
+    with M(mailops.bindings.mail_bindings).
 author:
   - mailops.bindings contributors (@mailops)
 extends_documentation_fragment:
@@ -40,35 +42,44 @@ options:
   port:
     description:
       - The number, 1 to 65535.
-      - A new port gets the standard one of its protocol and encryption if this is left out - smtp 25, with ssl 465; submission 587, with ssl 465;
-        imap 143, with ssl 993; pop 110, with ssl 995; ldap 389, with ssl 636.
-      - When O(protocol) or O(encryption) of an existing port change and its number was the standard one, the number follows, unless it is given.
+      - A new port gets the standard one of its protocol and encryption if this is left out - smtp
+        25, with ssl 465; submission 587, with ssl 465; imap 143, with ssl 993; pop 110, with ssl
+        995; ldap 389, with ssl 636.
+      - When O(protocol) or O(encryption) of an existing port change and its number was the standard
+        one, the number follows, unless it is given.
     type: int
   encryption:
     description:
-      - V(ssl) is TLS from the first byte. V(tls) is STARTTLS, offered, and on submission required. V(none) asks for no TLS.
-      - A new port has V(none) if this is left out. A change to V(none) also drops the stored paths of certificate and key.
+      - V(ssl) is TLS from the first byte. V(tls) is STARTTLS, offered, and on submission required.
+        V(none) asks for no TLS.
+      - A new port has V(none) if this is left out. A change to V(none) also drops the stored paths
+        of certificate and key.
     type: str
     choices: [none, ssl, tls]
   certificate_path:
     description:
-      - The certificate, an absolute path on the host. PEM with the server's certificate first and its chain after it, DER, or PKCS#12.
+      - The certificate, an absolute path on the host. PEM with the server's certificate first and
+        its chain after it, DER, or PKCS#12.
       - Required with V(ssl) and V(tls), an error with V(none).
-      - With O(store=smartermail), a path on the server, which may be a Windows one (V(C:\\...\\mail.pfx) or V(\\\\server\\share\\mail.pfx)).
+      - With O(store=smartermail), a path on the server, which may be a Windows one
+        (V(C:\\...\\mail.pfx) or V(\\\\server\\share\\mail.pfx)).
     type: str
   private_key_path:
     description:
-      - The certificate's private key, an absolute path on the host. If left out or empty, the key is in O(certificate_path).
+      - The certificate's private key, an absolute path on the host. If left out or empty, the key
+        is in O(certificate_path).
     type: str
   certificate_password:
     description:
-      - The password of a PKCS#12 file or of an encrypted private key. It is used to check them and never stored in a config file. Empty for an empty one.
-      - With O(store=smartermail) it is given to the server, see O(update_password), and needed, if only as V(''), where a port with a certificate
-        has to be added again to change it.
+      - The password of a PKCS#12 file or of an encrypted private key. It is used to check them and
+        never stored in a config file. Empty for an empty one.
+      - With O(store=smartermail) it is given to the server, see O(update_password), and needed, if
+        only as V(''), where a port with a certificate has to be added again to change it.
     type: str
   certificate_hostnames:
     description:
-      - Names that clients reach the port by. The certificate must be for all of them, as for the host names of the addresses that the port is assigned to.
+      - Names that clients reach the port by. The certificate must be for all of them, as for the
+        host names of the addresses that the port is assigned to.
     type: list
     elements: str
   description:
@@ -77,7 +88,8 @@ options:
     type: str
   unassign:
     description:
-      - With O(state=absent), also take the port off the IP addresses that it is assigned to. Without it a port that is assigned is not removed.
+      - With O(state=absent), also take the port off the IP addresses that it is assigned to.
+        Without it a port that is assigned is not removed.
     type: bool
     default: false
 seealso:
@@ -131,11 +143,13 @@ port:
   description: The port as it now is, or would be in check mode. Empty where there is none.
   returned: success
   type: dict
-  sample: {name: IMAPS, protocol: imap, port: 993, encryption: ssl, certificate_path: /etc/ssl/mail/fullchain.pem,
+  sample: {name: IMAPS, protocol: imap, port: 993, encryption: ssl,
+           certificate_path: /etc/ssl/mail/fullchain.pem,
            private_key_path: /etc/ssl/mail/key.pem, description: ''}
 changes:
   description:
-    - What was changed, or would be in check mode. Ports by name, then addresses in their order, then the file itself.
+    - What was changed, or would be in check mode. Ports by name, then addresses in their order,
+      then the file itself.
     - Empty if and only if C(changed) is false.
   returned: success
   type: list
@@ -145,7 +159,8 @@ changes:
       description: One of V(add), V(change), V(remove).
       type: str
     kind:
-      description: One of V(port), V(ip_binding), V(file). The last is the config file's owner, group or mode, or that a broken one is replaced.
+      description: One of V(port), V(ip_binding), V(file). The last is the config file's owner,
+        group or mode, or that a broken one is replaced.
       type: str
     name:
       description: The port's name, the IP address, or the file's path.
@@ -159,9 +174,11 @@ changes:
   sample:
     - {action: change, kind: ip_binding, name: 192.0.2.10,
        before: {address: 192.0.2.10, ports: [SMTP], hostname: '', description: '', floating: false},
-       after: {address: 192.0.2.10, ports: [IMAPS, SMTP], hostname: '', description: '', floating: false}}
+       after: {address: 192.0.2.10, ports: [IMAPS, SMTP], hostname: '', description: '',
+               floating: false}}
 diff:
-  description: What changed, before and after, by name; of an entry that stays only what differs in it. Both sides are empty if nothing changed.
+  description: What changed, before and after, by name; of an entry that stays only what differs in
+    it. Both sides are empty if nothing changed.
   returned: success
   type: dict
   contains:
@@ -172,33 +189,38 @@ diff:
       description: The same as they are now.
       type: dict
 ports:
-  description: All ports of the config as they now are, or would be in check mode, by name. The keys are those of the config.
+  description: All ports of the config as they now are, or would be in check mode, by name. The keys
+    are those of the config.
   returned: success
   type: list
   elements: dict
   sample:
-    - {name: IMAPS, protocol: imap, port: 993, encryption: ssl, certificate_path: /etc/ssl/mail/fullchain.pem,
+    - {name: IMAPS, protocol: imap, port: 993, encryption: ssl,
+       certificate_path: /etc/ssl/mail/fullchain.pem,
        private_key_path: /etc/ssl/mail/key.pem, description: ''}
 ip_addresses:
   description:
     - All IP addresses of the config as they now are, or would be in check mode, in address order.
-    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing,
+      since it is not read then.
   returned: success
   type: list
   elements: dict
   sample:
-    - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '', floating: false}
+    - {address: 192.0.2.10, ports: [IMAPS], hostname: mail.example.com, description: '',
+       floating: false}
 unassigned_ports:
   description:
     - Names of the ports that no IP address listens on. They are legal, and a warning names them.
-    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing, since it is not read then.
+    - None with O(store=smartermail) over SOAP where M(mailops.bindings.mail_port) changes nothing,
+      since it is not read then.
   returned: success
   type: list
   elements: str
 unmapped:
   description:
-    - With O(store=smartermail), what is on the server and has no place in a bindings config, or breaks its rules. No task changes it unless it declares
-      it. A warning names it.
+    - With O(store=smartermail), what is on the server and has no place in a bindings config, or
+      breaks its rules. No task changes it unless it declares it. A warning names it.
     - Otherwise empty.
   version_added: 0.2.0
   returned: success
@@ -218,10 +240,12 @@ unmapped:
       description: Why it has no place.
       type: str
   sample:
-    - {server: smartermail, where: 'port "XMPP" (id 7)', text: 'number 5222, type 5, isSSL false, isTls true',
+    - {server: smartermail, where: 'port "XMPP" (id 7)', text: 'number 5222, type 5, isSSL false,
+       isTls true',
        reason: 'its protocol has no place in a config, or how this API calls it is not known'}
 certificates:
-  description: The certificates of the ports that the task names or assigns. Empty where they are not checked.
+  description: The certificates of the ports that the task names or assigns. Empty where they are
+    not checked.
   returned: success
   type: list
   elements: dict
@@ -252,7 +276,8 @@ certificates:
       description: The fingerprint, as C(openssl x509 -fingerprint -sha256) prints it.
       type: str
     key_matches:
-      description: Whether the private key is the certificate's. None if there is none that can be read.
+      description: Whether the private key is the certificate's. None if there is none that can be
+        read.
       type: bool
     problems:
       description: All that is wrong with it, in words.
@@ -268,7 +293,11 @@ backup_file:
 from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
     CERTIFICATE_OPTIONS,
     PASSWORD_OPTIONS,
-    declare,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import declare
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    ENCRYPTIONS,
+    PROTOCOLS,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._tasks.port import port_task
 
@@ -279,9 +308,9 @@ def main():
         {
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "protocol": {"type": "str", "choices": ["smtp", "submission", "imap", "pop", "ldap"]},
+            "protocol": {"type": "str", "choices": [*PROTOCOLS]},
             "port": {"type": "int"},
-            "encryption": {"type": "str", "choices": ["none", "ssl", "tls"]},
+            "encryption": {"type": "str", "choices": [*ENCRYPTIONS]},
             "certificate_path": {"type": "str"},
             "private_key_path": {"type": "str", "no_log": False},
             "certificate_password": {"type": "str", "no_log": True},

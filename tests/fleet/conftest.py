@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the fleet tests share: real hosts with real mail servers, people's clients, and Ansible over SSH.
+"""What the fleet tests share: hosts with real mail servers, people's clients, Ansible over SSH.
 
-A host takes about two seconds, so a test file makes its hosts once (in fixtures of module scope, with make_host) and its tests go on from
-what the one before left, or put things back.
+A host takes about two seconds to start, so a test file makes its hosts once, in fixtures of module
+scope, with make_host. Its tests go on from what the one before left, or restore things.
 """
 
 from __future__ import annotations
@@ -13,25 +13,40 @@ from __future__ import annotations
 import concurrent.futures
 import functools
 import os
+import pathlib
 
 import pytest
 
 from support import pki
+from support.fleet import isolation
+from support.fleet.clients import Clients
+from support.fleet.host import Host
+from support.fleet.mail import mail_host
+from support.fleet.network import Network
+from support.fleet.playing import ROOT, Player
 
-from . import hosts
-from .clients import Clients
-from .mail import mail_host
-from .playing import ROOT, Player
+from . import dovecot_hosts, postfix_hosts
+
+#: Fixtures of Dovecot's tests, which are in several files.
+dovecot_host = dovecot_hosts.dovecot_host
+dovecot = dovecot_hosts.dovecot
+other_certificates = dovecot_hosts.other_certificates
+#: And those of Postfix's.
+postfix_host = postfix_hosts.postfix_host
+postfix = postfix_hosts.postfix
+postfix_certificates = postfix_hosts.postfix_certificates
+
+HERE = pathlib.Path(__file__).resolve().parent
 
 
 @functools.lru_cache(maxsize=None)
 def why_not_here():
-    return hosts.why_not_here()
+    return isolation.why_not_here()
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if hosts.HERE in item.path.parents:
+        if HERE in item.path.parents:
             item.add_marker("fleet")
             if why_not_here():
                 item.add_marker(pytest.mark.skip(reason=f"HOSTS NOT TESTED: {why_not_here()}"))
@@ -54,7 +69,7 @@ def pytest_runtest_makereport(item):
     """What the hosts of a test that failed said last."""
     report = yield
     running = _networks[-1].hosts.values() if _networks else ()
-    if report.failed and hosts.HERE in item.path.parents:
+    if report.failed and HERE in item.path.parents:
         report.sections += [(f"{host.name}, {host.suite}", host.journal(40)) for host in running]
     return report
 
@@ -65,7 +80,7 @@ _networks = []
 @pytest.fixture(scope="session")
 def network(tmp_path_factory):
     """The network that all hosts are on."""
-    made = hosts.Network(tmp_path_factory.mktemp("fleet"), ROOT / ".venv" / "hosts")
+    made = Network(tmp_path_factory.mktemp("fleet"), ROOT / ".venv" / "hosts")
     _networks.append(made)
     try:
         yield made.up()
@@ -76,7 +91,10 @@ def network(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def authority():
-    """Who issues the certificates, and is trusted by the clients: see C(pki.Authority), C(mail.put_certificate)."""
+    """Issues the certificates, and is trusted by the clients.
+
+    See C(pki.Authority), C(mail.put_certificate).
+    """
     return pki.Authority()
 
 
@@ -97,14 +115,17 @@ def play(network):
 
 @pytest.fixture(scope="module")
 def make_host(network, authority):
-    """make_host(name, suite, addresses, mail=True, ...): a host that is up until the end of the module; see C(hosts.Host), C(mail.mail_host)."""
+    """make_host(name, suite, addresses, mail=True, ...): a host that is up until the module's end.
+
+    See C(host.Host), C(mail.mail_host).
+    """
     names = []
 
     def make(name, suite="bookworm", addresses=(), mail=True, **options):
         names.append(name)
         if mail:
             return mail_host(network, name, authority, suite, addresses, **options)
-        return hosts.Host(network, name, suite, addresses, **options).up()
+        return Host(network, name, suite, addresses, **options).up()
 
     yield make
     for name in names:

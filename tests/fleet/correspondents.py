@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs in the control namespace: mail servers in the middle of a session, and others that come and go all the time.
+"""Runs in the control namespace: mail servers in the middle of a session, and visiting ones.
 
-    python correspondents.py <order.json      {"stay": [[address, port]], "come": [[address, port]], "workers": 2}
+    python correspondents.py <order.json
+    {"stay": [[address, port]], "come": [[address, port]], "workers": 2}
 
-It says ready when all of those who stay have been greeted, goes on until its standard input ends, and says what they met.
+It says ready when all that stay have been greeted, goes on until its standard input ends, and then
+prints what they met.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import time
 
 
 def visit(address, port):
-    """What a visitor meets: well, or what went wrong."""
+    """What a visitor meets: "well", or what went wrong."""
     try:
         with (
             socket.create_connection((address, port), timeout=10) as connection,

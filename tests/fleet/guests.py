@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs in the control namespace: people who are reading their mail and stay, and others who come and go all the time.
+"""Runs in the control namespace: sessions that stay, and visitors.
 
-    python guests.py <order.json      {"stay": [[address, port, tls]], "come": [...], "user": ..., "password": ..., "workers": ...}
+    python guests.py <order.json
+    {"stay": [[address, port, tls]], "come": [...], "user": ..., "password": ..., "workers": ...}
 
-tls: ssl, starttls or null. It says ready when all of those who stay are in, goes on until its standard input ends, and says what they met.
+tls: ssl, starttls or null. It says ready when all that stay are logged in, goes on until its
+standard input ends, and then prints what they met.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ def logged_in(address, port, tls, user, password):
 
 
 def visit(address, port, tls):
-    """What a visitor meets: well, turned away (at the door, after the handshake), or what went wrong."""
+    """What a visitor meets: "well", turned away (after the handshake), or what went wrong."""
     try:
         with socket.create_connection((address, port), timeout=10) as plain:
             with (

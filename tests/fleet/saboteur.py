@@ -2,10 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs on a test host: waits until a run of mail_listeners has come so far, does harm, and tells how long old listeners were away.
+"""Runs on a test host: does harm at a given moment of a run of mail_listeners.
 
-Its argument is JSON: C(when) (journal; or written and a path; or bound and a port), C(after) seconds from then on, C(do) (a command
-for sh) and C(signal) (for the run itself, or for its SSH session: hangup).
+Then it prints how long old listeners were away. Its argument is JSON:
+
+when, what: journal; or written, and a path; or bound, and a port
+after: seconds from then on
+do: a command for sh
+signal_name: for the run itself; hangup ends its SSH session
 """
 
 from __future__ import annotations
@@ -82,7 +86,7 @@ def main(when, what="", after=0.0, do="", signal_name=""):
 
     def reached():
         if when == "bound":
-            return any(int(port, 16) == int(what) for ignored, port in listening() - old)
+            return any(int(port, 16) == int(what) for _, port in listening() - old)
         return os.path.exists(JOURNAL) and (when == "journal" or inode(what) != was)
 
     print("ready", flush=True)

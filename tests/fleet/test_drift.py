@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The drift playbook on real hosts: what was changed by hand is in the right cell with the right word, and what is as it should be is not."""
+"""The drift playbook on real hosts: changes by hand are in their cell, with the right word."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ import json
 
 import pytest
 
-from .mail import CERTIFICATE, PRIVATE_KEY, put_certificate
-from .test_role import differing, remove_port, seen
+from support.fleet.mail import CERTIFICATE, PRIVATE_KEY, put_certificate
+
+from .role import differing, remove_port, seen
 
 APPLY, DRIFT = "mailops.bindings.apply", "mailops.bindings.drift"
 CONFIG = "/etc/mail-bindings/bindings.json"
 POP_CERTIFICATE, POP_KEY = "/etc/ssl/mail/pop.pem", "/etc/ssl/mail/pop-key.pem"
 FLOATING = "198.51.100.250"
 
-#: One that greets on a port as a program would that is no business of ours.
+#: A program that greets on ports, as programs do that are not managed here.
 GREETER = """
 import socket, sys, threading
 def serve(address, port, greeting):
@@ -92,7 +93,7 @@ def declared(hosts, pop, variables, play):
 
 @pytest.fixture
 def report(play, network, hosts, variables):
-    """report(expected exit status) -> (report.json, what was played), from the default folder, which is in the working directory."""
+    """report(expected exit status) -> (report.json, what was played), from the default folder."""
 
     def run(status, on=None, more=None, **options):
         merged = {
@@ -133,17 +134,17 @@ def unlike(found, host) -> dict:
     }
 
 
-def test_one_report_also_where_hosts_do_not_wait_for_each_other(hosts, report):
-    """Large fleets have the strategy free in ansible.cfg, which would run for each host what is to run once."""
+def test_the_strategy_free_makes_one_report(hosts, report):
+    """Large fleets have it in ansible.cfg. It ignores run_once."""
     found, played = report(0, environment={"ANSIBLE_STRATEGY": "free"})
     assert found["verdict"] == "clean" and len(found["hosts"]) == len(hosts)
     assert [result.name for result in played].count("Write the report for people") == 1
 
 
-def test_what_was_changed_by_hand_is_seen_and_mended(
+def test_changes_by_hand_are_reported_and_undone_by_a_run(
     hosts, pop, play, report, variables, authority, clients
 ):
-    """All five on each host, and one that can't be reached."""
+    """Five kinds of change on each host; and a host that is unreachable."""
     for host in hosts[:2]:
         remove_port(host, 465)
         host.run(["postfix", "reload"])
@@ -162,7 +163,7 @@ def test_what_was_changed_by_hand_is_seen_and_mended(
         host.write(CONFIG, json.dumps(config), 0o640)
     hosts[2].run("systemctl stop ssh.service; systemctl stop ssh.socket; pkill sshd", check=False)
     before = {host.name: seen(host) for host in hosts}
-    found, played = report(2)
+    found, dummy = report(2)
     hosts[2].run("systemctl start ssh")
     assert found["verdict"] == "drift" and found["counts"]["hosts"] == {
         "total": 3,
@@ -203,14 +204,12 @@ def test_what_was_changed_by_hand_is_seen_and_mended(
         host.ip("address", "add", f"{host.addresses[2]}/24", "dev", "eth0")
     applied = play(APPLY, hosts, variables=variables)
     assert applied.returncode == 0, applied.output
-    found, played = report(0)
+    found, dummy = report(0)
     assert found["verdict"] == "clean" and all(not unlike(found, host) for host in hosts)
 
 
-def test_what_the_module_refuses_has_cells_and_no_host_costs_the_others_theirs(
-    hosts, play, report, authority
-):
-    """A renewed certificate whose key is another's; and variables that are wrong, on all but one host."""
+def test_a_host_that_fails_has_cells_and_the_others_have_theirs(hosts, play, report, authority):
+    """A certificate with another key; and wrong variables, on all but one host."""
     host = hosts[0]
     old, key = host.read(POP_CERTIFICATE), host.read(POP_KEY)
     put_certificate(host, authority, POP_CERTIFICATE, "/root/other-key.pem", which="torn")
@@ -218,7 +217,7 @@ def test_what_the_module_refuses_has_cells_and_no_host_costs_the_others_theirs(
         hosts[1].name: {"mail_bindings_profile": "sekure"},
         hosts[2].name: {"mail_bindings_renewal_hook": "cron"},
     }
-    found, played = report(2, more=wrong)
+    found, dummy = report(2, more=wrong)
     host.write(POP_CERTIFICATE, old)
     host.write(POP_KEY, key, 0o640, "root:ssl-cert")
     row = found["rows"][host.name]
@@ -233,10 +232,10 @@ def test_what_the_module_refuses_has_cells_and_no_host_costs_the_others_theirs(
         )
 
 
-def test_limit_and_no_hosts(hosts, report, play):
-    found, played = report(0, extra_args=["--limit", hosts[1].name])
+def test_limit_is_heeded_and_no_hosts_are_incomplete(hosts, report, play):
+    found, dummy = report(0, extra_args=["--limit", hosts[1].name])
     assert list(found["rows"]) == [hosts[1].name] and found["verdict"] == "clean"
-    found, played = report(2, extra_args=["--extra-vars", "mail_bindings_hosts=nobody"])
+    found, dummy = report(2, extra_args=["--extra-vars", "mail_bindings_hosts=nobody"])
     assert found["verdict"] == "incomplete" and not found["hosts"]
 
 
@@ -251,14 +250,14 @@ def test_limit_and_no_hosts(hosts, report, play):
         ("all,!localhost", [0, 1, 2]),
     ],
 )
-def test_hosts_are_named_in_every_way_that_ansible_has(hosts, report, pattern, expected):
-    found, played = report(0, extra_vars={"mail_bindings_hosts": pattern})
+def test_hosts_can_be_any_pattern_or_list(hosts, report, pattern, expected):
+    found, dummy = report(0, extra_vars={"mail_bindings_hosts": pattern})
     assert sorted(found["rows"]) == [hosts[number].name for number in expected]
 
 
 @pytest.mark.parametrize("pattern", ["nobody", ["nobody"], "nobody,!localhost"])
-def test_there_is_a_report_also_where_no_host_is_left(hosts, report, pattern):
-    found, played = report(
+def test_there_is_a_report_also_without_hosts(hosts, report, pattern):
+    found, dummy = report(
         2, extra_vars={"mail_bindings_hosts": pattern}, extra_args=["--limit", hosts[1].name]
     )
     assert found["verdict"] == "incomplete" and not found["hosts"]
@@ -273,7 +272,8 @@ def test_no_false_alarm(hosts, play, report, authority, variables):
     for host in hosts[:2]:
         host.run(["sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=1"])
         host.run(
-            "printf '127.0.0.1:10025 inet n - n - - smtpd\\n  -o smtpd_client_restrictions=\\n' >>/etc/postfix/master.cf"
+            "printf '127.0.0.1:10025 inet n - n - - smtpd\\n  -o smtpd_client_restrictions=\\n' "
+            ">>/etc/postfix/master.cf"
         )
         # a banner that takes its time
         host.run(
@@ -306,11 +306,11 @@ def test_no_false_alarm(hosts, play, report, authority, variables):
         '"IMPLEMENTATION" "Dovecot Pigeonhole"\r\nOK "ready."',
     ]
     with (
-        hosts[0].popen(["python3", "-c", GREETER, *greeters], stdout=-1) as one,
-        hosts[1].popen(["python3", "-c", GREETER, *greeters], stdout=-1) as two,
+        hosts[0].popen(["python3", "-c", GREETER, *greeters], stdout=-1) as first,
+        hosts[1].popen(["python3", "-c", GREETER, *greeters], stdout=-1) as second,
     ):
-        assert one.stdout.readline() == two.stdout.readline() == "ready\n"
-        found, played = report(0, more=more)
+        assert first.stdout.readline() == second.stdout.readline() == "ready\n"
+        found, dummy = report(0, more=more)
     assert found["verdict"] == "clean"
     for host in hosts[:2]:
         word = words(found, host)

@@ -12,9 +12,11 @@ import sys
 
 import pytest
 
-from . import hosts as machinery
-from .clients import Refused
-from .mail import PASSWORDS, PORTS
+from support.fleet.clients import Refused
+from support.fleet.commands import CommandError, wait_until
+from support.fleet.isolation import remove_leftovers
+from support.fleet.mail import PASSWORDS, PORTS
+from support.fleet.playing import ROOT
 
 SUITES = {"old": "bookworm", "new": "trixie"}
 VERSIONS = {"bookworm": ("3.7.", "2.3.", "2.5."), "trixie": ("3.10.", "2.4.", "2.6.")}
@@ -44,7 +46,7 @@ def test_the_servers_are_those_of_the_suite(host):
     assert f"slapd {slapd}" in host.run(["slapd", "-VV"]).stderr
 
 
-def test_they_listen_as_debian_ships_them_and_on_587(host):
+def test_the_servers_listen_as_debian_ships_them_and_on_587(host):
     programs = {
         25: "master",
         587: "master",
@@ -63,7 +65,7 @@ def test_they_listen_as_debian_ships_them_and_on_587(host):
 
 
 @pytest.mark.parametrize("family", [0, 1], ids=["IPv4", "IPv6"])
-def test_a_message_from_alice_to_bob(host, clients, family):
+def test_a_message_goes_from_alice_to_bob(host, clients, family):
     address, subject = host.addresses[family], f"IPv{(4, 6)[family]} to {host.name}"
     clients.smtp_send(
         address, subject, "bob@example.test", user="alice", password=PASSWORDS["alice"]
@@ -73,7 +75,7 @@ def test_a_message_from_alice_to_bob(host, clients, family):
     assert subject in clients.pop_list(address, "bob", PASSWORDS["bob"])
 
 
-def test_a_message_from_elsewhere(host, clients):
+def test_a_message_from_another_host_is_delivered(host, clients):
     clients.smtp_send(
         host.address, "from elsewhere", "bob@example.test", sender="carol@example.net"
     )
@@ -81,7 +83,7 @@ def test_a_message_from_elsewhere(host, clients):
 
 
 @pytest.mark.parametrize("port", [25, 587])
-def test_nobody_relays_without_a_login(host, clients, port):
+def test_relaying_needs_a_login(host, clients, port):
     with pytest.raises(Refused, match="Relay access denied|Access denied"):
         clients.smtp_send(
             host.address, "spam", "dave@example.net", sender="carol@example.net", port=port
@@ -93,7 +95,7 @@ def test_a_wrong_password_is_refused(host, clients):
         clients.smtp_send(host.address, "spam", "bob@example.test", user="alice", password="wrong")
 
 
-def test_the_directory(host, clients):
+def test_the_directory_is_searched(host, clients):
     assert clients.ldapsearch(host.address) == [
         f"uid={name},ou=people,dc=example,dc=test" for name in PASSWORDS
     ]
@@ -115,7 +117,7 @@ def test_the_directory(host, clients):
         (389, "ldap"),
     ],
 )
-def test_its_own_certificate_is_served(host, clients, port, starttls):
+def test_each_host_serves_its_own_certificate(host, clients, port, starttls):
     for address in host.addresses:
         assert (
             clients.served_certificate(address, port, starttls, servername=host.fqdn)
@@ -123,30 +125,30 @@ def test_its_own_certificate_is_served(host, clients, port, starttls):
         )
 
 
-def test_where_nobody_listens_there_is_no_certificate(host, clients):
+def test_a_closed_port_has_no_certificate(host, clients):
     with pytest.raises(Refused):
         clients.served_certificate(host.address, 465)
 
 
-def test_a_play_over_ssh(pair, play):
+def test_a_play_runs_over_ssh(pair, play):
     tasks = [
         {"name": "ping", "ping": {}},
-        {"name": "who", "command": "hostname", "changed_when": False},
+        {"name": "name", "command": "hostname", "changed_when": False},
         {"name": "no", "command": "false"},
     ]
     played = play(tasks, pair)
     assert [played[host.name, "ping"]["ping"] for host in pair] == ["pong", "pong"]
-    assert [played[host.name, "who"]["stdout"] for host in pair] == [host.name for host in pair]
+    assert [played[host.name, "name"]["stdout"] for host in pair] == [host.name for host in pair]
     assert {result.host for result in played.failed} == set(SUITES)
-    assert [result.name for result in played.of("old")] == ["ping", "who", "no"]
+    assert [result.name for result in played.of("old")] == ["ping", "name", "no"]
 
 
-def test_the_collection_is_found_by_a_play(pair, play):
+def test_a_play_finds_the_collection(pair, play):
     played = play([{"name": "read", "mailops.bindings.mail_bindings_info": {}}], pair, check=True)
     assert not played.failed and not played.changed, played.output
 
 
-def test_a_host_that_is_away_is_unreachable(pair, play, make_host):
+def test_a_missing_host_is_unreachable(pair, play, make_host):
     away = make_host("away", mail=False, init="plain")
     away.cut()
     played = play([{"name": "ping", "ping": {}}], [pair[0], away], extra_args=["--timeout", "2"])
@@ -154,7 +156,7 @@ def test_a_host_that_is_away_is_unreachable(pair, play, make_host):
     assert played["old", "ping"].status == "ok"
 
 
-def test_a_snapshot_sees_whatever_was_touched(host):
+def test_a_snapshot_sees_every_change(host):
     host.write("/srv/file", "one")
     host.run("ln -sfn /nowhere /srv/link")
     before = host.snapshot("/etc", "/srv")
@@ -179,7 +181,7 @@ def test_a_snapshot_sees_whatever_was_touched(host):
     assert seen["touch /srv/file"] == {"/srv/file"}
 
 
-def test_a_file_is_written_on_the_host_also_through_a_link(host, tmp_path):
+def test_files_are_written_on_the_host_also_through_links(host, tmp_path):
     ours = tmp_path / "ours"
     ours.write_text("ours")
     host.run(["mkdir", "-p", tmp_path])
@@ -189,26 +191,22 @@ def test_a_file_is_written_on_the_host_also_through_a_link(host, tmp_path):
     assert host.run(["stat", "-c", "%a %U %G", ours]).stdout == "640 postfix mail\n"
 
 
-def test_an_address_comes_and_goes(host, network):
+def test_addresses_are_added_and_removed(host, network):
     address = host.add_address("198.51.100.77")
     assert network.reaches(address, 22)
     host.remove_address(address)
     assert not network.reaches(address, 22, timeout=0.5)
 
 
-def test_what_runs_too_long_is_ended_with_all_that_it_started(host):
-    with pytest.raises(machinery.CommandError, match="had not ended"):
+def test_a_timeout_ends_a_command_and_its_children(host):
+    with pytest.raises(CommandError, match="had not ended"):
         host.run("sleep 4711 & sleep 4711", timeout=0.3)
     with host.popen("sleep 4711 & sleep 4711"):
-        assert machinery.wait_until(
-            lambda: "sleep 4711" in host.run(["ps", "axo", "args"]).stdout, 5
-        )
-    assert machinery.wait_until(
-        lambda: "sleep 4711" not in host.run(["ps", "axo", "args"]).stdout, 5
-    )
+        assert wait_until(lambda: "sleep 4711" in host.run(["ps", "axo", "args"]).stdout, 5)
+    assert wait_until(lambda: "sleep 4711" not in host.run(["ps", "axo", "args"]).stdout, 5)
 
 
-def test_after_a_reboot_addresses_files_and_servers_are_back(host, clients):
+def test_a_reboot_keeps_addresses_files_and_servers(host, clients):
     address = host.add_address("2001:db8:51::77")
     host.write("/srv/kept", "kept")
     listening, first = host.listening(), host.pid
@@ -216,8 +214,8 @@ def test_after_a_reboot_addresses_files_and_servers_are_back(host, clients):
     host.wait_for_ports(*PORTS)
     assert host.pid != first and host.read("/srv/kept") == "kept"
     assert host.listening() == listening
-    for known in host.addresses:
-        assert clients.served_certificate(known, 993) == host.facts["fingerprint"]
+    for served in host.addresses:
+        assert clients.served_certificate(served, 993) == host.facts["fingerprint"]
     clients.smtp_send(
         address,
         "after the reboot",
@@ -235,7 +233,7 @@ def test_after_a_reboot_addresses_files_and_servers_are_back(host, clients):
     host.remove_address(address)
 
 
-def test_with_duplicate_address_detection_an_address_is_tentative_at_first(make_host):
+def test_addresses_are_tentative_during_duplicate_address_detection(make_host):
     host = make_host(
         "dad", mail=False, dad=True, init="plain", addresses=["198.51.100.60", "2001:db8:51::60"]
     )
@@ -243,19 +241,19 @@ def test_with_duplicate_address_detection_an_address_is_tentative_at_first(make_
         "tentative"
         in host.run(["ip", "-6", "address", "show", "dev", "eth0", "scope", "global"]).stdout
     )
-    assert machinery.wait_until(
+    assert wait_until(
         lambda: "tentative" not in host.run(["ip", "-6", "address", "show", "dev", "eth0"]).stdout,
         5,
     )
     twin = make_host(
         "twin", mail=False, dad=True, init="plain", addresses=["198.51.100.61", "2001:db8:51::60"]
     )
-    assert machinery.wait_until(
+    assert wait_until(
         lambda: "dadfailed" in twin.run(["ip", "-6", "address", "show", "dev", "eth0"]).stdout, 5
     )
 
 
-def test_nothing_leads_out_of_the_network(host, network):
+def test_the_network_has_no_route_out(host, network):
     assert (
         "default"
         not in network.run(["ip", "route"]).stdout + network.run(["ip", "-6", "route"]).stdout
@@ -265,18 +263,17 @@ def test_nothing_leads_out_of_the_network(host, network):
     )
 
 
-def test_what_a_killed_run_left_is_removed_and_what_a_living_one_has_is_not(
-    tmp_path, network, pair
-):
+def test_only_leftovers_of_killed_runs_are_removed(tmp_path, network, pair):
     program = """
 import os, signal, sys
-from fleet.hosts import Host, Network
+from support.fleet.host import Host
+from support.fleet.network import Network
 network = Network(sys.argv[1], sys.argv[2]).up()
 host = Host(network, "left", init="plain").up()
 print(network.name, host.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    environment = {**os.environ, "PYTHONPATH": str(machinery.HERE.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests")}
     command = [sys.executable, "-c", program, str(tmp_path), str(network.images.folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, env=environment, check=False)
     name, pid = done.stdout.decode().split()
@@ -285,11 +282,11 @@ os.kill(os.getpid(), signal.SIGKILL)
         and os.path.exists(f"/proc/{pid}")
         and os.path.ismount(tmp_path / "hosts" / "left" / "root")
     )
-    machinery.remove_leftovers()
+    remove_leftovers()
     assert not os.path.exists(f"/run/netns/{name}") and not os.path.exists(
         f"/run/netns/{name}-left"
     )
-    assert machinery.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5)
+    assert wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5)
     assert not os.path.exists(tmp_path / "hosts") and not os.path.exists(
         f"/run/mailops-fleet/{name}"
     )

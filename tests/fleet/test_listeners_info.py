@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""mail_listeners_info on real servers, good and bad: every status, from the host itself and from another, and what the servers say of such guests."""
+"""mail_listeners_info on real servers, good and bad.
+
+Every status, from the host itself and from another; and what the servers log of such visits.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ import re
 
 import pytest
 
-from .hosts import wait_until
-from .mail import CERTIFICATE, PRIVATE_KEY, put_certificate, set_ldap_certificate
+from support.fleet.commands import wait_until
+from support.fleet.mail import CERTIFICATE, PRIVATE_KEY, put_certificate, set_ldap_certificate
 
 NOT_HERE, AWAY = "198.51.100.250", "198.51.100.251"
 FIVE_DAYS, EXPIRED, MISSING = (
@@ -37,7 +40,7 @@ STARTTLS = {
     ("ldap", "tls"): "ldap",
 }
 
-# number: (protocol, encryption, certificate that is declared, the status that it is to have, words of its detail)
+# number: (protocol, encryption, declared certificate, expected status, words of its detail)
 FAULTY = {
     2501: ("smtp", "ssl", FIVE_DAYS, "expiring", "5 days left"),
     2502: ("submission", "ssl", EXPIRED, "expired", "expired on"),
@@ -54,11 +57,11 @@ FAULTY = {
     2507: ("smtp", "ssl", CERTIFICATE, "tls_failed", "answers without TLS: 220 "),
     2508: ("submission", "tls", CERTIFICATE, "no_auth", "offers no AUTH"),
     2509: ("smtp", "none", "", "refused", "connection refused"),
-    2510: ("smtp", "none", "", "refused", "turns us away: 554 "),
+    2510: ("smtp", "none", "", "refused", "refuses this client: 554 "),
     2511: ("smtp", "none", "", "timeout", "no greeting within 8 seconds"),
     2512: ("smtp", "none", "", "refused", "PROXY protocol"),
     2513: ("smtp", "tls", CERTIFICATE, "ok", ""),  # postscreen, whose greeting takes six seconds
-    2514: ("smtp", "none", "", "ok", "offers STARTTLS too"),
+    2514: ("smtp", "none", "", "ok", "also offers STARTTLS"),
     10143: ("pop", "tls", CERTIFICATE, "wrong_protocol", "speaks IMAP: * OK"),
     10144: ("imap", "tls", CERTIFICATE, "wrong_protocol", "PROXY protocol"),
     10145: ("ldap", "none", "", "wrong_protocol", "speaks IMAP, not LDAP: * OK"),
@@ -78,7 +81,7 @@ SMTPD = {
     2514: [],
     2510: ["-o smtpd_client_restrictions=reject", "-o smtpd_delay_reject=no"],
     2512: ["-o smtpd_upstream_proxy_protocol=haproxy"],
-    2515: [],  # which nobody declares
+    2515: [],  # undeclared
 }
 
 
@@ -103,7 +106,7 @@ def postfix_services(address):
             "dnsblog unix - - y - 0 dnsblog",
             "tlsproxy unix - - y - 0 tlsproxy",
             "127.0.0.1:10025 inet n - y - - smtpd",  # where a content filter sends to
-            "2525 inet n - y - - smtpd",  # on all addresses, which nobody declares
+            "2525 inet n - y - - smtpd",  # on all addresses, undeclared
             "",
         ]
     )
@@ -144,11 +147,11 @@ def declaration(host):
     ports = [(number, *what, CERTIFICATE) for number, what in HEALTHY.items()]
     ports += [
         (number, protocol, encryption, path)
-        for number, (protocol, encryption, path, *ignored) in FAULTY.items()
+        for number, (protocol, encryption, path, *_) in FAULTY.items()
     ]
     healthy, every = (
         [str(number) for number in HEALTHY],
-        [str(number) for number, *ignored in ports],
+        [str(number) for number, *_ in ports],
     )
     return {
         "ports": [
@@ -191,7 +194,7 @@ def host(request, make_host, authority):
 
 @pytest.fixture(scope="module")
 def seen(host, play):
-    """What the module says on the host itself, and from the controller; and the servers' logs of all that."""
+    """What the module says on the host and from the controller; and the servers' logs of that."""
     cursor = host.run("journalctl -n 1 --show-cursor").stdout.rpartition("-- cursor: ")[2].strip()
     before = host.snapshot("/etc")
     declared = {"name": "declare", "mailops.bindings.mail_bindings": declaration(host)}
@@ -204,7 +207,7 @@ def seen(host, play):
             "encryption": encryption,
             "hostname": host.fqdn,
         }
-        for number, (protocol, encryption, *ignored) in {**HEALTHY, **FAULTY}.items()
+        for number, (protocol, encryption, *_) in {**HEALTHY, **FAULTY}.items()
     ]
     given += [
         {"address": address, "port": number, "protocol": protocol, "encryption": encryption}
@@ -248,7 +251,7 @@ def name(address, number):
 
 @pytest.mark.parametrize("side", ["inside", "outside"])
 @pytest.mark.parametrize("number", HEALTHY)
-def test_what_is_healthy_is_ok(number, side, seen, host, clients):
+def test_healthy_listeners_are_ok(number, side, seen, host, clients):
     for address in host.addresses:
         listener = seen[side][name(address, number)]
         assert (listener["status"], listener["detail"]) == ("ok", ""), listener
@@ -271,7 +274,7 @@ def test_each_fault_has_its_status(number, side, seen, host):
     assert (listener["status"], detail in listener["detail"]) == (status, True), listener
 
 
-def test_addresses_that_are_not_here(seen):
+def test_missing_addresses_are_not_local(seen):
     for number in HEALTHY:
         assert seen["inside"][name(NOT_HERE, number)]["status"] == "not_local"
         assert (
@@ -281,7 +284,7 @@ def test_addresses_that_are_not_here(seen):
         assert seen["outside"][name(NOT_HERE, number)]["status"] == "timeout"
 
 
-def test_what_nobody_declared_is_unexpected_and_nothing_else_is(seen, host):
+def test_undeclared_listeners_are_unexpected(seen, host):
     unexpected = {
         (listener["address"], listener["port"]): listener
         for listener in seen["inside"].values()
@@ -291,7 +294,7 @@ def test_what_nobody_declared_is_unexpected_and_nothing_else_is(seen, host):
     assert set(unexpected) == {
         (wildcard, number) for wildcard in WILDCARDS for number in (*HEALTHY, 2525)
     } | imap | {(host.address, 2515)}
-    protocols = {number: listener["protocol"] for (ignored, number), listener in unexpected.items()}
+    protocols = {number: listener["protocol"] for (_, number), listener in unexpected.items()}
     assert protocols == {
         **{number: what[0] for number, what in HEALTHY.items()},
         2525: "smtp",
@@ -301,7 +304,7 @@ def test_what_nobody_declared_is_unexpected_and_nothing_else_is(seen, host):
         10993: "imap",
     }
     assert f"answers on {host.address} as declared" in unexpected["0.0.0.0", 25]["detail"]
-    assert re.search(r"it is master's \(pid \d+\)", unexpected[host.address, 2515]["detail"])
+    assert re.search(r"held by master \(pid \d+\)", unexpected[host.address, 2515]["detail"])
     assert not [
         listener for listener in seen["outside"].values() if listener["status"] == "unexpected"
     ]
@@ -315,10 +318,10 @@ def test_fail2ban_counts_nothing(jail, seen, host):
     assert "Failregex: 0 total" in counted, counted
 
 
-def test_every_session_was_ended_politely(seen):
+def test_every_session_ends_with_quit_or_logout(seen):
     log = seen["log"]
     assert re.findall(r"disconnect from \S+ ehlo=2 starttls=1 quit=1 commands=4", log)
-    # after a handshake that failed nobody can speak: 2505 and 2506, each tried twice from two sides
+    # after a failed handshake there is no session: 2505 and 2506, each tried twice from two sides
     assert (
         sorted(re.findall(r"lost connection after (\w+)", log))
         == ["CONNECT"] * 4 + ["STARTTLS"] * 4
@@ -335,7 +338,7 @@ def test_every_session_was_ended_politely(seen):
     )
 
 
-def test_nothing_was_touched(seen):
+def test_nothing_is_changed(seen):
     assert not seen["touched"]
 
 
@@ -353,7 +356,7 @@ def test_check_mode_says_the_same(host, play):
     assert real["listeners"] == check["listeners"] and not real.changed and not check.changed
 
 
-def test_slapd_that_demands_a_client_certificate_is_well(host, play):
+def test_slapd_that_demands_a_client_certificate_is_ok(host, play):
     def demand(what):
         host.run(
             ["ldapmodify", "-Q", "-Y", "EXTERNAL", "-H", "ldapi:///"],
@@ -380,10 +383,8 @@ def test_slapd_that_demands_a_client_certificate_is_well(host, play):
     )
 
 
-def test_a_renewed_file_is_a_wrong_certificate_until_the_servers_have_seen_it(
-    host, play, authority
-):
-    """Postfix needs no reload for that: each new process has the new one. Those that are idle go with the reload."""
+def test_a_renewed_certificate_is_wrong_until_servers_reload(host, play, authority):
+    """Each new process of Postfix has the new one; a reload ends the idle ones."""
     look = {
         "mailops.bindings.mail_listeners_info": {
             "timeout": 8,

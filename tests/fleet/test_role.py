@@ -2,24 +2,28 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The role on five hosts of two distributions: what it announces is what it does, once; and it refuses by the names of its variables."""
+"""The role on five hosts of two releases: a run does what check mode announced, once."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 
 import pytest
 
-from .clients import Refused
-from .hosts import wait_until
-from .mail import CERTIFICATE, PRIVATE_KEY, put_certificate
+from support.fleet.mail import CERTIFICATE, PRIVATE_KEY
 
-APPLY = "mailops.bindings.apply"
-ROLE = "mailops.bindings.mail_bindings"
-TASK = "Make the servers listen as declared"
-TREES = "/etc", "/root", "/usr/local", "/var/lib/mail-bindings", "/var/spool/cron", "/opt", "/srv"
-SECURE = {25, 465, 587, 993, 995}
+from .role import (
+    APPLY,
+    ROLE,
+    SECURE,
+    TASK,
+    differing,
+    mail_sockets,
+    played_tasks,
+    remove_port,
+    seen,
+)
+
 VARIABLES = {
     "mail_bindings_certificate_path": CERTIFICATE,
     "mail_bindings_private_key_path": PRIVATE_KEY,
@@ -37,12 +41,6 @@ def fleet(make_hosts):
     )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def stock(fleet):
-    """What listened in the beginning."""
-    return {host.name: host.listening() for host in fleet}
-
-
 @pytest.fixture(scope="module")
 def variables(fleet):
     given = {
@@ -52,60 +50,7 @@ def variables(fleet):
     return {"all": VARIABLES, **given}
 
 
-def seen(host) -> dict:
-    """All that is in its files, and its listening sockets."""
-    return {
-        "sockets": host.listening(),
-        **host.snapshot(*(tree for tree in TREES if host.exists(tree))),
-    }
-
-
-def mail_sockets(host) -> set:
-    """Of the numbers of mail, on other than loopback addresses."""
-    return {
-        (address, port)
-        for address, port, ignored in host.listening(also_loopback=False)
-        if port in SECURE | {110, 143, 389, 636}
-    }
-
-
-def played_tasks(played, host) -> list:
-    """What is counted: all that is played on a host, skipped or not, but for the validation of arguments."""
-    return [
-        result.name
-        for result in played.of(host)
-        if "Validating arguments" not in (result.name or "")
-    ]
-
-
-def differing(before, now) -> dict:
-    return {
-        name: (before.get(name), now.get(name))
-        for name in before.keys() | now.keys()
-        if before.get(name) != now.get(name)
-    }
-
-
-def remove_port(host, port):
-    """By hand: the entries of this port leave master.cf, and Postfix is not told."""
-    text, kept, gone = host.read("/etc/postfix/master.cf"), [], False
-    for line in text.splitlines(keepends=True):
-        gone = (
-            f":{port} " in line
-            if not line.startswith((" ", "#"))
-            else bool(kept) and gone and line.startswith(" ")
-        )
-        if not gone:
-            kept.append(line)
-    assert len("".join(kept)) < len(text)
-    host.write("/etc/postfix/master.cf", "".join(kept))
-    host.run(["touch", "-d", "1 hour ago", "/etc/postfix/master.cf"])
-
-
-# -- five hosts
-
-
-def test_what_check_mode_announces_is_what_a_run_does_once(fleet, variables, play, clients):
+def test_a_run_makes_the_changes_that_check_mode_announced(fleet, variables, play, clients):
     before = {host.name: seen(host) for host in fleet}
     foreseen = play(APPLY, fleet, check=True, variables=variables)
     assert foreseen.returncode == 0, foreseen.output
@@ -147,7 +92,7 @@ def test_what_check_mode_announces_is_what_a_run_does_once(fleet, variables, pla
         assert again[host.name, "Find the host's own addresses"].status == "skipped"
 
 
-def test_the_entry_point_assert_stops_where_a_host_is_not_as_declared(fleet, variables, play):
+def test_the_entry_point_assert_fails_on_a_host_that_differs(fleet, variables, play):
     tasks = [
         {
             "name": "as declared",
@@ -166,7 +111,7 @@ def test_the_entry_point_assert_stops_where_a_host_is_not_as_declared(fleet, var
     assert played[fleet[1].name, "The host is as declared"].status == "ok"
 
 
-def test_what_is_taken_out_of_the_inventory_goes(fleet, play):
+def test_values_removed_from_the_inventory_are_removed_from_the_config(fleet, play):
     """Of an entry too, where the role owns the config; where it does not, it stays."""
     host = fleet[4]
     host.run(["sysctl", "-qw", "net.ipv4.ip_nonlocal_bind=1"])
@@ -204,7 +149,7 @@ def test_what_is_taken_out_of_the_inventory_goes(fleet, play):
     assert not played({}, {})[0].changed
 
 
-def test_wrong_variables_fail_before_the_first_change_and_are_named(fleet, variables, play):
+def test_wrong_variables_are_named_before_the_first_change(fleet, variables, play):
     """Each in a block of its own, so that one play tries them all."""
     here = fleet[2].address
     cases = [
@@ -277,11 +222,12 @@ def test_wrong_variables_fail_before_the_first_change_and_are_named(fleet, varia
         assert expected in message, (name, value, message)
 
 
-def test_a_host_without_an_address_of_its_own_loses_nothing(fleet, variables, play):
+def test_a_host_without_a_permanent_address_is_left_alone(fleet, variables, play):
     """Those that DHCP lends are not permanent; and no address must not mean no listeners."""
     host = fleet[2]
     host.run(
-        "mv /etc/mail-bindings/bindings.json /etc/mail-bindings/away; ip address change $0/24 dev eth0 valid_lft 900 preferred_lft 900;"
+        "mv /etc/mail-bindings/bindings.json /etc/mail-bindings/away;"
+        " ip address change $0/24 dev eth0 valid_lft 900 preferred_lft 900;"
         " ip address del $1/64 dev eth0".replace("$0", host.addresses[0]).replace(
             "$1", host.addresses[1]
         )
@@ -291,27 +237,29 @@ def test_a_host_without_an_address_of_its_own_loses_nothing(fleet, variables, pl
         played = play(APPLY, host, variables=variables)
         assert played.returncode == 2
         assert (
-            "mail_bindings_addresses: must be given, since this host has no config yet, and no permanent global address"
-            in played.failed[-1]["msg"]
+            "mail_bindings_addresses: must be given, since this host has no config yet, "
+            "and no permanent global address" in played.failed[-1]["msg"]
         )
         assert differing(before, seen(host)) == {}
     finally:
         host.run(
-            "mv /etc/mail-bindings/away /etc/mail-bindings/bindings.json; ip address change $0/24 dev eth0 valid_lft forever preferred_lft forever;"
+            "mv /etc/mail-bindings/away /etc/mail-bindings/bindings.json;"
+            " ip address change $0/24 dev eth0 valid_lft forever preferred_lft forever;"
             " ip address add $1/64 dev eth0 nodad".replace("$0", host.addresses[0]).replace(
                 "$1", host.addresses[1]
             )
         )
 
 
-def test_what_the_modules_need_is_installed_where_it_is_missing(fleet, variables, play):
+def test_missing_python_libraries_are_installed(fleet, variables, play):
     """From a repository on the host, with the package that the host had."""
     host = fleet[3]
     host.run("""set -e
         package=python3-cryptography
         mkdir -p /srv/repo/tree/DEBIAN
         dpkg -L $package | while read -r path; do
-            if [ -d "$path" ]; then mkdir -p "/srv/repo/tree$path"; elif [ -e "$path" ]; then cp -a "$path" "/srv/repo/tree$path"; fi
+            if [ -d "$path" ]; then mkdir -p "/srv/repo/tree$path"
+            elif [ -e "$path" ]; then cp -a "$path" "/srv/repo/tree$path"; fi
         done
         dpkg-query -s $package | grep -v ^Status: >/srv/repo/tree/DEBIAN/control
         dpkg-deb -Znone -b /srv/repo/tree /srv/repo/$package.deb
@@ -336,223 +284,3 @@ def test_what_the_modules_need_is_installed_where_it_is_missing(fleet, variables
     assert again.returncode == 0 and not again.changed and len(played_tasks(again, host)) <= 4, (
         again.output
     )
-
-
-# -- renewals at 03:00
-
-HOOK = "/etc/letsencrypt/renewal-hooks/deploy/mail-bindings"
-LIVE, ARCHIVE = "/etc/letsencrypt/live/mail", "/etc/letsencrypt/archive/mail"
-PLAIN = "/etc/ssl/mail/renewed"
-SERVED = ((25, "smtp"), (993, None), (636, None))
-UNIT = "mail-bindings-renewed"
-
-
-def hooked(host, hook, folder):
-    """Variables with Postfix, Dovecot and OpenLDAP."""
-    secure = {
-        "certificate_path": f"{folder}/fullchain.pem",
-        "private_key_path": f"{folder}/privkey.pem",
-    }
-    return {
-        "mail_bindings_profile": "custom",
-        "mail_bindings_addresses": host.addresses,
-        "mail_bindings_renewal_hook": hook,
-        "mail_bindings_ports": [
-            {"name": "SMTP", "protocol": "smtp", "encryption": "tls", **secure},
-            {"name": "IMAPS", "protocol": "imap", "encryption": "ssl", **secure},
-            {"name": "LDAPS", "protocol": "ldap", "encryption": "ssl", **secure},
-        ],
-    }
-
-
-def issue(host, authority, folder, number, which) -> str:
-    """A certificate and its key, as certbot names them, beside those that are in use."""
-    return put_certificate(
-        host,
-        authority,
-        f"{folder}/fullchain{number}.pem",
-        f"{folder}/privkey{number}.pem",
-        which=which,
-    )
-
-
-def take(host, kind, number):
-    """As certbot does it: the link goes, and comes back to the new file."""
-    host.run(f"rm {LIVE}/{kind}.pem; ln -s ../../archive/mail/{kind}{number}.pem {LIVE}/{kind}.pem")
-
-
-def move(host, kind, number):
-    """As others do: a new file takes the name."""
-    host.run(f"mv {PLAIN}/{kind}{number}.pem {PLAIN}/{kind}.pem")
-
-
-def all_serve(clients, host, fingerprint, ports=SERVED, timeout=25) -> bool:
-    def there():
-        with contextlib.suppress(Refused):
-            return all(
-                clients.served_certificate(address, port, starttls) == fingerprint
-                for address in host.addresses
-                for port, starttls in ports
-            )
-        return False
-
-    return wait_until(there, timeout, 0.3)
-
-
-@pytest.fixture(scope="module")
-def renewed(fleet, authority):
-    """Two hosts with a certificate in each of the two ways, and its number."""
-    for host in fleet[:2]:
-        host.run(f"mkdir -p {LIVE} {ARCHIVE} {PLAIN} {HOOK.rpartition('/')[0]}")
-        issue(host, authority, ARCHIVE, 1, "one")
-        issue(host, authority, PLAIN, "", "one")
-        for kind in ("fullchain", "privkey"):
-            host.run(f"ln -s ../../archive/mail/{kind}1.pem {LIVE}/{kind}.pem")
-    return fleet[:2]
-
-
-def applied(play, hosts, hook, folder, **more):
-    variables = {host.name: {**hooked(host, hook, folder), **more} for host in hosts}
-    played = play(APPLY, hosts, variables=variables)
-    assert played.returncode == 0, played.output
-    return played
-
-
-def test_certbots_hook(renewed, authority, play, clients):
-    applied(play, renewed, "certbot", LIVE)
-    again = applied(play, renewed, "certbot", LIVE)
-    assert not again.changed and all(len(played_tasks(again, host)) <= 4 for host in renewed)
-    for host in renewed:
-        old = clients.served_certificate(host.address, 993)
-        new = issue(host, authority, ARCHIVE, 2, "two")
-        assert new != old
-        take(host, "privkey", 2)
-        # a key of another certificate is not taken: the hook waits, and then says so
-        script = host.read(HOOK)
-        host.write(HOOK, script.replace("WAIT_SECONDS = 30 ", "WAIT_SECONDS = 1 "), 0o755)
-        run = host.run(
-            ["env", "-i", "PATH=/usr/bin:/bin", f"RENEWED_LINEAGE={LIVE}", HOOK], check=False
-        )
-        assert (
-            run.returncode == 1
-            and "is not that of" in run.stderr
-            and "Dovecot was not told" in run.stderr
-        ), run
-        assert all_serve(clients, host, old, SERVED[1:], 0)
-        host.write(HOOK, script, 0o755)
-
-        take(host, "fullchain", 2)
-        run = host.run(
-            ["env", "-i", "PATH=/usr/bin:/bin", f"RENEWED_LINEAGE={LIVE}", HOOK], check=False
-        )
-        assert run.returncode == 0 and not run.stderr, run
-        assert all_serve(clients, host, new, timeout=0)
-        assert f"{host.address} port 993 (IMAPS) serves its renewed certificate" in run.stdout
-        # nothing to do, nobody told
-        sessions = host.run("ps -o pid= -C imap-login,smtpd").stdout
-        run = host.run([HOOK])
-        assert (
-            run.stdout == ""
-            and host.run("ps -o pid= -C imap-login,smtpd").stdout.split()[:1]
-            == sessions.split()[:1]
-        )
-    assert not applied(play, renewed, "certbot", LIVE).changed
-
-
-@pytest.mark.parametrize(
-    "folder, put, renewals",
-    [(PLAIN, move, [(3, "three")]), (LIVE, take, [(3, "three"), (4, "four")])],
-    ids=["rename", "symlink"],
-)
-def test_systemds_watch(renewed, authority, play, clients, folder, put, renewals):
-    applied(play, renewed, "systemd", folder)
-    if put is take:
-        again = applied(play, renewed, "systemd", folder)
-        assert not again.changed and all(len(played_tasks(again, host)) <= 4 for host in renewed)
-    for host in renewed:
-        assert host.run(["systemctl", "is-enabled", UNIT + ".path"]).stdout.strip() == "enabled"
-    for number, which in renewals:  # the watch goes on after the first
-        old = {host: clients.served_certificate(host.address, 993) for host in renewed}
-        new = {
-            host: issue(host, authority, ARCHIVE if put is take else PLAIN, number, which)
-            for host in renewed
-        }
-        for host in renewed:
-            put(host, "fullchain", number)
-        for host in renewed:
-            assert wait_until(lambda: is_active(host, "service") == "activating", 10), host.journal(
-                20
-            )
-            # until the key is there, whose it is not is not taken
-            assert all_serve(clients, host, old[host], SERVED[1:], 0)
-        for host in renewed:
-            put(host, "privkey", number)
-        for host in renewed:
-            assert all_serve(clients, host, new[host]), host.journal(20)
-        for host in renewed:
-            assert wait_until(lambda: is_active(host, "service") == "inactive", 15)
-    for host in renewed:
-        # however often a file is touched, the watch does not give up
-        host.run(
-            f"for i in 1 2 3 4 5 6 7 8; do touch {folder}/fullchain.pem; systemctl start {UNIT}.service; done"
-        )
-        assert is_active(host, "path") == "active"
-
-
-def test_the_entry_point_assert_sees_the_hook_and_runs_nothing(renewed, play):
-    """Handlers don't inherit that its tasks are in check mode."""
-    host = renewed[0]
-    applied(play, [host], "systemd", PLAIN)
-    tasks = [
-        {
-            "name": "as declared",
-            "ansible.builtin.import_role": {"name": ROLE, "tasks_from": "assert"},
-        }
-    ]
-    declared = hooked(host, "systemd", PLAIN)
-    assert play(tasks, host, variables={host.name: declared}, ignore_errors=False).returncode == 0
-    host.run(f"systemctl disable --now {UNIT}.path; rm /usr/local/sbin/{UNIT}")
-    before = seen(host)
-    for more, expected in (
-        ({}, f"/usr/local/sbin/{UNIT}"),
-        ({"mail_bindings_state": "absent"}, "master.cf"),
-    ):
-        played = play(tasks, host, variables={host.name: {**declared, **more}}, ignore_errors=False)
-        assert played.returncode == 2 and expected in played.failed[0]["msg"], played.output
-        assert played.failed[0].name == "The host is as declared"
-    assert (
-        play(
-            "mailops.bindings.drift",
-            host,
-            variables={host.name: {**declared, "mail_bindings_state": "absent"}},
-        ).returncode
-        == 2
-    )
-    assert (
-        differing(before, seen(host)).keys() <= {"/root/.ansible/tmp"}
-        and is_active(host, "path") == "inactive"
-    )
-    applied(play, [host], "systemd", PLAIN)
-    assert is_active(host, "path") == "active"
-
-
-def is_active(host, kind) -> str:
-    return host.run(["systemctl", "is-active", f"{UNIT}.{kind}"], check=False).stdout.strip()
-
-
-def test_state_absent_gives_the_servers_back_and_takes_the_hooks_away(renewed, play, stock):
-    variables = {"all": {"mail_bindings_state": "absent"}}
-    foreseen = play(APPLY, renewed, check=True, variables=variables)
-    assert foreseen.returncode == 0 and all(host.exists(HOOK) for host in renewed), foreseen.output
-    done = play(APPLY, renewed, variables=variables)
-    assert done.returncode == 0, done.output
-    for host in renewed:
-        assert done[host.name, TASK]["changes"] == foreseen[host.name, TASK]["changes"]
-        assert host.listening() == stock[host.name]
-        left = host.run(
-            "find / -xdev -name 'mail-bindings*' -not -path '/proc/*' | grep -v '^/etc/mail-bindings$'",
-            check=False,
-        ).stdout
-        assert left in ("", "/var/lib/mail-bindings\n")
-        assert is_active(host, "path") == "inactive"
-    assert not play(APPLY, renewed, variables=variables).changed

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rollout playbook on five real hosts: one breaks in the middle, gets its old listeners back, and stops the fleet there."""
+"""The rollout playbook on five real hosts: one that fails is rolled back, and stops the fleet."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import pathlib
 
 import pytest
 
-from .hosts import wait_until
-from .mail import CERTIFICATE, PRIVATE_KEY
-from .test_role import differing, mail_sockets, seen
+from support.fleet.commands import wait_until
+from support.fleet.mail import CERTIFICATE, PRIVATE_KEY
+
+from .role import differing, mail_sockets, seen
 
 APPLY, ROLLOUT = "mailops.bindings.apply", "mailops.bindings.rollout"
 TASK = "Make the servers listen as declared"
@@ -92,8 +93,8 @@ def tasks(network):
     return write
 
 
-def test_a_hook_for_renewals_comes_with_the_first_rollout(make_host, play):
-    """The rehearsal has written no unit that a handler could start."""
+def test_the_first_rollout_installs_the_renewal_hook(make_host, play):
+    """The rehearsal has written no unit, so that no handler may start one."""
     host = make_host("ro9", "trixie")
     variables = {
         "all": {
@@ -135,7 +136,8 @@ HARM = {
         "key.pem",
     ),
     "port taken": (
-        "systemd-run --unit=holder python3 -c 'import socket, time; held = socket.create_server((\"{{ ansible_host }}\", 993)); time.sleep(600)'; sleep 1",
+        "systemd-run --unit=holder python3 -c 'import socket, time;"
+        ' held = socket.create_server(("{{ ansible_host }}", 993)); time.sleep(600)\'; sleep 1',
         "python3",
     ),
     "disk full": (FULL, "No space left on device"),
@@ -150,11 +152,13 @@ HARM = {
         ("disk full", {}),
     ],
 )
-def test_a_host_that_breaks_in_the_middle(fleet, old, rollout, tasks, harm, settings):
+def test_a_host_that_fails_stops_the_rollout_and_is_rolled_back(
+    fleet, old, rollout, tasks, harm, settings
+):
     """Between the rehearsal and its turn; it is the first of two in the second batch of three.
 
-    settings: the user's own in ansible.cfg. With the strategy free no host would wait for another, and none stop; with errors that are fatal for
-    all, the others of its batch would be taken back too, and say that they failed
+    settings: of ansible.cfg. With the strategy free no host would wait for another, and none stop.
+    With any_errors_fatal the others of its batch would be rolled back too, and say so.
     """
     command, cause = HARM[harm]
     victim = fleet[2]
@@ -182,7 +186,7 @@ def test_a_host_that_breaks_in_the_middle(fleet, old, rollout, tasks, harm, sett
         assert differing(old[host.name], seen(host)) == {}
 
 
-def test_a_host_that_only_the_controller_does_not_reach(fleet, old, rollout):
+def test_a_listener_that_the_controller_cannot_reach_rolls_its_host_back(fleet, old, rollout):
     victim = fleet[1]
     victim.run(
         "nft add table inet t; nft add chain inet t in '{ type filter hook input priority 0; }'; "
@@ -214,8 +218,8 @@ def test_a_host_that_only_the_controller_does_not_reach(fleet, old, rollout):
         assert differing(old[host.name], seen(host)) == {}
 
 
-def test_sshd_is_gone_in_the_middle(fleet, old, rollout):
-    """The host puts itself back, though nobody is there to be told."""
+def test_a_host_that_loses_ssh_rolls_itself_back(fleet, old, rollout):
+    """Though no controller is told."""
     victim = fleet[2]
     order = json.dumps(
         {
@@ -246,8 +250,8 @@ def test_sshd_is_gone_in_the_middle(fleet, old, rollout):
         assert differing(old[host.name], seen(host)) == {}
 
 
-def test_a_rehearsal_that_fails_touches_no_host(fleet, old, rollout, tasks):
-    """For whatever reason; and all of them are named."""
+def test_a_rehearsal_that_fails_changes_no_host(fleet, old, rollout, tasks):
+    """All hosts that failed are named, with their reasons."""
     fleet[4].run("systemctl stop ssh.service; systemctl stop ssh.socket; pkill sshd", check=False)
     try:
         played = rollout(
@@ -272,7 +276,7 @@ def test_a_rehearsal_that_fails_touches_no_host(fleet, old, rollout, tasks):
         assert differing(old[host.name], seen(host)) == {}
 
 
-def test_check_mode_is_a_rehearsal_and_limit_a_limit(fleet, old, rollout, tasks):
+def test_check_mode_only_rehearses_and_limit_is_heeded(fleet, old, rollout, tasks):
     before = tasks(
         "before.yml", [{"name": "not yet", "ansible.builtin.fail": {"msg": "not in a rehearsal"}}]
     )
@@ -288,10 +292,10 @@ def test_check_mode_is_a_rehearsal_and_limit_a_limit(fleet, old, rollout, tasks)
         assert differing(old[host.name], seen(host)) == {}
 
 
-def test_a_rollout_goes_through(fleet, old, rollout, tasks):
-    """Two of a pair are never in one batch; there is a pause, and something to do before and after each host.
+def test_a_rollout_reaches_all_hosts(fleet, old, rollout, tasks):
+    """Hosts of one group are in different batches; with a pause, and tasks before and after a host.
 
-    The inventory says of all hosts, the controller too, that they need a become, which the controller has not.
+    The inventory sets ansible_become for all hosts, the controller too, which has no sudo.
     """
     become = {
         "ansible_become": True,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""mail_listeners on hosts that live: certificates are renewed, people edit files, something has long been broken; and what its options do."""
+"""mail_listeners on hosts in use: renewed certificates, files edited by hand, earlier problems."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from .declaring import (
+from support.fleet.declaring import (
     ALL,
     CONFIG,
     DEFAULTS,
@@ -22,10 +22,12 @@ from .declaring import (
     sockets,
     state,
 )
-from .mail import put_certificate
+from support.fleet.mail import put_certificate
 
 INFO = "mailops.bindings.mail_listeners_info"
 LOOPBACK = ("127.0.0.1", "::1")
+#: An entry of master.cf that listens and never answers.
+BROKEN = "127.0.0.1:2526 inet n - y - - smtpd\n  -o smtpd_client_connection_count_limit=maybe\n"
 MAIL = (25, 465, 587, 110, 143, 993, 995, 389, 636)
 
 
@@ -60,18 +62,18 @@ def masters(host):
 
 
 def reloads(host, since):
-    """Which servers were told to reload or restart."""
-    said = host.run(["journalctl", "-q", "-o", "cat", "--since", f"@{since}"]).stdout
+    """Which servers reloaded or restarted."""
+    journal = host.run(["journalctl", "-q", "-o", "cat", "--since", f"@{since}"]).stdout
     patterns = {
         "postfix": "reload -- version|starting the Postfix",
         "dovecot": "SIGHUP received|Dovecot v.* starting up",
         "slapd": "@.*slapd|slapd starting",
     }
-    return {name for name, pattern in patterns.items() if re.search(pattern, said)}
+    return {name for name, pattern in patterns.items() if re.search(pattern, journal)}
 
 
 def moment() -> int:
-    """From which on the journal has nothing of before: it is asked by the second."""
+    """A second from which on the journal has nothing of before."""
     time.sleep(1)
     return int(time.time())
 
@@ -84,22 +86,22 @@ def mail(host, also_loopback=False):
     }
 
 
-def test_only_files_for_an_image(hosts, run):
-    """activate: false."""
+def test_activate_false_writes_only_files(hosts, run):
+    """As for an image."""
     before = {host: sockets(host) for host in hosts}
     began = moment()
     for host, result in run(declared("SMTP", "IMAPS", "LDAP", activate=False)).items():
         assert result["changed"] and set(result["activation"].values()) == {"none"}
         assert sockets(host) == before[host] and not reloads(host, began)
         assert "mailops.bindings" in host.read(MASTER_CF) and host.exists(CONFIG)
-    # and a run that activates has the servers follow
+    # a run that activates makes the servers follow
     foreseen = run({}, check=True)
     for host, result in run({}).items():
         assert result["changes"] == foreseen[host]["changes"] and result["changes"]
         assert mail(host) == {(host.address, 25), (host.address, 993), (host.address, 389)}
 
 
-def test_check_mode_on_what_is_new_to_the_host_touches_nothing(hosts, run):
+def test_check_mode_changes_nothing_on_a_new_host(hosts, run):
     before = {
         host: (state(host), sorted(host.snapshot("/var/lib/mail-bindings"))) for host in hosts
     }
@@ -128,7 +130,7 @@ def test_check_mode_on_what_is_new_to_the_host_touches_nothing(hosts, run):
     "names, server",
     [(("SMTP",), "postfix"), (("IMAP", "IMAPS"), "dovecot"), (("LDAP", "LDAPS"), "slapd")],
 )
-def test_a_renewed_certificate_is_seen_and_only_that_server_reloads(
+def test_only_the_server_of_a_renewed_certificate_reloads(
     hosts, run, clients, authority, names, server
 ):
     """Each server has a file of its own here."""
@@ -146,7 +148,7 @@ def test_a_renewed_certificate_is_seen_and_only_that_server_reloads(
             for listener in result["listeners"]
             if listener["address"] == host.address
         }
-        # Postfix reads a certificate with every new process, so whoever comes first may already get the new one
+        # Postfix reads a certificate with every new process: the first client may get the new one
         assert {statuses.pop(port) for port in ports} <= (
             {"wrong_certificate", "ok"} if server == "postfix" else {"wrong_certificate"}
         ), result
@@ -174,7 +176,7 @@ def test_a_renewed_certificate_is_seen_and_only_that_server_reloads(
         assert result["changes"] == []
 
 
-def test_a_drift_made_by_hand_is_seen_and_mended(hosts, run, clients):
+def test_changes_by_hand_are_seen_and_undone(hosts, run, clients):
     for host in hosts:
         text = host.read(MASTER_CF)
         host.write(
@@ -200,7 +202,7 @@ def test_a_drift_made_by_hand_is_seen_and_mended(hosts, run, clients):
         assert result["changes"] == []
 
 
-def test_a_fault_of_before_neither_blocks_nor_is_rolled_back(hosts, run, clients, authority):
+def test_an_earlier_problem_neither_blocks_nor_rolls_back_a_run(hosts, run, clients, authority):
     """An expired certificate, and a listener that has never answered."""
     for host in hosts:
         put_certificate(
@@ -222,8 +224,7 @@ def test_a_fault_of_before_neither_blocks_nor_is_rolled_back(hosts, run, clients
         text = host.read(MASTER_CF)
         host.write(
             MASTER_CF,
-            text
-            + "127.0.0.1:2526 inet n - y - - smtpd\n  -o smtpd_client_connection_count_limit=maybe\n",
+            text + BROKEN,
         )
         host.run(["postfix", "reload"])
     options = {**declared("SMTP", "SMTP2"), "exclusive": False}
@@ -238,21 +239,21 @@ def test_a_fault_of_before_neither_blocks_nor_is_rolled_back(hosts, run, clients
         host.write(
             MASTER_CF,
             host.read(MASTER_CF).replace(
-                "127.0.0.1:2526 inet n - y - - smtpd\n  -o smtpd_client_connection_count_limit=maybe\n",
+                BROKEN,
                 "",
             ),
         )
         host.run(["postfix", "reload"])
 
 
-def test_a_stopped_server(hosts, run):
-    """Without Dovecot nobody can log in to Postfix: what that breaks was no doing of the run, and does not hold it up."""
+def test_a_stopped_server_is_refused_or_started(hosts, run):
+    """Without Dovecot no client can log in to Postfix. The run did not break that, and goes on."""
     for host in hosts:
         host.run("systemctl stop dovecot")
     for host, result in run({}, fails=True).items():
         assert (
-            "Dovecot is not running: start it first, or set start to true, or take dovecot off servers"
-            in result["msg"]
+            "Dovecot is not running: start it first, or set start to true, "
+            "or take dovecot off servers" in result["msg"]
         )
     for host, result in run({"servers": ["postfix", "slapd"], "timeout": 2}).items():
         assert result["changes"] == [] and (host.address, 993) not in mail(host)
@@ -260,7 +261,7 @@ def test_a_stopped_server(hosts, run):
         assert result["activation"]["dovecot"] == "start" and (host.address, 993) in mail(host)
 
 
-def test_loopback_only_stays_where_it_is_to_be_kept(hosts, run):
+def test_keep_loopback_false_removes_loopback(hosts, run):
     for host, result in run(
         {
             **declared("SMTP"),
@@ -279,7 +280,7 @@ def test_loopback_only_stays_where_it_is_to_be_kept(hosts, run):
         )
 
 
-def test_given_back(hosts, run):
+def test_state_absent_gives_the_servers_back(hosts, run):
     for host, result in run({"state": "absent"}).items():
         assert "mailops" not in host.read(MASTER_CF) + host.read(DEFAULTS)
         assert host.run("find /etc/dovecot /etc/systemd -name '*mailops*'").stdout == ""

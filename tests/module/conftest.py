@@ -21,6 +21,11 @@ import sysconfig
 
 import pytest
 
+pytest.register_assert_rewrite("semantics", "refusals")
+
+import refusals  # noqa: E402  # only now are its assertions rewritten
+import semantics  # noqa: E402  # only now are its assertions rewritten
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
@@ -197,3 +202,31 @@ def pki_password():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.PASSWORD
+
+
+def pytest_generate_tests(metafunc):
+    """A test with the argument change or case runs for each of its file's CHANGES or CASES."""
+    if "change" in metafunc.fixturenames:
+        metafunc.parametrize("change", metafunc.module.CHANGES)
+    if "case" in metafunc.fixturenames:
+        metafunc.parametrize("case", metafunc.module.CASES, ids=lambda case: case.name)
+
+
+@pytest.fixture(scope="module")
+def results(request, play, pki, pki_password, tmp_path_factory):
+    """The results of the file's CHANGES and STEPS, in one play."""
+    tasks = semantics.tasks_of(
+        getattr(request.module, "CHANGES", ()),
+        getattr(request.module, "STEPS", ()),
+        tmp_path_factory.mktemp("semantics"),
+        pki,
+        pki_password,
+    )
+    # A strict umask, which is not to show anywhere.
+    return play(tasks, extra_args=["-v"], prefix=["sh", "-c", 'umask 077; exec "$@"', "sh"])
+
+
+@pytest.fixture(scope="module")
+def refused(request, play, pki, tmp_path_factory):
+    """The results of the file's CASES, in one play."""
+    return refusals.run(play, tmp_path_factory.mktemp("refused"), pki, request.module.CASES)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The drift playbook where there is nothing to compare: whatever is wrong with a host or the settings, there is a report, and it says so.
+"""The drift playbook on hosts that can't be compared: there is a report, and it says why.
 
 Hosts that listen are in tests/fleet/test_drift.py.
 """
@@ -55,9 +55,9 @@ def unreachable(tmp_path):
     """unreachable(text) -> variables of a host whose SSH server says that and no more."""
 
     def host(text):
-        (tmp_path / "said").write_text(text, encoding="utf-8")
+        (tmp_path / "error").write_text(text, encoding="utf-8")
         ssh = tmp_path / "ssh"
-        ssh.write_text(f"#!/bin/sh\ncat {tmp_path}/said >&2\nexit 255\n", encoding="utf-8")
+        ssh.write_text(f"#!/bin/sh\ncat {tmp_path}/error >&2\nexit 255\n", encoding="utf-8")
         ssh.chmod(0o755)
         return {
             "ansible_connection": "ssh",
@@ -80,8 +80,8 @@ def declared(**variables):
     }
 
 
-def test_no_setting_and_no_host_costs_the_others_their_rows(drift, unreachable):
-    """Errors that are fatal for all (ansible.cfg); and all hosts, localhost too, are said to need a become that the controller has not."""
+def test_every_host_has_its_row_whatever_is_wrong_with_others(drift, unreachable):
+    """Also with any_errors_fatal in ansible.cfg, and with ansible_become set for localhost too."""
     hosts = {
         "down": {**declared(), **unreachable("Connection refused")},
         "typo": declared(mail_bindings_profile="sekure"),
@@ -113,8 +113,8 @@ def test_no_setting_and_no_host_costs_the_others_their_rows(drift, unreachable):
     assert status == 2 and rows["down"]["verdict"] == "incomplete", output
 
 
-def test_a_password_is_in_no_output(drift):
-    """What a set_fact keeps, ansible-playbook prints with -v, and AWX and logging callbacks always."""
+def test_no_output_has_a_password(drift):
+    """ansible-playbook prints facts with -v, and AWX and logging callbacks always."""
     port = {
         "name": "IMAPS",
         "protocol": "imap",

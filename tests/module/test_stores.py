@@ -21,7 +21,6 @@ import pytest
 import yaml
 
 from support import scripted
-
 from support.smartermail import Answer, Port, StandIn, State
 from support.smartermail.scenario import ADDRESSES, STEPS, options_of, told
 

@@ -18,12 +18,12 @@ from selenium import webdriver  # noqa: E402
 from selenium.webdriver.chrome.options import Options  # noqa: E402
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 
-from ansible_collections.mailops.bindings.plugins.filter.drift_html import drift_html  # noqa: E402
-from ansible_collections.mailops.bindings.plugins.filter.drift_report import drift_report  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.page import drift_html  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import drift_report  # noqa: E402
 
 
 class Browser:
-    """Chromium with one page, and what it complained of or asked the network for."""
+    """Chromium with a page, what its console said and what it asked the network for."""
 
     def __init__(self, driver):
         self.driver = driver
@@ -57,7 +57,7 @@ class Browser:
         self.driver.get(path.as_uri())
 
     def cdp(self, command: str, **arguments):
-        """Say something to Chromium itself."""
+        """Send a command of the DevTools protocol."""
         return self.driver.execute_cdp_cmd(command, arguments)
 
     def run(self, script: str, *arguments):
@@ -65,11 +65,11 @@ class Browser:
         return self.driver.execute_script(script, *arguments)
 
     def complaints(self) -> list:
-        """What the console has had to say since it was last asked."""
+        """The console's messages since the last call."""
         return self.driver.get_log("browser")
 
     def requests(self) -> list:
-        """The addresses that were asked for since it was last asked."""
+        """The addresses that the page requested since the last call."""
         messages = (
             json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
         )
@@ -92,7 +92,8 @@ def browser(tmp_path_factory):
     programs = [shutil.which("chromium"), shutil.which("chromedriver")]
     if not all(programs):
         pytest.skip(
-            "THE REPORT WAS NOT READ IN A BROWSER: it takes Debian's packages chromium and chromium-driver"
+            "THE REPORT WAS NOT READ IN A BROWSER: "
+            "it takes Debian's packages chromium and chromium-driver"
         )
     options = Options()
     options.binary_location = programs[0]

@@ -1,20 +1,22 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The drift report as a person meets it: in a browser, with the keyboard, in light and dark, on a phone, on paper, on 500 hosts.
+"""The drift report in a browser: by keyboard, in light and dark, on a phone, on paper, large.
 
-MAILOPS_SCREENSHOTS=/tmp/pictures pytest tests/report    # and look at them
+MAILOPS_SCREENSHOTS=pictures pytest tests/report    # leaves screenshots in that folder
 """
 
 from __future__ import annotations
 
 import base64
+import os
 import pathlib
 import random
 import time
 
-from support import drift_fleet
 import pytest
+
+from support import drift_fleet
 
 axe_selenium_python = pytest.importorskip(
     "axe_selenium_python", reason="tests/requirements/report.txt is not installed"
@@ -40,7 +42,9 @@ def every_kind():
     """A host of each kind of drift, and others."""
     made = []
     for index, kind in enumerate([*KINDS, "expired", "expiring", "resting", "clean"]):
-        host = drift_fleet._Host("mx%02d.example.com" % index, index, 3, 5, random.Random(index))
+        host = drift_fleet.FleetHost(
+            "mx%02d.example.com" % index, index, 3, 5, random.Random(index)
+        )
         if kind in KINDS:
             getattr(host, kind)()
         elif kind == "resting":
@@ -64,7 +68,8 @@ def large(page):
 
 def shown(browser):
     return browser.run(
-        "return Array.from(document.querySelectorAll('.host:not([hidden]) h3')).map(heading => heading.textContent)"
+        "return Array.from(document.querySelectorAll('.host:not([hidden]) h3'))"
+        ".map(heading => heading.textContent)"
     )
 
 
@@ -78,11 +83,12 @@ def unfold(browser, everything=True):
 def settle(browser):
     """Let it draw."""
     browser.driver.execute_async_script(
-        "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));"
+        "const done = arguments[0];"
+        "requestAnimationFrame(() => requestAnimationFrame(() => done()));"
     )
 
 
-def test_it_is_quiet_and_asks_for_nothing(browser, one_of_each):
+def test_the_page_makes_no_request_and_logs_nothing(browser, one_of_each):
     browser.show(one_of_each)
     unfold(browser)
     settle(browser)
@@ -93,8 +99,9 @@ def test_it_is_quiet_and_asks_for_nothing(browser, one_of_each):
     ]
 
 
-def test_what_hosts_say_stays_text(browser, page):
-    evil = "</script><script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">'\">"
+def test_texts_of_hosts_stay_text(browser, page):
+    script = "document.title='pwned'"
+    evil = '</script><script>%s</script><img src=x onerror="%s">\'">' % (script, script)
     browser.show(
         page(
             "evil",
@@ -118,13 +125,14 @@ def test_what_hosts_say_stays_text(browser, page):
     assert browser.run("return document.scripts.length + document.images.length") == 1
 
 
-def test_a_script_that_got_in_would_not_run(browser, page, tmp_path):
+def test_an_injected_script_does_not_run(browser, page, tmp_path):
     text = page("one_of_each", every_kind()).read_text(encoding="utf-8")
     changed = tmp_path / "changed.html"
     changed.write_text(
         text.replace(
             "</main>",
-            "<script>document.title = 'pwned'</script><img src=x onerror=\"document.title = 'pwned'\"></main>",
+            "<script>document.title = 'pwned'</script>"
+            "<img src=x onerror=\"document.title = 'pwned'\"></main>",
         )
     )
     browser.show(changed)
@@ -132,13 +140,13 @@ def test_a_script_that_got_in_would_not_run(browser, page, tmp_path):
     assert "Content Security Policy" in str(browser.complaints())
 
 
-def test_hosts_are_found_with_the_keyboard_alone(browser, one_of_each):
+def test_hosts_are_found_by_keyboard(browser, one_of_each):
     browser.show(one_of_each)
     everybody = shown(browser)
     body = browser.driver.find_element(By.TAG_NAME, "body")
     body.send_keys(Keys.TAB)
     assert browser.run("return document.activeElement.textContent") == "Skip to the hosts"
-    for ignored in range(20):
+    for dummy in range(20):
         browser.driver.switch_to.active_element.send_keys(Keys.TAB)
         if browser.run("return document.activeElement.id") == "filter":
             break
@@ -159,7 +167,7 @@ def test_hosts_are_found_with_the_keyboard_alone(browser, one_of_each):
     assert shown(browser) == everybody
 
 
-def test_a_host_unfolds_with_the_keyboard_and_a_cell_leads_to_what_differs(browser, one_of_each):
+def test_a_host_unfolds_by_keyboard_and_a_cell_links_to_its_note(browser, one_of_each):
     browser.show(one_of_each)
     host = browser.driver.find_element(By.CSS_SELECTOR, ".host")
     host.find_element(By.TAG_NAME, "summary").send_keys(Keys.ENTER)
@@ -170,12 +178,13 @@ def test_a_host_unfolds_with_the_keyboard_and_a_cell_leads_to_what_differs(brows
     target = browser.driver.find_element(By.CSS_SELECTOR, ".notes > li:target")
     assert target.is_displayed() and link.text in target.text
     assert browser.run(
-        "const box = arguments[0].getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight",
+        "const box = arguments[0].getBoundingClientRect();"
+        "return box.top >= 0 && box.bottom <= innerHeight",
         target,
     )
 
 
-def test_chips_show_the_hosts_that_have_it(browser, one_of_each):
+def test_chips_filter_the_hosts(browser, one_of_each):
     browser.show(one_of_each)
 
     def press(words):
@@ -204,15 +213,17 @@ def test_chips_show_the_hosts_that_have_it(browser, one_of_each):
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_everybody_can_read_it(browser, one_of_each, dark, width):
+def test_it_is_accessible(browser, one_of_each, dark, width):
     browser.show(one_of_each, width=width, dark=dark)
     unfold(browser)
     browser.run(
-        "document.querySelectorAll('.host').forEach(host => { host.style.contentVisibility = 'visible'; })"
+        "document.querySelectorAll('.host')"
+        ".forEach(host => { host.style.contentVisibility = 'visible'; })"
     )
     browser.run(AXE.read_text(encoding="utf-8"))
     results = browser.driver.execute_async_script(
-        "axe.run(document, {resultTypes: ['violations']}).then(arguments[0], error => arguments[0]({violations: [String(error)]}))"
+        "axe.run(document, {resultTypes: ['violations']})"
+        ".then(arguments[0], error => arguments[0]({violations: [String(error)]}))"
     )
     found = [
         (rule["id"], rule["help"], [node["html"] for node in rule["nodes"][:3]])
@@ -247,11 +258,12 @@ def test_it_fits_a_phone(browser, one_of_each):
     settle(browser)
     assert browser.run("return document.documentElement.scrollWidth") <= 390
     assert browser.run(
-        "return Array.from(document.querySelectorAll('.scroll')).some(box => box.scrollWidth > box.clientWidth)"
+        "return Array.from(document.querySelectorAll('.scroll'))"
+        ".some(box => box.scrollWidth > box.clientWidth)"
     )
 
 
-def test_it_reads_without_a_script(browser, one_of_each):
+def test_it_works_without_javascript(browser, one_of_each):
     browser.show(one_of_each, script=False)
     assert not browser.driver.find_element(By.CSS_SELECTOR, ".tools").is_displayed()
     assert browser.driver.find_element(By.TAG_NAME, "h1").text == "6 of 11 hosts have drifted"
@@ -260,20 +272,20 @@ def test_it_reads_without_a_script(browser, one_of_each):
     browser.cdp("Emulation.setScriptExecutionDisabled", value=False)
 
 
-def test_it_prints_what_is_not_well(browser, one_of_each, tmp_path):
+def test_it_prints(browser, one_of_each, tmp_path):
     browser.show(one_of_each)
     paper = base64.b64decode(
         browser.cdp("Page.printToPDF", printBackground=False, preferCSSPageSize=True)["data"]
     )
     assert paper.startswith(b"%PDF") and len(paper) > 20_000
     assert browser.run("return document.querySelectorAll('.host[open]').length") == 0
-    folder = __import__("os").environ.get("MAILOPS_SCREENSHOTS")
+    folder = os.environ.get("MAILOPS_SCREENSHOTS")
     if folder:
         (pathlib.Path(folder) / "printed.pdf").write_bytes(paper)
 
 
-def test_five_hundred_hosts_open_and_scroll_well(browser, large):
-    """Bounds are far above what was measured, for a machine that others are busy on too."""
+def test_five_hundred_hosts_open_and_scroll_fast(browser, large):
+    """The bounds are far above what was measured, for busy machines."""
     began = time.monotonic()
     browser.show(large)
     settle(browser)
@@ -308,7 +320,8 @@ def test_five_hundred_hosts_open_and_scroll_well(browser, large):
         """)
         browser.picture("large_" + state)
     print(
-        "\n%d bytes; opened in %.2f s, filtered in %.2f s; frames while scrolling, median and 95 %%, in ms: %s"
+        "\n%d bytes; opened in %.2f s, filtered in %.2f s; "
+        "frames while scrolling, median and 95 %%, in ms: %s"
         % (
             large.stat().st_size,
             opened,

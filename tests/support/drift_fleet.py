@@ -1,7 +1,10 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Findings of a fleet, as a playbook hands them to the filter drift_report: small ones to assert on, and many to look at."""
+"""Findings of a fleet, as a playbook hands them to the filter drift_report.
+
+Small ones to assert on, and many to look at.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,10 @@ PORTS = [
     ("Submissions", "submission", 465, "ssl"),
     ("LDAPS", "ldap", 636, "ssl"),
 ]
+FILES = {
+    "dovecot": "/etc/dovecot/conf.d/99-mail-bindings.conf",
+    "postfix": "/etc/postfix/master.cf",
+}
 REFUSED = "connection refused: nothing listens here, or a firewall rejects it"
 GENERATED = "2026-11-22T10:36:13Z"
 
@@ -93,6 +100,7 @@ def listener_change(
     number: int,
     before: t.Optional[dict] = None,
     after: t.Optional[dict] = None,
+    server: str = "dovecot",
 ) -> dict:
     """A change of a listener; where it is there, it is an IMAPS."""
     says = {
@@ -107,11 +115,14 @@ def listener_change(
         "name": name_of(address, number),
         "before": {} if action == "add" else before or says,
         "after": {} if action == "remove" else after or says,
+        "server": server,
     }
 
 
 def file_change(
-    name: str = "/etc/dovecot/conf.d/99-mail-bindings.conf", action: str = "change"
+    name: str = "/etc/dovecot/conf.d/99-mail-bindings.conf",
+    action: str = "change",
+    server: str = "dovecot",
 ) -> dict:
     """A change of a server's file."""
     return {
@@ -124,6 +135,7 @@ def file_change(
         "after": {}
         if action == "remove"
         else {"lines": ["inet_listener imaps {", "  port = 993", "}"]},
+        "server": server,
     }
 
 
@@ -160,11 +172,11 @@ def finding(
 
 
 def fleet(hosts: int, addresses: int, ports: int, drifting: float = 0.1, chance: int = 1) -> list:
-    """Findings of so many hosts. A part of them drifts in each of the ways that there are; always the same for one C(chance)."""
+    """Findings of so many hosts, some of which drift, in every way. The same for one C(chance)."""
     dice = random.Random(chance)
     found = []
     for index in range(hosts):
-        host = _Host(
+        host = FleetHost(
             "mx%03d.example.%s" % (index + 1, ("com", "net", "org")[index % 3]),
             index,
             addresses,
@@ -196,7 +208,9 @@ def fleet(hosts: int, addresses: int, ports: int, drifting: float = 0.1, chance:
     return found
 
 
-class _Host:
+class FleetHost:
+    """A host of the fleet, as declared; each method below is a way to drift or to fail."""
+
     def __init__(self, name: str, index: int, addresses: int, ports: int, dice: random.Random):
         self.name, self.dice, self.more = name, dice, {}
         self.ports = [port(*PORTS[number % 8]) for number in range(ports)]
@@ -230,37 +244,33 @@ class _Host:
             for key in ("protocol", "encryption", "certificate_path", "private_key_path")
         }
 
-    def _server_file(self, entry: dict) -> str:
-        return (
-            "/etc/dovecot/conf.d/99-mail-bindings.conf"
-            if entry["protocol"] in ("imap", "pop")
-            else "/etc/postfix/master.cf"
-        )
+    def _server(self, entry: dict) -> str:
+        return "dovecot" if entry["protocol"] in ("imap", "pop") else "postfix"
+
+    def _file_change(self, entry: dict, action: str, before: dict, after: dict) -> dict:
+        server = self._server(entry)
+        return {
+            "action": action,
+            "kind": "file",
+            "name": FILES[server],
+            "before": before,
+            "after": after,
+            "server": server,
+        }
+
+    def _listener_added(self, entry: dict, key: tuple[str, int]) -> dict:
+        return listener_change("add", *key, after=self._says(entry), server=self._server(entry))
 
     def removed_port(self):
         entry = self.dice.choice(self.ports)
         ours = "# Managed by mailops.bindings"
-        self.changes.append(
-            {
-                "action": "change",
-                "kind": "file",
-                "name": self._server_file(entry),
-                "before": {"lines": [ours]},
-                "after": {
-                    "lines": [
-                        ours,
-                        *(
-                            "listen %s" % name_of(binding["address"], entry["port"])
-                            for binding in self.ips
-                        ),
-                    ]
-                },
-            }
-        )
+        listens = ["listen %s" % name_of(binding["address"], entry["port"]) for binding in self.ips]
+        lines = {"lines": [ours, *listens]}
+        self.changes.append(self._file_change(entry, "change", {"lines": [ours]}, lines))
         for binding in self.ips:
             key = binding["address"], entry["port"]
             self.before[key].update(status="refused", detail=REFUSED, greeting="", certificate={})
-            self.changes.append(listener_change("add", *key, after=self._says(entry)))
+            self.changes.append(self._listener_added(entry, key))
 
     def stray_listener(self):
         address = self.ips[0]["address"]
@@ -280,8 +290,8 @@ class _Host:
             key = binding["address"], entry["port"]
             self.before[key].update(
                 status="wrong_certificate",
-                detail="serves another certificate than the one in %s: was the file renewed, and the server not reloaded?"
-                % CERTIFICATE,
+                detail="serves another certificate than the one in %s: was the file renewed, "
+                "and the server not reloaded?" % CERTIFICATE,
                 certificate=certificate(
                     matches_file=False, days_left=3, not_after="2026-11-25T00:00:00Z"
                 ),
@@ -293,6 +303,7 @@ class _Host:
                     *key,
                     before={**says, "fingerprint_sha256": ":".join(["A0"] * 32)},
                     after={**says, "fingerprint_sha256": "as in " + CERTIFICATE},
+                    server=self._server(entry),
                 )
             )
 
@@ -332,21 +343,14 @@ class _Host:
             for binding in self.ips
         ]
         for entry in self.ports:
-            self.changes.append(
-                {
-                    "action": "add",
-                    "kind": "file",
-                    "name": self._server_file(entry),
-                    "before": {},
-                    "after": {"lines": ["# Managed by mailops.bindings"]},
-                }
-            )
+            lines = {"lines": ["# Managed by mailops.bindings"]}
+            self.changes.append(self._file_change(entry, "add", {}, lines))
             for binding in self.ips:
                 key = binding["address"], entry["port"]
                 self.before[key].update(
                     status="refused", detail=REFUSED, greeting="", certificate={}
                 )
-                self.changes.append(listener_change("add", *key, after=self._says(entry)))
+                self.changes.append(self._listener_added(entry, key))
 
     def expiring(self, days: int):
         for listener in self.before.values():
@@ -364,16 +368,16 @@ class _Host:
         self.result = {
             "unreachable": True,
             "changed": False,
-            "msg": "Failed to connect to the host via ssh: ssh: connect to host %s port 22: Connection timed out"
-            % self.name,
+            "msg": "Failed to connect to the host via ssh: ssh: connect to host %s port 22: "
+            "Connection timed out" % self.name,
         }
 
     def refused(self):
         self.result = {
             "failed": True,
             "changed": False,
-            "msg": "Port 993 on %s is held by haproxy (pid 812): stop it, or declare another number.\n"
-            "Nothing was changed" % self.ips[0]["address"],
+            "msg": "Port 993 on %s is held by haproxy (pid 812): stop it, or declare another "
+            "number.\nNothing was changed" % self.ips[0]["address"],
         }
         self.more.update(ports=self.ports, ip_addresses=self.ips)
 

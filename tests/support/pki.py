@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real certificates to test with: good ones, and one of each kind that is bad.
 
-In Python, C(write_set(folder)), or C(Authority) for others; in a shell, C(python tests/pki.py FOLDER). The files, all for
-mail.example.com, PEM, and with an RSA key of 2048 bits where nothing else is said:
+In Python, C(write_set(folder)), or C(Authority) for others; in a shell,
+C(python tests/support/pki.py FOLDER). The files, all for mail.example.com, in PEM, and with an RSA
+key of 2048 bits unless the list says something else:
 
     file                      mode  what it is
-    ------------------------  ----  ------------------------------------------------------------------------------------
+    ------------------------  ----  --------------------------------------------------------------
     ca.pem                    0644  the root, for clients to trust
     intermediate.pem          0644  what issued the others
     good, certificate and key in two files
@@ -19,7 +20,7 @@ mail.example.com, PEM, and with an RSA key of 2048 bits where nothing else is sa
     cert.der                  0644  the certificate, DER
     key.der                   0600  its key, DER
     encrypted-key.pem         0600  its key, encrypted (PKCS#8) with PASSWORD
-    encrypted-rsa-key.pem     0600  its key, encrypted (PKCS#1: Proc-Type: 4,ENCRYPTED) with PASSWORD
+    encrypted-rsa-key.pem     0600  its key, PKCS#1, encrypted (Proc-Type: 4,ENCRYPTED)
     good, all in one file
     combined.pem              0600  key, certificate, intermediate, root
     encrypted.pem             0600  the same, the key encrypted with PASSWORD
@@ -35,7 +36,7 @@ mail.example.com, PEM, and with an RSA key of 2048 bits where nothing else is sa
     not-yet-valid.pem         0600  from tomorrow on
     five-days.pem             0600  5 days left
     other-names.pem           0600  for www.example.net and example.com
-    common-name-only.pem      0600  for nobody: CN=mail.example.com, but no subject alternative name
+    common-name-only.pem      0600  for no name: CN=mail.example.com, no subject alternative name
     address-as-dns-name.pem   0600  192.0.2.10, but said to be a DNS name
     rsa-1024.pem              0600  with an RSA key of 1024 bits
     sha1.pem                  0600  signed with SHA-1
@@ -46,8 +47,8 @@ mail.example.com, PEM, and with an RSA key of 2048 bits where nothing else is sa
     without-key.pem           0644  a certificate and nothing else
     wrong-key.pem             0600  a certificate with other-key.pem
     other-key.pem             0600  a key that belongs to none of the certificates
-    world-readable.pem        0644  as combined.pem, but everybody may read it
-    world-readable-key.pem    0644  as key.pem, but everybody may read it
+    world-readable.pem        0644  as combined.pem, but every user may read it
+    world-readable-key.pem    0644  as key.pem, but every user may read it
     no certificates
     key-only.pem              0600  a key where a certificate is expected
     empty.pem                 0644  an empty file
@@ -66,6 +67,7 @@ import ipaddress
 import os
 import pathlib
 import sys
+import typing as t
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -99,7 +101,7 @@ _NULL = b"\x05\x00"
 
 @functools.lru_cache(maxsize=None)
 def key(kind: str = "rsa-2048", which: str = "server"):
-    """A new private key of this kind: the same one for the same C(which), since making an RSA key takes a while."""
+    """A new private key of this kind, the same for the same C(which): RSA keys take a while."""
     if kind.startswith("rsa-"):
         return rsa.generate_private_key(public_exponent=65537, key_size=int(kind[4:]))
     if kind == "ecdsa":
@@ -120,9 +122,12 @@ def key_bytes(private_key, password: str = "", pkcs1: bool = False, der: bool = 
 
 
 class Authority:
-    """A root, an intermediate, and what they issue: certificates valid from a month before C(now) until C(DAYS) after it."""
+    """A root, an intermediate, and what they issue.
 
-    def __init__(self, now: datetime.datetime = None):
+    Certificates are valid from a month before C(now) until C(DAYS) after it.
+    """
+
+    def __init__(self, now: t.Optional[datetime.datetime] = None):
         self.now = (now or datetime.datetime.now(datetime.timezone.utc)).replace(microsecond=0)
         self.root = self._certified("Test Root CA", key("ecdsa", "root"))
         self.intermediate = self._certified("Test Intermediate CA", key("ecdsa", "intermediate"))
@@ -138,7 +143,10 @@ class Authority:
         purposes=(SERVER_AUTH,),
         digest="sha256",
     ) -> x509.Certificate:
-        """A server's certificate. C(begins) and C(ends) are days from now; C(purposes) empty: none are named."""
+        """A server's certificate.
+
+        C(begins) and C(ends) are days from now; C(purposes) empty: none are named.
+        """
         public_key = (private_key or key()).public_key()
         builder = self._builder(common_name, public_key, begins, ends)
         builder = builder.add_extension(
@@ -205,9 +213,9 @@ def certificate_bytes(*certificates: x509.Certificate, der: bool = False) -> byt
 
 
 def pkcs12_bytes(
-    private_key, certificate: x509.Certificate, others=(), password: str = None
+    private_key, certificate: x509.Certificate, others=(), password: t.Optional[str] = None
 ) -> bytes:
-    """A PKCS#12 file. An empty password and none are two things: RFC 7292, appendix B.1, and what OpenSSL makes of it."""
+    """A PKCS#12 file. An empty password is not the same as none: RFC 7292, B.1."""
     encryption = (
         serialization.BestAvailableEncryption(password.encode()) if password else NoEncryption()
     )
@@ -224,7 +232,7 @@ def pkcs12_bytes(
 
 
 def _key_usage(**usages: bool) -> x509.KeyUsage:
-    known = (
+    usage_names = (
         "digital_signature",
         "content_commitment",
         "key_encipherment",
@@ -235,7 +243,7 @@ def _key_usage(**usages: bool) -> x509.KeyUsage:
         "encipher_only",
         "decipher_only",
     )
-    return x509.KeyUsage(**{usage: usages.get(usage, False) for usage in known})
+    return x509.KeyUsage(**{usage: usages.get(usage, False) for usage in usage_names})
 
 
 def _name(common_name: str) -> x509.Name:
@@ -251,7 +259,10 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _signed_weakly(builder: x509.CertificateBuilder, digest: str) -> x509.Certificate:
-    """Signed with MD5 or SHA-1, by an old root: with SHA-256 at first, since nothing makes certificates with these any more."""
+    """Signed with MD5 or SHA-1, by an old root.
+
+    First with SHA-256, since no library makes certificates with the others any more.
+    """
     issuer_key = key("rsa-1024", "old root")
     signed = Authority._signed(builder, "Old Root CA", issuer_key)
     content = signed.tbs_certificate_bytes.replace(_SIGNED_WITH["sha256"], _SIGNED_WITH[digest])
@@ -265,7 +276,7 @@ def _signed_weakly(builder: x509.CertificateBuilder, digest: str) -> x509.Certif
 
 
 def _pkcs12_mac(content: bytes, password: bytes) -> bytes:
-    """RFC 7292, appendix B: with one round of SHA-1, and a password (BMPString) that is a terminator or nothing."""
+    """RFC 7292, appendix B: one round of SHA-1. C(password): a BMPString, its terminator or b''."""
     salt = b"mailsalt"
     mac_key = hashlib.sha1(b"\3" * 64 + salt * 8 + (password * 64)[:64]).digest()
     digest = hmac.new(mac_key, content, "sha1").digest()
@@ -273,7 +284,7 @@ def _pkcs12_mac(content: bytes, password: bytes) -> bytes:
     return _element(0x30, _element(0x30, algorithm, _element(0x04, digest)), _element(0x04, salt))
 
 
-# -- DER, as much of it as is needed above
+# -- DER, as far as it is needed above
 
 
 def _element(tag: int, *contents: bytes) -> bytes:
@@ -300,7 +311,7 @@ def _elements(content: bytes) -> list:
 # -- the set of files
 
 
-def write_set(folder, now: datetime.datetime = None) -> pathlib.Path:
+def write_set(folder, now: t.Optional[datetime.datetime] = None) -> pathlib.Path:
     """Write all the files above into a folder, which is made if missing."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -389,5 +400,5 @@ def write(path, content: bytes, mode: int = 0o600) -> str:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
-        sys.exit("usage: python tests/pki.py FOLDER")
+        sys.exit("usage: python tests/support/pki.py FOLDER")
     write_set(sys.argv[1])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
     ENCRYPTIONS,
     PROTOCOLS,
 )
@@ -28,7 +28,7 @@ def ports(draw, name):
     """A port of this name that the rules accept."""
     entry = draw(
         _with(
-            {"protocol": st.sampled_from(PROTOCOLS), "port": st.integers(1, 65535)},
+            {"protocol": st.sampled_from(tuple(PROTOCOLS)), "port": st.integers(1, 65535)},
             {"encryption": st.sampled_from(ENCRYPTIONS), "description": texts},
         )
     )
@@ -72,7 +72,7 @@ def documents(draw):
 
 
 _port_options = {
-    "protocol": st.sampled_from(PROTOCOLS),
+    "protocol": st.sampled_from(tuple(PROTOCOLS)),
     "port": st.integers(1, 65535),
     "encryption": st.sampled_from(ENCRYPTIONS),
     "certificate_path": st.sampled_from(["", "/tls/a.pem"]),

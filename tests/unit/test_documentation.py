@@ -1,11 +1,12 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The documentation says what the modules do: every example is one that they take, every result is described, and so on."""
+"""The documentation agrees with the modules: examples, results, choices."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pathlib
 import re
 
@@ -15,10 +16,14 @@ pytestmark = pytest.mark.needs_ansible
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 yaml = pytest.importorskip("yaml")
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible import (
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible import (  # noqa: E402
     module as ansible_module,
-)  # noqa: E402
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (  # noqa: E402
+    ENCRYPTIONS,
+    PROTOCOLS,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.registry import all_servers  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PREFIX = "mailops.bindings."
@@ -33,15 +38,15 @@ def argument_spec(module, monkeypatch):
     """The spec that the module hands to AnsibleModule."""
     seen = {}
 
-    class Seen(Exception):
+    class ProbeResult(Exception):
         pass
 
     def init(self, argument_spec, **kwargs):
         seen.update(argument_spec)
-        raise Seen
+        raise ProbeResult
 
     monkeypatch.setattr(ansible_module.AnsibleModule, "__init__", init)
-    with pytest.raises(Seen):
+    with pytest.raises(ProbeResult):
         load(module).main()
     return seen
 
@@ -60,7 +65,7 @@ def tasks_of(value):
 
 
 def documented_tasks():
-    """(where, module, options) of every task in the modules' examples, in README and docs, and in the playbooks."""
+    """(where, module, options) of every task in examples, README, docs and playbooks."""
     for module in MODULES:
         for found, options in tasks_of(yaml.safe_load(load(module).EXAMPLES)):
             yield "EXAMPLES of " + module, found, options
@@ -79,7 +84,7 @@ TASKS = list(documented_tasks())
 @pytest.mark.parametrize(
     "where, module, options", TASKS, ids=["%s: %s" % task[:2] for task in TASKS]
 )
-def test_every_documented_task_is_one_that_the_module_takes(where, module, options, monkeypatch):
+def test_documented_tasks_have_only_options_of_their_module(where, module, options, monkeypatch):
     from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
     spec = argument_spec(module, monkeypatch)
@@ -111,7 +116,7 @@ def test_every_module_has_examples_of_its_own(module):
         ("mail_listeners_info", {"listeners": []}),
     ],
 )
-def test_every_result_is_documented_and_every_documented_result_is_there(module, options, tmp_path):
+def test_documented_results_are_those_that_are_returned(module, options, tmp_path):
     from support.in_process import run
 
     config = tmp_path / "bindings.json"
@@ -140,8 +145,8 @@ def test_every_result_is_documented_and_every_documented_result_is_there(module,
         ({"backup_file"}, ["mail_bindings", "mail_listeners"]),
     ],
 )
-def test_what_modules_return_alike_is_documented_alike(keys, modules):
-    """RETURN has no fragments: what is copied must not drift apart."""
+def test_results_that_modules_share_are_documented_alike(keys, modules):
+    """RETURN has no fragments: script/docs.py copies these."""
     for key in keys:
         texts = {yaml.safe_dump(yaml.safe_load(load(module).RETURN)[key]) for module in modules}
         assert len(texts) == 1, key
@@ -149,7 +154,6 @@ def test_what_modules_return_alike_is_documented_alike(keys, modules):
 
 def test_facts_of_a_certificate_are_documented(tmp_path):
     from support import pki
-
     from support.in_process import run
 
     pki.write_set(tmp_path)
@@ -189,15 +193,38 @@ def test_every_module_has_an_integration_target():
     assert set(MODULES) <= targets
 
 
-def test_the_role_s_standard_numbers_are_the_modules():
-    """The role has to write them out: a number that left the inventory is to leave the config too."""
-    numbers = yaml.safe_load(
-        (ROOT / "roles/mail_bindings/vars/main.yml").read_text(encoding="utf-8")
-    )["mail_bindings__standard_numbers"]
-    assert numbers == {
-        protocol: {
-            encryption: model.standard_number(protocol, encryption)
-            for encryption in model.ENCRYPTIONS
-        }
-        for protocol in model.PROTOCOLS
-    }
+def test_shared_results_are_written_into_the_modules():
+    spec = importlib.util.spec_from_file_location("docs", ROOT / "script" / "docs.py")
+    docs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(docs)
+    assert not docs.outdated(), "run: python script/docs.py"
+
+
+def options_of(spec, path=""):
+    """Every option of an argument spec, those of its lists too: (path, spec)."""
+    for name, option in (spec or {}).items():
+        yield path + name, option
+        yield from options_of(option.get("options"), path + name + ".")
+
+
+CHOICES = {
+    "protocol": list(PROTOCOLS),
+    "encryption": list(ENCRYPTIONS),
+    "servers": [server.name for server in all_servers()],
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_choices_are_those_of_the_tables(name, monkeypatch):
+    """They are literal in modules and role; ansible-test holds documentation to specs."""
+    role = ROOT / "roles" / "mail_bindings" / "meta" / "argument_specs.yml"
+    entry_points = yaml.safe_load(role.read_text(encoding="utf-8"))["argument_specs"]
+    specs = [argument_spec(module, monkeypatch) for module in MODULES]
+    specs += [entry_point["options"] for entry_point in entry_points.values()]
+    choices = [
+        option["choices"]
+        for spec in specs
+        for path, option in options_of(spec)
+        if path.rpartition(".")[2].replace("mail_bindings_", "") == name
+    ]
+    assert choices and all(found == CHOICES[name] for found in choices)

@@ -46,8 +46,9 @@ def hold(folder, hosts):
     """The process in the background."""
     sys.path.insert(0, str(ROOT / "tests"))
     from support import pki
-    from fleet.hosts import Network, why_not_here
-    from fleet.mail import mail_host
+    from support.fleet.isolation import why_not_here
+    from support.fleet.mail import mail_host
+    from support.fleet.network import Network
 
     reason = why_not_here()
     if reason:

@@ -1,42 +1,56 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a task's plan is held against on the host: its addresses and certificates. Loaded only where the task has any."""
+"""Checks of a plan against this host: its addresses and certificates. Loaded only if it has any."""
 
 from __future__ import annotations
 
 import datetime
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Stored
 
+if t.TYPE_CHECKING:
+    from ansible_collections.mailops.bindings.plugins.module_utils._stores.interface import Store
 
-def unreachable(store, declaration: Declaration, stored: Stored) -> list:
-    """Declared addresses that the host can't listen on. What is no address at all, the rules report."""
+
+def address_problems(store: Store, declaration: Declaration, stored: Stored) -> t.List[str]:
+    """Messages about declared addresses that the host can't listen on.
+
+    Those that are not valid, the rules report.
+    """
     problems = []
-    for index, entry in enumerate(declaration.ip_addresses):
+    for index, entry in enumerate(declaration.ip_addresses or ()):
         try:
-            address = model.canonical_address(entry["address"])
+            address = canonical_address(entry["address"])
         except ValueError:
             continue
-        known = stored.bindings.ip_addresses.get(address)
-        reason = store.cannot_listen(
-            stored, address, entry.get("floating", bool(known and known.floating))
-        )
+        current = stored.bindings.ip_addresses.get(address)
+        floating = entry.get("floating", bool(current and current.floating))
+        reason = store.cannot_listen(stored, address, floating)
         if reason:
             problems.append("%saddress: %s" % (declaration.label("ip_addresses", index), reason))
     return problems
 
 
-def certificates(
-    params: dict, task: t.Any, names: t.Iterable, current: Bindings, desired: Bindings
-) -> tuple:
-    """(as results have them, what stops the task, what it warns of): the certificates of these ports, which all have one."""
+def judge_certificates(
+    params: t.Mapping[str, t.Any],
+    task: t.Any,
+    names: t.Iterable[str],
+    current: Bindings,
+    desired: Bindings,
+) -> t.Tuple[t.List[t.Dict[str, t.Any]], t.List[str], t.List[str]]:
+    """(certificates as results have them, problems that stop the task, warnings).
+
+    C(task): a C(pipeline.Task), C(names): ports that all have a certificate.
+    """
     from ansible_collections.mailops.bindings.plugins.module_utils._certificates.judge import judge
 
     labels = {

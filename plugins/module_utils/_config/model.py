@@ -1,41 +1,30 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The values of a bindings config: ports, IP bindings, the document they make.
+"""The values of a bindings config: ports, IP bindings and the document that they make. Pure.
 
-Everything here is pure. What one value may look like is said in C(_shapes), what values may stand beside each other in C(_rules), what a
-task makes of them in C(_plan).
+C(values) says which single values are valid, C(rules) which may stand together, C(plan) what a task
+makes of them.
 """
 
 from __future__ import annotations
 
-import functools
 import json
 import typing as t
 
 SCHEMA_VERSION = 1
-PROTOCOLS = ("smtp", "submission", "imap", "pop", "ldap")
-ENCRYPTIONS = ("none", "ssl", "tls")
 
-#: Standard port numbers: (without TLS or with STARTTLS, TLS from the first byte). IANA's service names registry;
-#: implicit TLS for submission, IMAP and POP: RFC 8314.
-_STANDARD_NUMBERS = {
-    "smtp": (25, 465),
-    "submission": (587, 465),
-    "imap": (143, 993),
-    "pop": (110, 995),
-    "ldap": (389, 636),
-}
+Entry = t.Dict[str, t.Any]  # a port or an IP binding as the document has it
 
 
 class Refused(Exception):
-    """What was asked for can't be done, and nothing is changed. C(str()) is the whole message for the user, C(facts) what the result says beside it."""
+    """The task can't be done, and nothing is changed. C(str()) is the message for the user."""
 
-    facts: dict = {}
+    facts: t.Dict[str, t.Any] = {}  # what the result says beside the message
 
 
 class MissingLibrary(Refused):
-    """A Python library that this task needs is not on the host: C(library), and the distribution's C(package)."""
+    """The host lacks a Python library: C(library), in the distribution's C(package)."""
 
     def __init__(self, library: str, package: str, reason: str):
         super().__init__("%s: the Python library %s is missing (%s)" % (reason, library, package))
@@ -43,11 +32,11 @@ class MissingLibrary(Refused):
 
 
 class Misshapen(Exception):
-    """A value has not the shape of the schema. Carries no explanation: that is C(_schema)'s work."""
+    """A value does not have the shape of the schema. C(schema) explains why."""
 
 
 class Port(t.NamedTuple):
-    """A port: what a server listens for. The paths are '' where there is none."""
+    """A port: what a server listens for. A path is '' if there is none."""
 
     name: str
     protocol: str
@@ -67,85 +56,25 @@ class IPBinding(t.NamedTuple):
     """An IP address in canonical form and the sorted names of the ports that it answers on."""
 
     address: str
-    ports: tuple = ()
+    ports: t.Tuple[str, ...] = ()
     hostname: str = ""
     description: str = ""
     floating: bool = False
 
 
 class Bindings(t.NamedTuple):
-    """A whole config. C(ports) by name and C(ip_addresses) by canonical address, both in the order of their source."""
+    """A whole config. C(ports) by name, C(ip_addresses) by canonical address, in source order."""
 
-    ports: dict
-    ip_addresses: dict
-    schema: t.Optional[str] = None  # the document's own "$schema", kept for people's editors
+    ports: t.Dict[str, Port]
+    ip_addresses: t.Dict[str, IPBinding]
+    schema: t.Optional[str] = None  # the document's own "$schema", kept for editors
 
 
 EMPTY = Bindings({}, {})
 
 
-def standard_number(protocol: str, encryption: str) -> int:
-    """The number that a port of this protocol and encryption has where nobody says otherwise."""
-    return _STANDARD_NUMBERS[protocol][encryption == "ssl"]
-
-
-@functools.lru_cache(maxsize=None)  # one task asks for the same address many times
-def canonical_address(text: str) -> str:
-    """The one way of writing this IP address (IPv6: RFC 5952).
-
-    Raises ValueError, saying what is wrong, for all that is not the plain address of one interface or a wildcard.
-    """
-    import ipaddress  # here: a task about ports alone does without
-
-    if "/" in text:
-        raise ValueError("is a network, not an address: leave the prefix length out")
-    if "%" in text:
-        raise ValueError(
-            "has a scope (%): an address that depends on an interface's name can't be declared"
-        )
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        raise ValueError("is not an IPv4 or IPv6 address" + _leading_zeros(text)) from None
-    if address.version == 4 and str(address) != text:  # Python before 3.9.5 reads 010 as ten
-        raise ValueError("is not an IPv4 or IPv6 address" + _leading_zeros(text))
-    if str(address) == "255.255.255.255":
-        raise ValueError("is the broadcast address: no server listens for mail on it")
-    if address.is_multicast:
-        raise ValueError("is a multicast address: no server listens for mail on one")
-    mapped = address.ipv4_mapped if address.version == 6 else None
-    if mapped:
-        raise ValueError("is an IPv4 address in IPv6 notation: write %s" % mapped)
-    return str(address)
-
-
-def _leading_zeros(text: str) -> str:
-    """A hint where an IPv4 address was padded: some programs read 010 as eight, some as ten."""
-    parts = text.split(".")
-    plain = ".".join(part.lstrip("0") or "0" for part in parts)
-    if (
-        len(parts) == 4
-        and plain != text
-        and all(part.isdigit() and part.isascii() and len(part) <= 4 for part in parts)
-    ):
-        return (
-            ": leading zeros are ambiguous (octal or decimal?); if decimal is meant, write %s"
-            % plain
-        )
-    return ""
-
-
-@functools.lru_cache(maxsize=None)
-def address_order(address: str) -> tuple:
-    """Sort key: IPv4 before IPv6, then by number."""
-    import ipaddress
-
-    parsed = ipaddress.ip_address(address)
-    return parsed.version, int(parsed)
-
-
-def shown(value) -> str:
-    """A value as a message shows it: JSON, so that blanks and control characters can be seen, and short."""
+def shown(value: t.Any) -> str:
+    """A value as messages show it: short, and JSON, so that blanks and control characters show."""
     text = json.dumps(value, ensure_ascii=True, default=str)
     return text if len(text) <= 80 else text[:50] + "..." + text[-27:]
 
@@ -153,8 +82,8 @@ def shown(value) -> str:
 # -- and back to the document
 
 
-def port_entry(port: Port) -> dict:
-    """The port as the document has it: paths only where there are any."""
+def port_entry(port: Port) -> Entry:
+    """The port as the document has it: paths only if there are any."""
     entry = port._asdict()
     for key in ("certificate_path", "private_key_path"):
         if not entry[key]:
@@ -162,39 +91,33 @@ def port_entry(port: Port) -> dict:
     return entry
 
 
-def ip_entry(binding: IPBinding) -> dict:
+def ip_entry(binding: IPBinding) -> Entry:
     """The IP binding as the document has it."""
     entry = binding._asdict()
     entry["ports"] = list(binding.ports)
     return entry
 
 
-def port_entries(bindings: Bindings) -> list:
+def port_entries(bindings: Bindings) -> t.List[Entry]:
     """All ports as the document has them, by name."""
     return [port_entry(bindings.ports[name]) for name in sorted(bindings.ports)]
 
 
-def ip_entries(bindings: Bindings) -> list:
+def ip_entries(bindings: Bindings) -> t.List[Entry]:
     """All IP bindings as the document has them, in address order."""
+    if not bindings.ip_addresses:
+        return []
+    from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+        address_order,
+    )
+
     return [
         ip_entry(bindings.ip_addresses[address])
         for address in sorted(bindings.ip_addresses, key=address_order)
     ]
 
 
-def canonical_text(bindings: Bindings) -> str:
-    """The one text of a config: what is written to the file."""
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "ports": port_entries(bindings),
-        "ip_addresses": ip_entries(bindings),
-    }
-    if bindings.schema is not None:
-        document["$schema"] = bindings.schema
-    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def unassigned_ports(bindings: Bindings) -> list:
+def unassigned_ports(bindings: Bindings) -> t.List[str]:
     """Names of the ports that no IP listens on, sorted."""
     return sorted(
         set(bindings.ports).difference(

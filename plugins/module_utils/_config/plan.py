@@ -1,13 +1,16 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a task asks for × what is there → what will be there, and the changes between. Pure: check mode is this and no more."""
+"""What a task makes of a config: entries merged or removed, and what is wrong with that. Pure."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import rules
+from ansible_collections.mailops.bindings.plugins.module_utils._config import documents, rules
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     BESIDE_DOCUMENT,
     Declaration,
@@ -15,126 +18,127 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.declarati
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
+    Entry,
     IPBinding,
     Port,
-    address_order,
-    canonical_address,
-    ip_entry,
-    port_entry,
     shown,
-    standard_number,
     unassigned_ports,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    standard_number,
 )
 
 
 class _Sifted(t.NamedTuple):
-    """What was declared: the ports' entries as far as they are well-formed, the well-formed entries, and what is wrong."""
+    """The declared entries, labelled, and their problems."""
 
-    all_ports: list
-    ports: list
-    ip_addresses: list
-    problems: list
+    all_ports: documents.Labelled  # the values of each that have the right shape
+    ports: documents.Labelled  # those whose values all have it
+    ip_addresses: documents.Labelled
+    problems: t.List[str]
 
 
 def _sift(declaration: Declaration) -> _Sifted:
-    problems = []
-    (all_ports, ports), (all_ip_addresses, ip_addresses) = (
-        rules.sift(
-            kind,
-            entries or (),
-            lambda index, kind=kind: declaration.label(kind, index),
-            False,
-            problems,
-            known_beside,
-        )
-        for kind, entries, known_beside in (
-            ("ports", declaration.ports, BESIDE_DOCUMENT),
-            ("ip_addresses", declaration.ip_addresses, ()),
-        )
+    problems: t.List[str] = []
+    all_ports, ports = documents.sift(
+        "ports",
+        declaration.ports or (),
+        lambda index: declaration.label("ports", index),
+        False,
+        problems,
+        BESIDE_DOCUMENT,
+    )
+    all_ip_addresses, ip_addresses = documents.sift(
+        "ip_addresses",
+        declaration.ip_addresses or (),
+        lambda index: declaration.label("ip_addresses", index),
+        False,
+        problems,
     )
     entry_rules = rules.SERVER_ENTRY_RULES if declaration.on_server else rules.ENTRY_RULES
     problems += rules.broken(entry_rules, all_ports, all_ip_addresses)
     return _Sifted(all_ports, ports, ip_addresses, problems)
 
 
-def faults(declaration: Declaration) -> list:
-    """What is wrong with what was declared, whatever the config says, as messages."""
+def declaration_problems(declaration: Declaration) -> t.List[str]:
+    """What is wrong with a declaration, whatever the config says, as messages."""
     return _sift(declaration).problems
 
 
 def declared(
     current: Bindings, declaration: Declaration, config_path: str = "the config"
 ) -> Outcome:
-    """The config that says what C(current) said and what is declared.
+    """The current config with what is declared.
 
-    C(config_path) names the file where an entry is at fault that the task did not name.
+    C(config_path) names the file in messages about entries that the task did not name.
     """
     sifted = _sift(declaration)
     problems = sifted.problems
-
-    ports = _stored("ports", current.ports, declaration.ports, declaration, config_path)
-    for name, (label, given) in rules.distinct("ports", sifted.ports).items():
+    keep = not declaration.only_these
+    ports: t.Dict[str, t.Tuple[str, Port]] = (
+        _labelled("ports", current.ports, config_path) if keep or declaration.ports is None else {}
+    )
+    for name, (label, given) in documents.distinct("ports", sifted.ports).items():
         if name not in current.ports and "protocol" not in given:
             problems.append("%sprotocol: is needed to create the port %s" % (label, shown(name)))
-            continue
-        ports[name] = (label, merged_port(current.ports.get(name), given))
-
-    ip_addresses = _stored(
-        "ip_addresses", current.ip_addresses, declaration.ip_addresses, declaration, config_path
+        else:
+            ports[name] = (label, merged_port(current.ports.get(name), given))
+    ip_addresses: t.Dict[str, t.Tuple[str, IPBinding]] = (
+        _labelled("ip_addresses", current.ip_addresses, config_path)
+        if keep or declaration.ip_addresses is None
+        else {}
     )
-    for address, (label, given) in rules.distinct("ip_addresses", sifted.ip_addresses).items():
-        ip_addresses[address] = (
-            label,
-            merged_ip(current.ip_addresses.get(address), given, declaration.exact_assignments),
-        )
-
+    for address, (label, given) in documents.distinct("ip_addresses", sifted.ip_addresses).items():
+        stored = current.ip_addresses.get(address)
+        ip_addresses[address] = (label, merged_ip(stored, given, declaration.exact_assignments))
     desired = Bindings(
-        {name: port for name, (label, port) in ports.items()},
-        {address: binding for address, (label, binding) in ip_addresses.items()},
+        {name: port for name, (_, port) in ports.items()},
+        {address: binding for address, (_, binding) in ip_addresses.items()},
         current.schema,
     )
-    if desired != current:  # else the rules hold, as they did when it was read
+    if desired != current:  # else it keeps the rules, as it did when it was read
         broken = rules.judge(list(ports.values()), list(ip_addresses.values()), sifted.all_ports)
         problems += broken and _new(broken, current, config_path)
     if declaration.require_assigned:
-        problems += [
-            "%sname: no IP address listens on %s, and require_assigned is set: assign it, or take it out"
-            % (ports[name][0], shown(name))
-            for name in unassigned_ports(desired)
-        ]
+        problems += _unassigned(desired, ports)
     return Outcome(desired, problems)
 
 
-def _new(broken: list, current: Bindings, config_path: str) -> list:
-    """These messages without those that are of the current config and not of what the task says: a file never has any, a server may."""
-    labelled = (
-        list(_labelled(kind, getattr(current, kind), config_path).values())
-        for kind in ("ports", "ip_addresses")
+def _unassigned(desired: Bindings, ports: t.Mapping[str, t.Tuple[str, Port]]) -> t.Iterator[str]:
+    for name in unassigned_ports(desired):
+        yield (
+            "%sname: no IP address listens on %s, and require_assigned is set: assign it, or take "
+            "it out" % (ports[name][0], shown(name))
+        )
+
+
+def _new(broken: t.Iterable[str], current: Bindings, config_path: str) -> t.List[str]:
+    """These messages without those about the current config: a file has none, a server may."""
+    before = rules.judge(
+        list(_labelled("ports", current.ports, config_path).values()),
+        list(_labelled("ip_addresses", current.ip_addresses, config_path).values()),
+        [],
     )
-    before = rules.judge(*labelled, [])
     return [message for message in broken if message not in before]
 
 
-def _stored(kind, stored, spoken_of, declaration, config_path):
-    """The stored values that stay, labelled as what they are."""
-    return (
-        {}
-        if declaration.only_these and spoken_of is not None
-        else _labelled(kind, stored, config_path)
-    )
+_Value = t.TypeVar("_Value", Port, IPBinding)
 
 
-def _labelled(kind, stored, config_path):
+def _labelled(
+    kind: str, stored: t.Mapping[str, _Value], config_path: str
+) -> t.Dict[str, t.Tuple[str, _Value]]:
+    """identity -> (path for messages, value) of what is stored."""
     return {
         identity: ("%s: %s[%d]." % (config_path, kind, index), value)
         for index, (identity, value) in enumerate(stored.items())
     }
 
 
-def merged_port(stored: t.Optional[Port], given: dict) -> Port:
+def merged_port(stored: t.Optional[Port], given: Entry) -> Port:
     """The stored port with the given values, and with what follows from them."""
     port = (stored or Port(given["name"], given["protocol"], 0))._replace(**given)
-    # a number that was only the standard one of the old protocol and encryption follows them
+    # a number that was the standard one of the old protocol and encryption follows them
     if "port" not in given and (
         stored is None or stored.port == standard_number(stored.protocol, stored.encryption)
     ):
@@ -146,8 +150,8 @@ def merged_port(stored: t.Optional[Port], given: dict) -> Port:
     return port
 
 
-def merged_ip(stored: t.Optional[IPBinding], given: dict, exact: bool) -> IPBinding:
-    """The stored IP binding with the given values; its ports exactly the given ones, or at least these."""
+def merged_ip(stored: t.Optional[IPBinding], given: Entry, exact: bool) -> IPBinding:
+    """The stored IP binding with the given values. C(exact): with just the given ports."""
     binding = (stored or IPBinding(given["address"]))._replace(**given)
     if stored and "ports" in given and not exact:
         binding = binding._replace(ports=tuple(sorted(set(stored.ports).union(given["ports"]))))
@@ -155,8 +159,8 @@ def merged_ip(stored: t.Optional[IPBinding], given: dict, exact: bool) -> IPBind
 
 
 def without_port(current: Bindings, name: str, unassign: bool) -> Outcome:
-    """The config without this port: a problem where an IP listens on it, unless it may be unassigned there."""
-    problems = faults(Declaration(ports=[{"name": name}], single=True))
+    """The config without this port. One that an IP listens on is a problem, unless C(unassign)."""
+    problems = declaration_problems(Declaration(ports=[{"name": name}], single=True))
     if name not in current.ports:
         return Outcome(current, problems)
     using = [address for address, binding in current.ip_addresses.items() if name in binding.ports]
@@ -172,9 +176,9 @@ def without_port(current: Bindings, name: str, unassign: bool) -> Outcome:
     return Outcome(current._replace(ports=ports, ip_addresses=ip_addresses), problems)
 
 
-def without_ip(current: Bindings, address: str, names: t.Optional[list]) -> Outcome:
-    """The config without this IP address, or, where names of ports are given, with the address not answering on these."""
-    problems = faults(Declaration(ip_addresses=[{"address": address}], single=True))
+def without_ip(current: Bindings, address: str, names: t.Optional[t.Iterable[str]]) -> Outcome:
+    """The config without this IP address. C(names): only without these of its ports."""
+    problems = declaration_problems(Declaration(ip_addresses=[{"address": address}], single=True))
     if problems or canonical_address(address) not in current.ip_addresses:
         return Outcome(current, problems)
     canonical = canonical_address(address)
@@ -186,59 +190,5 @@ def without_ip(current: Bindings, address: str, names: t.Optional[list]) -> Outc
     return Outcome(current._replace(ip_addresses=ip_addresses), problems)
 
 
-def _without(binding: IPBinding, names: set) -> IPBinding:
+def _without(binding: IPBinding, names: t.Container[str]) -> IPBinding:
     return binding._replace(ports=tuple(name for name in binding.ports if name not in names))
-
-
-# -- the changes between two configs
-
-
-def changes(current: Bindings, desired: Bindings) -> list:
-    """What has to be done to C(current) to make it C(desired): ports by name, then IP bindings in address order.
-
-    A change is C({action, kind, name, before, after}); before and after are entries of the document, empty where there is none.
-    """
-    found = _differing("port", current.ports, desired.ports, port_entry, None)
-    found += _differing(
-        "ip_binding", current.ip_addresses, desired.ip_addresses, ip_entry, address_order
-    )
-    return found
-
-
-def _differing(kind, current, desired, entry, order) -> list:
-    if current == desired:
-        return []
-    found = []
-    for identity in sorted(set(current) | set(desired), key=order):
-        before, after = current.get(identity), desired.get(identity)
-        if before != after:
-            found.append(
-                {
-                    "action": "add" if before is None else "remove" if after is None else "change",
-                    "kind": kind,
-                    "name": identity,
-                    "before": {} if before is None else entry(before),
-                    "after": {} if after is None else entry(after),
-                }
-            )
-    return found
-
-
-_PARTS = {"port": "ports", "ip_binding": "ip_addresses", "file": "files", "listener": "listeners"}
-
-
-def diff(found: list) -> dict:
-    """The changes as C(--diff) shows them: before and after by kind and name, of an entry that stays only what differs in it."""
-    sides = {"before": {}, "after": {}}
-    for change in found:
-        for side, other in (("before", "after"), ("after", "before")):
-            entry = change[side]
-            if change["action"] == "change":
-                entry = {
-                    key: value
-                    for key, value in entry.items()
-                    if key not in change[other] or change[other][key] != value
-                }
-            if entry or change["action"] == "change":
-                sides[side].setdefault(_PARTS[change["kind"]], {})[change["name"]] = entry
-    return sides

@@ -1,43 +1,49 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What makes a bindings config valid beyond its shape: the rules that no schema can say.
+"""The rules of a bindings config that no schema can say: a function each. Pure.
 
-Entries come here with a label, the path of the entry for the user ('ports[3].', or '' where the task has only the one).
-Every rule yields whole messages, 'ports[3].certificate_path: …', so that all that is wrong is reported at once.
+Entries and values come with a label, the path of the entry for the user: 'ports[3].', or '' if the
+task has only one. A rule yields whole messages, 'ports[3].certificate_path: …': all problems are
+reported at once. A new rule is a function and a line in one of the tables.
 """
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    values as _shapes,
+import typing as t
+
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    WILDCARDS,
+    canonical_address,
+    family,
+    wildcard_of,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Bindings,
+    Entry,
     IPBinding,
-    Misshapen,
     Port,
-    Refused,
     shown,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.values import KINDS
+
+Entries = t.Sequence[t.Tuple[str, Entry]]
+Ports = t.Sequence[t.Tuple[str, Port]]
+IPBindings = t.Sequence[t.Tuple[str, IPBinding]]
+Messages = t.Iterator[str]
+
+# -- rules of entries, as they are written: of each alone, and that no two have one identity
 
 
-# -- rules of entries, as somebody wrote them: what can be said of one without the rest of the config, and that each is one
-
-
-def names_are_printable(ports, ip_addresses):
-    """A port's name is printable and has no blanks at its ends: it is typed again elsewhere."""
+def names_are_printable(ports: Entries, ip_addresses: Entries) -> Messages:
+    """A port's name is printable and has no blanks at its ends: people type it elsewhere."""
     for label, entry in ports:
         name = entry["name"]
         if not name.isprintable() or name != name.strip():
             yield "%sname: %s must be printable, without blanks at its ends" % (label, shown(name))
 
 
-def names_are_unique(ports, ip_addresses):
-    """A port is known by its name."""
-    first = {}
+def names_are_unique(ports: Entries, ip_addresses: Entries) -> Messages:
+    """A port's name is its identity."""
+    first: t.Dict[str, str] = {}
     for label, entry in ports:
         if first.setdefault(entry["name"], label) != label:
             yield "%sname: %s is already the name of %s: names are unique" % (
@@ -47,21 +53,21 @@ def names_are_unique(ports, ip_addresses):
             )
 
 
-def addresses_are_plain(ports, ip_addresses):
+def addresses_are_plain(ports: Entries, ip_addresses: Entries) -> Messages:
     """An address is one interface's or a wildcard, in any usual notation."""
     for label, entry in ip_addresses:
         try:
-            model.canonical_address(entry["address"])
+            canonical_address(entry["address"])
         except ValueError as reason:
             yield "%saddress: %s %s" % (label, shown(entry["address"]), reason)
 
 
-def addresses_are_unique(ports, ip_addresses):
-    """An IP is known by its address, however that is written."""
-    first = {}
+def addresses_are_unique(ports: Entries, ip_addresses: Entries) -> Messages:
+    """An IP's address is its identity, in whatever notation."""
+    first: t.Dict[str, str] = {}
     for label, entry in ip_addresses:
         try:
-            address = model.canonical_address(entry["address"])
+            address = canonical_address(entry["address"])
         except ValueError:
             continue
         if first.setdefault(address, label) != label:
@@ -72,29 +78,29 @@ def addresses_are_unique(ports, ip_addresses):
             )
 
 
-def texts_are_unicode(ports, ip_addresses):
-    """A JSON escape can spell half a character (a lone surrogate), which no file can hold."""
-    for label, entry in ports + ip_addresses:
+def texts_are_unicode(ports: Entries, ip_addresses: Entries) -> Messages:
+    """A JSON escape can spell half a character (a lone surrogate), which can't be written."""
+    for label, entry in (*ports, *ip_addresses):
         for key in ("description", "hostname"):
-            if not _is_unicode(entry.get(key, "")):
+            if not is_unicode(entry.get(key, "")):
                 yield "%s%s: has a character that is not valid Unicode" % (label, key)
 
 
-def hostnames_are_printable(ports, ip_addresses):
-    """A host name stands in greetings: no blanks, nothing unprintable."""
+def hostnames_are_printable(ports: Entries, ip_addresses: Entries) -> Messages:
+    """A host name is sent in greetings: no blanks, only printable characters."""
     for label, entry in ip_addresses:
         hostname = entry.get("hostname", "")
         if not hostname.isprintable() or " " in hostname:
             yield "%shostname: %s is not a host name" % (label, shown(hostname))
 
 
-def paths_are_absolute(ports, ip_addresses):
+def paths_are_absolute(ports: Entries, ip_addresses: Entries) -> Messages:
     """A server's working directory is not the administrator's."""
     return _not_absolute(ports, lambda path: path.startswith("/"), "an absolute path")
 
 
-def server_paths_are_absolute(ports, ip_addresses):
-    """The same of a server that may run on Windows: with a drive, a share (UNC), or as elsewhere."""
+def server_paths_are_absolute(ports: Entries, ip_addresses: Entries) -> Messages:
+    """On a server that may run on Windows: with a drive, as a share (UNC), or as elsewhere."""
     return _not_absolute(
         ports,
         lambda path: (
@@ -105,7 +111,7 @@ def server_paths_are_absolute(ports, ip_addresses):
     )
 
 
-def _not_absolute(ports, is_absolute, wanted):
+def _not_absolute(ports: Entries, is_absolute: t.Callable[[str], bool], wanted: str) -> Messages:
     for label, entry in ports:
         for key in ("certificate_path", "private_key_path"):
             path = entry.get(key, "")
@@ -127,7 +133,8 @@ SERVER_ENTRY_RULES = tuple(
 )
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Can the text be written as UTF-8?"""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -138,7 +145,7 @@ def _is_unicode(text: str) -> bool:
 # -- rules of the whole: of Port and IPBinding as they would stand in the file
 
 
-def certificates_belong_to_tls(ports, ip_addresses):
+def certificates_belong_to_tls(ports: Ports, ip_addresses: IPBindings) -> Messages:
     """TLS needs a certificate; without TLS one would never be served."""
     for label, port in ports:
         if port.encryption != "none":
@@ -151,58 +158,72 @@ def certificates_belong_to_tls(ports, ip_addresses):
         for key in ("certificate_path", "private_key_path"):
             if getattr(port, key):
                 yield (
-                    "%s%s: encryption none serves no certificate: leave %s out, or set encryption to ssl or tls"
-                    % (label, key, key)
+                    "%s%s: encryption none serves no certificate: leave %s out, or set encryption "
+                    "to ssl or tls" % (label, key, key)
                 )
 
 
-def assigned_ports_exist(ports, ip_addresses):
+def assigned_ports_exist(ports: Ports, ip_addresses: IPBindings) -> Messages:
     """An IP can only answer on a port that is declared."""
-    known = {port.name for label, port in ports}
+    declared = {port.name for _, port in ports}
     for label, binding in ip_addresses:
         for name in binding.ports:
-            if name not in known:
+            if name not in declared:
                 yield (
-                    "%sports: there is no port %s to assign to %s: declare it, or take it off the list"
-                    % (label, shown(name), binding.address)
+                    "%sports: there is no port %s to assign to %s: declare it, or take it off the "
+                    "list" % (label, shown(name), binding.address)
                 )
 
 
-def numbers_do_not_meet(ports, ip_addresses):
-    """Two listeners can't have one number on one IP, and a wildcard listens on every address of its family."""
-    number = {port.name: port.port for label, port in ports}
-    on_wildcard = {"0.0.0.0": {}, "::": {}}
+def numbers_do_not_meet(ports: Ports, ip_addresses: IPBindings) -> Messages:
+    """Two listeners can't share a number on an IP; a wildcard covers all IPs of its family."""
+    number = {port.name: port.port for _, port in ports}
+    on_wildcard: t.Dict[str, t.Dict[int, str]] = {wildcard: {} for wildcard in WILDCARDS}
     for label, binding in ip_addresses:
-        here = on_wildcard.get(binding.address, {})
-        for name in binding.ports:
-            if name not in number:
-                continue
-            other = here.setdefault(number[name], name)
+        yield from _met_on_one(label, binding, number, on_wildcard.get(binding.address, {}))
+    for label, binding in ip_addresses:
+        wildcard = wildcard_of(binding.address)
+        if binding.address != wildcard and on_wildcard[wildcard]:
+            yield from _met_on_wildcard(label, binding, number, on_wildcard[wildcard])
+
+
+def _met_on_one(
+    label: str, binding: IPBinding, number: t.Mapping[str, int], taken: t.Dict[int, str]
+) -> Messages:
+    """C(taken): number -> port that has it here; the binding's are added."""
+    for name in binding.ports:
+        if name in number:
+            other = taken.setdefault(number[name], name)
             if other != name:
                 yield (
-                    "%sports: %s and %s both have number %d and meet on %s: give one another number, or unassign it"
+                    "%sports: %s and %s both have number %d and meet on %s: give one another "
+                    "number, or unassign it"
                     % (label, shown(other), shown(name), number[name], binding.address)
                 )
-    for label, binding in ip_addresses:
-        wildcard = "::" if ":" in binding.address else "0.0.0.0"
-        if binding.address == wildcard or not on_wildcard[wildcard]:
-            continue
-        for name in binding.ports:
-            other = on_wildcard[wildcard].get(number.get(name))
-            if other is not None:
-                yield (
-                    "%sports: %s on %s and %s on %s both have number %d, and %s answers on every IPv%s address: unassign one of them"
-                    % (
-                        label,
-                        shown(name),
-                        binding.address,
-                        shown(other),
-                        wildcard,
-                        number[name],
-                        wildcard,
-                        "6" if wildcard == "::" else "4",
-                    )
+
+
+def _met_on_wildcard(
+    label: str, binding: IPBinding, number: t.Mapping[str, int], taken: t.Mapping[int, str]
+) -> Messages:
+    """C(taken): number -> port that has it on the wildcard."""
+    wildcard = wildcard_of(binding.address)
+    for name in binding.ports:
+        other = taken.get(number.get(name, 0))
+        if other is not None:
+            yield (
+                "%sports: %s on %s and %s on %s both have number %d, and %s answers on every IPv%s "
+                "address: unassign one of them"
+                % (
+                    label,
+                    shown(name),
+                    binding.address,
+                    shown(other),
+                    wildcard,
+                    number[name],
+                    wildcard,
+                    family(wildcard),
                 )
+            )
 
 
 RULES = (
@@ -212,112 +233,27 @@ RULES = (
 )
 
 
-def broken(rules, ports: list, ip_addresses: list) -> list:
-    """What these rules find in these labelled entries, as messages."""
+def broken(
+    rules: t.Iterable[t.Callable[[t.Any, t.Any], Messages]],
+    ports: t.Sequence[t.Any],
+    ip_addresses: t.Sequence[t.Any],
+) -> t.List[str]:
+    """The messages of these rules about these labelled entries or values."""
     return [message for rule in rules for message in rule(ports, ip_addresses)]
 
 
-# -- reading entries and documents
-
-
-def _well_formed_values(kind: str, entry) -> dict:
-    """Those of the entry's values that have the right shape, where others have not."""
-    shape = KINDS[kind].shape
-    return (
-        {key: value for key, value in entry.items() if key in shape and shape[key](value)}
-        if isinstance(entry, dict)
-        else {}
-    )
-
-
-def sift(kind: str, entries: list, label, complete: bool, problems: list, known_beside=()) -> tuple:
-    """(all, well-formed) of these entries as lists of (label, values).
-
-    What has not the shape of the schema goes to C(problems); the values beside it are still among all, for the rules of
-    entries. C(label) makes the path of an entry of its index. C(known_beside): keys that a task knows beside the document's.
-    """
-    every, sound = [], []
-    identity = KINDS[kind].identity
-    for index, entry in enumerate(entries):
-        try:
-            values = _shapes.values(kind, entry, complete)
-            sound.append((label(index), values))
-        except Misshapen:
-            from ansible_collections.mailops.bindings.plugins.module_utils._config.schema import (
-                explain_entry,
-            )
-
-            problems.extend(explain_entry(kind, entry, label(index), complete, known_beside))
-            values = _well_formed_values(kind, entry)
-        if identity in values:
-            every.append((label(index), values))
-    return every, sound
-
-
-def distinct(kind: str, labelled: list) -> dict:
-    """These entries by their identity, the first of each; those whose address is none are left out. The rules have reported both."""
-    by_identity = {}
-    for label, entry in labelled:
-        identity = entry[KINDS[kind].identity]
-        if kind == "ip_addresses":
-            try:
-                identity = model.canonical_address(identity)
-            except ValueError:
-                continue
-            entry = dict(entry, address=identity)
-        by_identity.setdefault(identity, (label, entry))
-    return by_identity
-
-
-def read(document) -> Bindings:
-    """The config that a document says.
-
-    Raises Refused with all that is wrong with it, a line each.
-    """
-    try:
-        _shapes.check_frame(document)
-    except Misshapen:
-        from ansible_collections.mailops.bindings.plugins.module_utils._config.schema import (
-            explain_frame,
-        )
-
-        raise Refused("\n".join(explain_frame(document))) from None
-    problems = []
-    all_ports, ports = sift("ports", document["ports"], "ports[{0}].".format, True, problems)
-    all_ip_addresses, ip_addresses = sift(
-        "ip_addresses", document["ip_addresses"], "ip_addresses[{0}].".format, True, problems
-    )
-    problems += broken(ENTRY_RULES, all_ports, all_ip_addresses)
-    ports = [(label, Port(**entry)) for label, entry in distinct("ports", ports).values()]
-    ip_addresses = [
-        (label, IPBinding(**entry))
-        for label, entry in distinct("ip_addresses", ip_addresses).values()
-    ]
-    problems += judge(ports, ip_addresses, all_ports)
-    if not _is_unicode(document.get("$schema", "")):
-        problems.append("$schema: has a character that is not valid Unicode")
-    if problems:
-        raise Refused("\n".join(problems))
-    return Bindings(
-        {port.name: port for label, port in ports},
-        {binding.address: binding for label, binding in ip_addresses},
-        document.get("$schema"),
-    )
-
-
-def judge(ports: list, ip_addresses: list, all_ports: list) -> list:
+def judge(ports: Ports, ip_addresses: IPBindings, all_ports: Entries) -> t.List[str]:
     """What the rules of the whole say of these labelled values.
 
-    Of the entries in C(all_ports) some are broken and not among C(ports): that has been said, so they are not missed again.
+    Entries in C(all_ports) that are not among C(ports) have problems that were reported: an
+    assignment to one of them is not reported again.
     """
-    lost = {entry["name"] for label, entry in all_ports}.difference(
-        port.name for label, port in ports
-    )
-    if lost:
+    reported = {entry["name"] for _, entry in all_ports}.difference(port.name for _, port in ports)
+    if reported:
         ip_addresses = [
             (
                 label,
-                binding._replace(ports=tuple(name for name in binding.ports if name not in lost)),
+                binding._replace(ports=tuple(n for n in binding.ports if n not in reported)),
             )
             for label, binding in ip_addresses
         ]

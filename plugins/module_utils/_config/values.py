@@ -1,9 +1,9 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one value of the document may look like: says only yes or no.
+"""The shape of single values and entries of the document: each check says only yes or no. Pure.
 
-One function per kind of value; the same is said in JSON Schema by C(_schema.SCHEMA) (a test holds them together).
+C(schema.SCHEMA) says the same as JSON Schema, and explains; a test compares the two.
 """
 
 from __future__ import annotations
@@ -11,50 +11,55 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    ENCRYPTIONS,
-    PROTOCOLS,
     SCHEMA_VERSION,
+    Entry,
     IPBinding,
     Misshapen,
     Port,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    ENCRYPTIONS,
+    PROTOCOLS,
+)
 
 
-def _text(value) -> bool:
+def _text(value: t.Any) -> bool:
     return isinstance(value, str)
 
 
-def _filled_text(value) -> bool:
+def _filled_text(value: t.Any) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def _number(value) -> bool:
+def _number(value: t.Any) -> bool:
     return is_integer(value) and 1 <= value <= 65535
 
 
-def is_integer(value) -> bool:
-    """As JSON Schema (draft 6 on) sees it: 993.0 is one too, and true, which is an int in Python, is none."""
+def is_integer(value: t.Any) -> bool:
+    """As in JSON Schema (draft 6 on): 993.0 is an integer, and true, an int in Python, is not."""
     return (isinstance(value, int) and not isinstance(value, bool)) or (
         isinstance(value, float) and value.is_integer()
     )
 
 
-def _names(value) -> bool:
+def _names(value: t.Any) -> bool:
     return (
         isinstance(value, list) and all(map(_filled_text, value)) and len(set(value)) == len(value)
     )
 
 
-_PORT_SHAPE = {
+Shape = t.Dict[str, t.Callable[[t.Any], bool]]
+
+_PORT_SHAPE: Shape = {
     "name": _filled_text,
-    "protocol": PROTOCOLS.__contains__,
+    "protocol": tuple(PROTOCOLS).__contains__,
     "port": _number,
     "encryption": ENCRYPTIONS.__contains__,
     "certificate_path": _text,
     "private_key_path": _text,
     "description": _text,
 }
-_IP_SHAPE = {
+_IP_SHAPE: Shape = {
     "address": _filled_text,
     "ports": _names,
     "hostname": _text,
@@ -64,12 +69,12 @@ _IP_SHAPE = {
 
 
 class Kind(t.NamedTuple):
-    """One of the two lists of the document: what its entries look like and which of their keys must be there."""
+    """One of the two lists of the document: the shape of its entries, and the keys they need."""
 
-    shape: dict
+    shape: Shape
     identity: str
-    required: tuple
-    make: type
+    required: t.Tuple[str, ...]
+    make: t.Union[t.Type[Port], t.Type[IPBinding]]
 
 
 KINDS = {
@@ -78,12 +83,13 @@ KINDS = {
 }
 
 
-def values(kind: str, entry: dict, complete: bool) -> dict:
-    """The entry's values, normalised; C(complete): as the document has it, else only what a task gives, and who it is.
+def values(kind: str, entry: t.Any, complete: bool) -> Entry:
+    """The entry's values, normalised. Raises Misshapen.
 
-    Raises Misshapen. An IP's address is left as it is written: whether it is one is a rule, not a shape.
+    C(complete): as the document has it; else only the identity and what a task gives. An address is
+    left as it is written: whether it is valid is a rule, not a shape.
     """
-    shape, identity, required, make = KINDS[kind]
+    shape, identity, required = KINDS[kind][:3]
     if not isinstance(entry, dict) or not all(
         key in entry for key in (required if complete else (identity,))
     ):
@@ -99,8 +105,8 @@ def values(kind: str, entry: dict, complete: bool) -> dict:
     return normal
 
 
-def check_frame(document) -> None:
-    """The document around its entries: raises Misshapen unless it is an object of our version with two lists."""
+def check_frame(document: t.Any) -> None:
+    """Raises Misshapen unless the document is an object of our version with its two lists."""
     if (
         not isinstance(document, dict)
         or not {"schema_version", "ports", "ip_addresses"}

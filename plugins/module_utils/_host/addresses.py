@@ -1,62 +1,69 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What this host can listen on: its addresses, and whether it may bind those that are away."""
+"""Addresses that a server of this host can listen on, and why not the others."""
 
 from __future__ import annotations
 
 import errno
 import socket
+import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._host.local import bind_error
 
-#: Seconds that duplicate address detection may take (RFC 4862, 5.4: up to 1 before it begins, then 1 for each time that it asks; Linux asks once).
+#: Seconds that duplicate address detection may take (RFC 4862, 5.4: up to 1 before it begins, then
+#: 1 for each solicitation; Linux sends one).
 DETECTION = 5
 # linux/if_addr.h; the fifth column of /proc/net/if_inet6
 _DUPLICATE, _TENTATIVE = 0x08, 0x40
 
 
 def cannot_listen(address: str, floating: bool) -> str:
-    """Why no server could listen on this address now; '' if one can.
+    """Why a server can't listen on this address now; '' if it can.
 
-    On this host means: a socket can be bound to it, now or as soon as it is known to be nobody else's. A floating address may be
-    away, but only where the kernel lets servers bind to an address that is (ip-sysctl: ip_nonlocal_bind); else its absence kills
-    them at their next start.
+    An address is on this host if a socket can be bound to it, after duplicate address detection if
+    that goes on. A floating address may be away, but only if the kernel lets servers bind it then
+    (ip-sysctl: ip_nonlocal_bind): otherwise they fail to start while it is away.
     """
     if floating:
         family = "ipv6" if ":" in address else "ipv4"
         if not _may_bind_nonlocal(family):
             return (
                 "%s is floating, and this host refuses to listen on an address while it is away: "
-                "set the sysctl net.%s.ip_nonlocal_bind to 1 first, or require_local_address to false"
-                % (address, family)
+                "set the sysctl net.%s.ip_nonlocal_bind to 1 first, or require_local_address to "
+                "false" % (address, family)
             )
         return ""
     error = bind_error(address)
-    if error and ":" in address and _detected(address):
+    if error and ":" in address and _detection_ended(address):
         error = bind_error(address)
-    if error:
-        if error.errno == errno.EINVAL and address.startswith("fe80:"):
-            return (
-                "%s is a link-local address, which depends on an interface's name: it can't be declared"
-                % address
-            )
-        if _flags(address) & _DUPLICATE:
-            return (
-                "%s can't be used, because another host in the network has it too (duplicate address detection failed): "
-                "take it off one of the two, then add it here again" % address
-            )
-        if error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL, errno.EAFNOSUPPORT):
-            return (
-                "%s is not an address of this host: add it to an interface first, declare it floating, "
-                "or set require_local_address to false" % address
-            )
-        return "%s can't be listened on: %s" % (address, error.strerror)
-    return ""
+    return _reason(address, error) if error else ""
 
 
-def _detected(address: str) -> bool:
-    """Wait while duplicate address detection goes on, as it does for a second or two after an address was added; has it gone on, and ended well?"""
+def _reason(address: str, error: OSError) -> str:
+    if error.errno == errno.EINVAL and address.startswith("fe80:"):
+        return (
+            "%s is a link-local address, which depends on an interface's name: it can't be declared"
+            % address
+        )
+    if _flags(address) & _DUPLICATE:
+        return (
+            "%s can't be used, because another host in the network has it too (duplicate address "
+            "detection failed): remove it from one of the two, then add it here again" % address
+        )
+    if error.errno in (errno.EADDRNOTAVAIL, errno.EINVAL, errno.EAFNOSUPPORT):
+        return (
+            "%s is not an address of this host: add it to an interface first, declare it floating, "
+            "or set require_local_address to false" % address
+        )
+    return "%s can't be listened on: %s" % (address, error.strerror)
+
+
+def _detection_ended(address: str) -> bool:
+    """Wait for duplicate address detection; True if it went on and has ended well.
+
+    It takes a second or two after an address was added.
+    """
     flags = _flags(address)
     if not flags & _TENTATIVE:
         return False
@@ -70,22 +77,16 @@ def _detected(address: str) -> bool:
 
 
 def _flags(address: str) -> int:
-    """Of an IPv6 address of this host; 0 where it is none."""
+    """The flags of an IPv6 address of this host; 0 for any other address."""
     if ":" not in address:
         return 0
-    wanted = socket.inet_pton(socket.AF_INET6, address).hex()
-    return next(
-        (
-            int(line.split()[4], 16)
-            for line in _lines("/proc/net/if_inet6")
-            if line.startswith(wanted)
-        ),
-        0,
-    )
+    digits = socket.inet_pton(socket.AF_INET6, address).hex()
+    lines = (line for line in _lines("/proc/net/if_inet6") if line.startswith(digits))
+    return next((int(line.split()[4], 16) for line in lines), 0)
 
 
 def is_here(address: str) -> bool:
-    """Whether this host has the address now; also where the kernel lets servers bind to one that is away."""
+    """Does this host have the address now? Correct also if ip_nonlocal_bind is set."""
     if cannot_listen(address, floating=False):
         return False
     if ":" in address:
@@ -94,13 +95,13 @@ def is_here(address: str) -> bool:
         )
     if address.startswith("127."):
         return True
-    # proc(5): each of the host's own addresses is a leaf of the routing trie, and below it stands its kind
+    # proc(5): each own address is a leaf of the routing trie, with its kind on the next line
     leaf = "|-- " + address
     lines = [line.strip() for line in _lines("/proc/net/fib_trie")]
     return any(line == leaf and below == "/32 host LOCAL" for line, below in zip(lines, lines[1:]))
 
 
-def _lines(path: str) -> list:
+def _lines(path: str) -> t.List[str]:
     try:
         with open(path, encoding="ascii") as file:
             return file.readlines()

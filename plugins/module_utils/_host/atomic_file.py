@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replacing a file whole, under a lock: what a task that changes something does. One that changes nothing does not load this."""
+"""Replaces files atomically, and under a lock. Loaded only to change something."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ import stat
 import time
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import (
     as_whom,
     group_name,
     user_name,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 
 LOCK_SECONDS = 30
-BACKUP_TIME = "%Y-%m-%d@%H:%M:%S~"  # ansible-core's own way of naming backups, so that what people clean up by still finds them
+BACKUP_TIME = "%Y-%m-%d@%H:%M:%S~"  # as ansible-core names backups, so that scripts find them
 NEW_FOLDER_MODE = 0o755
+#: (uid, gid, mode)
+Attributes = t.Tuple[int, int, int]
+NEW_FILE_ATTRIBUTES: Attributes = (0, 0, 0o644)  # of a server's file that is new
 
 
 class ReplacedFile:
-    """A file that is replaced whole. C(target): its absolute path, symbolic links resolved: the lock lies beside it."""
+    """A file that is replaced whole. C(target): its absolute path without symbolic links."""
 
     def __init__(self, target: str):
         self.target = target
@@ -36,58 +39,68 @@ class ReplacedFile:
         self._temporary = os.path.join(self.folder, ".%s.new" % self.name)
         self._made_folder = False
 
-    def check(self, attributes: tuple, backup: bool) -> None:
-        """Refuse what the write would stumble over. C(attributes): (uid, gid, mode) that the file is to have, -1 for as it comes."""
-        folder = self.folder
-        if not os.path.isdir(folder):
-            if os.path.lexists(folder):
-                raise Refused("%s is not a directory: config_path can't lie in it" % folder)
-            folder = os.path.dirname(folder)
-            if not os.path.isdir(folder):
-                raise Refused(
-                    "%s does not exist: only the last folder of config_path is made, make this one first"
-                    % folder
-                )
-        longest = len(os.fsencode(self.name)) + (
-            len(".4194304.") + len(time.strftime(BACKUP_TIME)) if backup else len("..lock")
-        )
-        if longest > os.pathconf(folder, "PC_NAME_MAX"):
-            raise Refused(
-                "config_path: the name %s is too long for the files beside it: choose a shorter one"
-                % self.name
-            )
+    def check(self, attributes: Attributes, backup: bool) -> None:
+        """Raises Refused if the file can't be written. C(attributes): -1 for the default."""
+        folder = self._existing_folder()
+        self._check_name(folder, backup)
         reason = why_not_writable(self.target)
         if reason:
             raise Refused(reason)
-        if _in_the_way(
+        if _blocks(
             self._lock,
             lambda status: stat.S_ISREG(status.st_mode) and os.geteuid() in (0, status.st_uid),
         ):
             raise Refused(
-                "the lock file %s is not ours to take: if no other run is going on, remove it%s"
+                "the lock file %s can't be locked: if no other run is active, remove it%s"
                 % (self._lock, _or_become())
             )
-        above = os.stat(folder)
+        self._check_replaceable(os.stat(folder))
+        self._check_owner(*attributes[:2])
+
+    def _existing_folder(self) -> str:
+        """The file's folder, or the one above if the file's is still to be made."""
+        if os.path.isdir(self.folder):
+            return self.folder
+        if os.path.lexists(self.folder):
+            raise Refused(
+                "%s is not a directory: config_path must be a file in a directory" % self.folder
+            )
+        above = os.path.dirname(self.folder)
+        if not os.path.isdir(above):
+            raise Refused(
+                "%s does not exist: only the last folder of config_path is made, make this one "
+                "first" % above
+            )
+        return above
+
+    def _check_name(self, folder: str, backup: bool) -> None:
+        suffix = len(".4194304.") + len(time.strftime(BACKUP_TIME)) if backup else len("..lock")
+        if len(os.fsencode(self.name)) + suffix > os.pathconf(folder, "PC_NAME_MAX"):
+            raise Refused(
+                "config_path: the name %s is too long for the files beside it: choose a shorter one"
+                % self.name
+            )
+
+    def _check_replaceable(self, folder: os.stat_result) -> None:
+        """In a folder with the sticky bit, as /tmp, a user can replace only files of its own."""
         for path in (self._temporary, self.target):
-            # in a folder with the sticky bit, as /tmp, only one's own files can be replaced
-            if _in_the_way(
+            if _blocks(
                 path,
                 lambda status: (
                     not stat.S_ISDIR(status.st_mode)
                     and (
-                        os.geteuid() in (0, above.st_uid, status.st_uid)
-                        or not above.st_mode & stat.S_ISVTX
+                        os.geteuid() in (0, folder.st_uid, status.st_uid)
+                        or not folder.st_mode & stat.S_ISVTX
                     )
                 ),
             ):
-                raise Refused(
-                    "%s stands in the way and can't be replaced: remove it%s" % (path, _or_become())
-                )
-        uid, gid, mode = attributes
+                raise Refused("%s can't be replaced: remove it%s" % (path, _or_become()))
+
+    def _check_owner(self, uid: int, gid: int) -> None:
         if uid not in (-1, os.geteuid()) and not _may_chown():
             raise Refused(
-                "%s belongs, or is to belong, to the user %s, and only root can write such a file: use become"
-                % (self.target, user_name(uid))
+                "%s belongs, or is to belong, to the user %s, and only root can write such a file: "
+                "use become" % (self.target, user_name(uid))
             )
         if gid not in (-1, os.getegid(), *os.getgroups()) and not _may_chown():
             raise Refused(
@@ -96,8 +109,8 @@ class ReplacedFile:
             )
 
     @contextlib.contextmanager
-    def lock(self):
-        """Hold the lock file. It is removed with its release, and so is a folder that was made for nothing."""
+    def lock(self) -> t.Iterator[None]:
+        """Hold the lock file. On release it is removed, as is a folder that was made in vain."""
         handle = None
         try:
             handle = self._acquire()
@@ -113,7 +126,7 @@ class ReplacedFile:
 
     def _acquire(self) -> int:
         deadline = time.monotonic() + LOCK_SECONDS
-        attempts_to_make = 0
+        attempts = 0
         while True:
             try:
                 self._make_folder()
@@ -121,9 +134,9 @@ class ReplacedFile:
                     self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
                 )
             except OSError as error:
-                # another run may have failed, and taken its new folder away between our two steps
-                attempts_to_make += 1
-                if not isinstance(error, FileNotFoundError) or attempts_to_make > 100:
+                # another run may have failed and removed its new folder between our two steps
+                attempts += 1
+                if not isinstance(error, FileNotFoundError) or attempts > 100:
                     raise Refused(
                         "the lock file %s can't be made: %s%s"
                         % (self._lock, error.strerror, as_whom(error))
@@ -133,7 +146,7 @@ class ReplacedFile:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if _same_file(handle, self._lock):
                     return handle
-                # its last holder removed it while we were waiting: what we hold, nobody else will look at
+                # its last holder removed it while we waited: other runs lock a new one
             except OSError as error:
                 if error.errno not in (errno.EAGAIN, errno.EACCES):
                     os.close(handle)
@@ -144,7 +157,8 @@ class ReplacedFile:
                     holder = holder_of(handle)
                     os.close(handle)
                     raise Refused(
-                        "another run has held the lock %s for the last %d seconds: probably %s. Wait for it, or end it if it hangs; nothing was changed"
+                        "another run has held the lock %s for the last %d seconds: probably %s. "
+                        "Wait for it, or end it if it hangs; nothing was changed"
                         % (self._lock, LOCK_SECONDS, holder)
                     ) from None
                 time.sleep(0.02)
@@ -159,10 +173,15 @@ class ReplacedFile:
         os.chmod(self.folder, NEW_FOLDER_MODE)  # whatever the umask is
         sync_folder(os.path.dirname(self.folder))
 
-    def replace(self, content: bytes, attributes: tuple, keep: t.Optional[tuple] = None) -> str:
-        """Make the file have this content and C(attributes). Call it under the lock.
+    def replace(
+        self,
+        content: bytes,
+        attributes: Attributes,
+        keep: t.Optional[t.Tuple[bytes, Attributes]] = None,
+    ) -> str:
+        """Write the file with these attributes, under the lock. Returns the backup's name or ''.
 
-        C(keep): (content, attributes) of before, to be kept as a backup, whose name is returned, else ''. Raises OSError.
+        C(keep): what the backup is made of. Raises OSError.
         """
         backup = ""
         try:
@@ -178,14 +197,14 @@ class ReplacedFile:
         return backup
 
     def discard(self) -> None:
-        """Remove what a run that was killed while it wrote has left."""
+        """Remove the temporary file of a run that was killed while it wrote."""
         with contextlib.suppress(OSError):
             os.unlink(self._temporary)
 
-    def _replace(self, path: str, content: bytes, attributes: tuple) -> None:
-        """Put a whole new file in place of C(path): at any moment the old one is there or the new one, on disk too."""
+    def _replace(self, path: str, content: bytes, attributes: Attributes) -> None:
+        """Put a new file in place of C(path): at any moment the old or the new one is on disk."""
         uid, gid, mode = attributes
-        # one name, since we hold the lock: what a killed run left behind is removed by the next
+        # always the same name, since we hold the lock: the next run removes a killed run's file
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._temporary)
         handle = os.open(
@@ -196,9 +215,8 @@ class ReplacedFile:
         try:
             with open(handle, "wb") as file:
                 if os.path.exists(self.target):
-                    shutil.copystat(
-                        self.target, self._temporary
-                    )  # for the extended attributes: ACLs, SELinux context
+                    # for the extended attributes: ACLs, SELinux context
+                    shutil.copystat(self.target, self._temporary)
                 file.write(content)
                 file.flush()
                 os.fchown(handle, uid, gid)
@@ -213,7 +231,7 @@ class ReplacedFile:
 
 
 def why_not_writable(target: str) -> str:
-    """Why no file can be put in this place now; '' if one can. Folders that are missing can be made."""
+    """Why no file can be put in this place now; '' if one can. Missing folders are no reason."""
     folder = os.path.dirname(target)
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)
@@ -222,8 +240,8 @@ def why_not_writable(target: str) -> str:
             return "%s is not writable%s" % (path, _what_to_do())
     if _is_mounted(target):
         return (
-            "%s is mounted by itself, as into a container, and so can't be replaced: mount the folder that it is in"
-            % target
+            "%s is mounted by itself, as into a container, and so can't be replaced: mount the "
+            "folder that it is in" % target
         )
     return ""
 
@@ -236,7 +254,7 @@ def _same_file(handle: int, path: str) -> bool:
 
 
 def holder_of(handle: int) -> str:
-    """Who holds the lock that we could not get, as far as the kernel tells (proc(5), /proc/locks)."""
+    """The process that holds this file's lock, in words (proc(5), /proc/locks)."""
     inode = ":%d" % os.fstat(handle).st_ino
     try:
         with open("/proc/locks", encoding="ascii") as file:
@@ -252,7 +270,7 @@ def holder_of(handle: int) -> str:
 
 
 def sync_folder(folder: str) -> None:
-    """Have a rename on disk. What has happened by now has happened: where a folder can't be synced, that is left to the system."""
+    """Have a rename on disk. If a folder can't be synced, the system does it in its own time."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -261,8 +279,8 @@ def sync_folder(folder: str) -> None:
             os.close(handle)
 
 
-def _in_the_way(path: str, fine: t.Callable) -> bool:
-    """Is there something that is not C(fine(status))? Other runs come and go meanwhile: what is gone is in nobody's way."""
+def _blocks(path: str, fine: t.Callable[[os.stat_result], bool]) -> bool:
+    """Is there something that is not C(fine(status))? Another run may remove it at any time."""
     try:
         return not fine(os.lstat(path))
     except FileNotFoundError:
@@ -270,7 +288,7 @@ def _in_the_way(path: str, fine: t.Callable) -> bool:
 
 
 def _is_mounted(path: str) -> bool:
-    """Is this one file a mount point? It can be written then, but no other can take its name (proc(5), /proc/PID/mountinfo)."""
+    """Is this file a mount point? Then no rename can replace it (proc(5), mountinfo)."""
     escaped = path.translate({ord(character): "\\%03o" % ord(character) for character in " \t\n\\"})
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
@@ -294,7 +312,7 @@ def _or_become() -> str:
 
 
 def _may_chown() -> bool:
-    """May this process give files away? Not every root may, nor only root (capabilities(7): CAP_CHOWN is bit 0)."""
+    """May this process change owners? Not every root may (capabilities(7): CAP_CHOWN is bit 0)."""
     try:
         with open("/proc/self/status", "rb") as file:
             return bool(
@@ -302,3 +320,24 @@ def _may_chown() -> bool:
             )
     except (OSError, StopIteration):
         return os.geteuid() == 0
+
+
+def write_file(path: str, content: t.Optional[bytes]) -> None:
+    """Replace the file, keeping owner, mode and extended attributes; None removes it.
+
+    A symbolic link is followed. A missing folder is made, and one that becomes empty stays.
+    """
+    target = os.path.realpath(path)
+    if content is None:
+        try:
+            os.unlink(target)
+        except FileNotFoundError:
+            pass
+        return
+    try:
+        status = os.stat(target)
+        attributes = (status.st_uid, status.st_gid, status.st_mode & 0o7777)
+    except FileNotFoundError:
+        attributes = NEW_FILE_ATTRIBUTES
+        os.makedirs(os.path.dirname(target), mode=0o755, exist_ok=True)
+    ReplacedFile(target).replace(content, attributes)

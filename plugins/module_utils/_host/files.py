@@ -1,29 +1,32 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that somebody else named, which may be anything."""
+"""Reads files whose names come from a user or a server's config: they may be anything."""
 
 from __future__ import annotations
 
 import os
 import stat
+import typing as t
+
+MAX_FILE_BYTES = 10_000_000
 
 
 class NotAFile(Exception):
-    """There is something of that name, but no regular file: C(str()) says what."""
+    """The name is not a regular file's: C(str()) says what it is."""
 
 
 class TooLarge(Exception):
-    """The file has C(size) bytes."""
+    """The file is too large to be read: C(size) in bytes."""
 
     def __init__(self, size: int):
         super().__init__(size)
         self.size = size
 
 
-def read_regular_file(path: str, max_bytes: int) -> tuple:
-    """(content, its os.stat_result), both of one moment. Raises OSError, NotAFile, TooLarge."""
-    # a FIFO would wait for its writer; opened so, it can be looked at first
+def read_regular_file(path: str, max_bytes: int) -> t.Tuple[bytes, os.stat_result]:
+    """(content, status), both of one moment. Raises OSError, NotAFile, TooLarge."""
+    # opening a FIFO would wait for its writer
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(handle)
@@ -37,3 +40,11 @@ def read_regular_file(path: str, max_bytes: int) -> tuple:
             return file.read(max_bytes), status
     finally:
         os.close(handle)
+
+
+def read_file(path: str) -> t.Optional[bytes]:
+    """The file's bytes, None if it does not exist. Raises OSError, NotAFile, TooLarge."""
+    try:
+        return read_regular_file(path, MAX_FILE_BYTES)[0]
+    except FileNotFoundError:
+        return None

@@ -1,16 +1,21 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Can a socket be bound to this address now? That answers for addresses that are all here; C(_host) knows the rest."""
+"""Whether a socket can be bound to an address now: all that is needed if every address is here.
+
+C(addresses) says why not.
+"""
 
 from __future__ import annotations
 
 import socket
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import LOOPBACK
+
 
 def bind_error(address: str) -> t.Optional[OSError]:
-    """Why no socket can be bound to the address; None if one can."""
+    """Why a socket can't be bound to the address; None if it can."""
     try:
         with socket.socket(
             socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM
@@ -19,3 +24,8 @@ def bind_error(address: str) -> t.Optional[OSError]:
     except OSError as error:
         return error
     return None
+
+
+def loopback() -> t.Tuple[str, ...]:
+    """The loopback addresses that can be bound: not ::1 if IPv6 is disabled (ip-sysctl)."""
+    return tuple(address for address in LOOPBACK if bind_error(address) is None)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whose files are, and whom they don't let in, in words."""
+"""Names of users and groups, and what messages say about permissions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pwd
 
 
 def user_name(uid: int) -> str:
-    """The user's name, or the number where it has none."""
+    """The user's name, or its number if it has none."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -20,7 +20,7 @@ def user_name(uid: int) -> str:
 
 
 def group_name(gid: int) -> str:
-    """The group's name, or the number where it has none."""
+    """The group's name, or its number if it has none."""
     try:
         return grp.getgrgid(gid).gr_name
     except KeyError:
@@ -28,7 +28,7 @@ def group_name(gid: int) -> str:
 
 
 def as_whom(error: OSError) -> str:
-    """What to say after an error that may be about permissions."""
+    """What a message adds to an error about permissions; '' for other errors."""
     if error.errno not in (errno.EACCES, errno.EPERM):
         return ""
     if os.geteuid() == 0:

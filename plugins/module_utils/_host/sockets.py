@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which TCP sockets listen on this host, and whose they are: as the kernel says it, proc(5)."""
+"""The TCP sockets of this host and the processes that hold them, read from proc(5)."""
 
 from __future__ import annotations
 
@@ -10,28 +10,35 @@ import struct
 import sys
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import address_order
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    address_order,
+)
 
 _ESTABLISHED, _LISTENING = "01", "0A"  # include/net/tcp_states.h
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
 
+#: (address, port)
+Endpoint = t.Tuple[str, int]
+
+
 class Socket(t.NamedTuple):
-    """Something listens here. C(pids): all that hold it, the oldest first, and C(program) the name of that; none where this user may not see them."""
+    """A listening socket."""
 
     address: str
     port: int
-    pids: tuple = ()
-    program: str = ""
+    pids: t.Tuple[int, ...] = ()  # of its processes, the oldest first; none if they may not be seen
+    program: str = ""  # name of the oldest
 
 
-def listening(ports: t.Optional[t.Container[int]] = None) -> list[Socket]:
-    """All listening TCP sockets of this network namespace, in address order, then by port; only on C(ports) if they are given.
+def listening(ports: t.Optional[t.Container[int]] = None) -> t.List[Socket]:
+    """The listening TCP sockets of this network namespace, in address order, then by port.
 
-    One for an address and port, however many sockets share it (SO_REUSEPORT). Addresses are canonical; a socket for an IPv4
-    address in IPv6 notation is the IPv4 address's. Whether one on C(::) also answers on IPv4 can't be seen.
+    Only those on C(ports) if given. One for an address and port, however many sockets share it
+    (SO_REUSEPORT). Addresses are canonical; an IPv4-mapped address is the IPv4 address. Whether a
+    socket on C(::) also answers on IPv4 can't be seen.
     """
-    inodes: dict = {}
+    inodes: t.Dict[Endpoint, t.Set[str]] = {}
     for table in _TABLES:
         for address, port, inode in _entries(table):
             if ports is None or port in ports:
@@ -46,17 +53,15 @@ def listening(ports: t.Optional[t.Container[int]] = None) -> list[Socket]:
     return found
 
 
-def established() -> list[tuple]:
-    """(local address, local port) of every established TCP connection of this network namespace."""
+def established() -> t.List[Endpoint]:
+    """Local address and port of every established TCP connection of this network namespace."""
     return [
-        (address, port)
-        for table in _TABLES
-        for address, port, ignored in _entries(table, _ESTABLISHED)
+        (address, port) for table in _TABLES for address, port, _ in _entries(table, _ESTABLISHED)
     ]
 
 
-def _entries(table: str, state: str = _LISTENING) -> t.Iterator[tuple]:
-    """(address, port, inode) of each socket of a table in this state; none where the kernel has no such table."""
+def _entries(table: str, state: str = _LISTENING) -> t.Iterator[t.Tuple[str, int, str]]:
+    """(address, port, inode) of each socket of a table in this state; none without that table."""
     try:
         with open(table, encoding="ascii") as file:
             lines = file.readlines()[1:]
@@ -70,7 +75,7 @@ def _entries(table: str, state: str = _LISTENING) -> t.Iterator[tuple]:
 
 
 def _address(text: str) -> str:
-    """The kernel prints an address as words of 32 bits, each as this machine's numbers are."""
+    """An address of a table: words of 32 bits, each in this machine's byte order."""
     import ipaddress
 
     words = [int(text[begin : begin + 8], 16) for begin in range(0, len(text), 8)]
@@ -79,10 +84,10 @@ def _address(text: str) -> str:
     return str(mapped or address)
 
 
-def _holders(inodes: set) -> dict:
-    """inode -> the pids of those that hold this socket, as far as this user may see them."""
-    wanted = {"socket:[%s]" % inode: inode for inode in inodes}
-    found: dict = {}
+def _holders(inodes: t.AbstractSet[str]) -> t.Dict[str, t.Set[int]]:
+    """inode -> pids of the processes that hold this socket, as far as this user may see them."""
+    links = {"socket:[%s]" % inode: inode for inode in inodes}
+    found: t.Dict[str, t.Set[int]] = {}
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         folder = "/proc/%s/fd" % pid
         try:
@@ -91,7 +96,7 @@ def _holders(inodes: set) -> dict:
             continue
         for handle in handles:
             try:
-                inode = wanted.get(os.readlink("%s/%s" % (folder, handle)))
+                inode = links.get(os.readlink("%s/%s" % (folder, handle)))
             except OSError:
                 continue
             if inode:
@@ -99,13 +104,12 @@ def _holders(inodes: set) -> dict:
     return found
 
 
-def _age(pid: int) -> tuple:
-    """Sort key, the oldest first: a server hands its sockets on to processes, whose numbers may begin from 1 again."""
+def _age(pid: int) -> t.Tuple[int, int]:
+    """Sort key, the oldest first: the start time counts, since pids may begin from 1 again."""
     try:
         with open("/proc/%d/stat" % pid, "rb") as file:
-            return int(
-                file.read().rpartition(b")")[2].split()[19]
-            ), pid  # field 22, starttime; the program's name may have blanks
+            # field 22, starttime; the program's name, in parentheses, may have blanks
+            return int(file.read().rpartition(b")")[2].split()[19]), pid
     except (OSError, IndexError):  # it has ended
         return sys.maxsize, pid
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What listens on this host for mail, and nobody declared.
+"""What listens on this host for mail although it is not declared.
 
-Only what may well be a mail server is spoken to, by its program or its number: to others (a database, say) a stranger that
-connects and says nothing is a fault to count.
+Only what is probably a mail server is connected to, by its program or its number: others (a
+database, say) count a client that connects and says nothing as an error.
 """
 
 from __future__ import annotations
@@ -12,46 +12,59 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import Seen
-from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import is_here
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
-    LOOPBACK,
-    Judge,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    address_order,
+    family,
+    is_loopback,
+    is_wildcard,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
     Listener,
-    Visits,
     listeners,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Bindings,
-    address_order,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    PROTOCOLS,
+    by_number,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import is_here
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.judge import Judge
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
+    ProbeResult,
+    ProbeStatus,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.visits import VisitPool
 
-PATIENCE = 15.0  # seconds for a greeting, at the most: one that waits for DNS takes twelve
+GREETING_SECONDS = 15.0  # at the most: a greeting that waits for DNS takes twelve
 
-#: Standard numbers, and what to try there: (protocol, encryption). STARTTLS shows in what is offered.
-_NUMBERS = {
-    25: ("smtp", "none"),
-    465: ("submission", "ssl"),
-    587: ("submission", "none"),
-    143: ("imap", "none"),
-    993: ("imap", "ssl"),
-    110: ("pop", "none"),
-    995: ("pop", "ssl"),
-    389: ("ldap", "none"),
-    636: ("ldap", "ssl"),
-}
-#: Mail servers by the name of the process that holds their sockets, and what to try where the number says nothing.
-_PROGRAMS = {
-    "master": (("smtp", "none"),),  # Postfix; Cyrus before Debian 12 has the same
-    "exim4": (("smtp", "none"),),
-    "exim": (("smtp", "none"),),
-    "sendmail-mta": (("smtp", "none"),),
-    "smtpd": (("smtp", "none"),),
-    "dovecot": (("imap", "none"),),
-    "cyrmaster": (("imap", "none"),),
-    "couriertcpd": (("imap", "none"),),
-    "slapd": (("ldap", "none"), ("ldap", "ssl")),
+
+class Guess(t.NamedTuple):
+    """What to expect of a listener. STARTTLS shows in what it offers."""
+
+    protocol: str
+    encryption: str
+
+
+class _Identified(t.NamedTuple):
+    """A socket, visited: what it is (None: none of our protocols), and what was seen."""
+
+    listener: t.Optional[Listener]
+    result: t.Optional[ProbeResult]
+
+
+_SMTP, _IMAP = Guess("smtp", "none"), Guess("imap", "none")
+#: Mail servers by the name of the process that holds their sockets, for numbers that say nothing.
+_BY_PROGRAM: t.Mapping[str, tuple[Guess, ...]] = {
+    "master": (_SMTP,),  # Postfix; Cyrus before Debian 12 has the same
+    "exim4": (_SMTP,),
+    "exim": (_SMTP,),
+    "sendmail-mta": (_SMTP,),
+    "smtpd": (_SMTP,),
+    "dovecot": (_IMAP,),
+    "cyrmaster": (_IMAP,),
+    "couriertcpd": (_IMAP,),
+    "slapd": (Guess("ldap", "none"), Guess("ldap", "ssl")),
 }
 
 
@@ -62,125 +75,147 @@ def unexpected(
     timeout: float,
     workers: int,
     now: datetime.datetime,
-) -> list[dict]:
-    """Those of the C(sockets) that speak one of the five protocols, on an address of the config or a wildcard, and are not declared.
+) -> list[dict[str, t.Any]]:
+    """Those of the C(sockets) that speak a protocol of ours and are not declared.
 
-    In their order, as C(_listener.probe) has listeners; protocol and encryption are what was found. Loopback is nobody's
-    business: local programs send through it. So are other protocols of mail servers (LMTP, ManageSieve).
+    On an address of the config or a wildcard, in their order, as C(_probe.client.probe) has
+    listeners; protocol and encryption are what was found. Not on loopback, through which local
+    programs send; and no other protocols of mail servers (LMTP, ManageSieve).
     """
     declared = {(listener.address, listener.port) for listener in listeners(bindings)}
     suspects = [
         socket
         for socket in sockets
-        if (socket.address in bindings.ip_addresses or socket.address in LOOPBACK)
-        and not _is_loopback(socket.address)
+        if _is_in_scope(socket, bindings)
         and (socket.address, socket.port) not in declared
         and _guesses(socket)
     ]
     if not suspects:
         return []
-    judge = Judge(0, now)
-    results = []
-    for socket, (listener, seen) in zip(
-        suspects, _identified(suspects, Visits(min(timeout, PATIENCE), workers))
-    ):
-        if listener:
-            result = judge.result(listener, seen)
-            notes = [
-                _whose(socket),
-                _covers(socket, declared),
-                "" if seen.status in ("ok", "no_auth") else result["detail"],
-            ]
-            results.append(dict(result, status="unexpected", detail="; ".join(filter(None, notes))))
-    return results
-
-
-def _is_loopback(address: str) -> bool:
-    return address.startswith("127.") or address == "::1"
-
-
-def _guesses(socket: Socket) -> list:
-    """What to try, the likeliest first. Nothing where it is no mail server by all that is known."""
-    if socket.port in _NUMBERS:
-        return [_NUMBERS[socket.port]]
-    return list(_PROGRAMS.get(socket.program, ()))
-
-
-def _identified(suspects: list, visits: Visits) -> list:
-    """(listener as it is, what was seen) of each; (None, ...) where it speaks none of the five protocols."""
-    guesses = [_guesses(socket) for socket in suspects]
-    found: list = [(None, None)] * len(suspects)
-    tried: list = [[] for ignored in suspects]
-    while True:
-        jobs = {}
-        for index, socket in enumerate(suspects):
-            guess = next((guess for guess in guesses[index] if guess not in tried[index]), None)
-            # a socket on an address that is away (net.ipv4.ip_nonlocal_bind): who connects there meets another host
-            if (
-                guess
-                and not found[index][0]
-                and (socket.address in LOOPBACK or is_here(socket.address))
-            ):
-                tried[index].append(guess)
-                jobs[index] = Listener(socket.address, socket.port, *guess)
-        if not jobs:
-            break
-        for index, seen in visits.paid(jobs).items():
-            found[index] = None, seen
-            if seen.status in ("ok", "no_auth") or (
-                seen.status == "refused" and seen.tongue
-            ):  # turned away in its words
-                found[index] = _as_it_is(jobs[index], seen), seen
-            elif seen.tongue:  # it has said what it speaks, if not where it was expected
-                guesses[index].insert(
-                    0, (seen.tongue, "ssl" if seen.encryption == "ssl" else "none")
-                )
-    for index, socket in enumerate(suspects):
-        listener, seen = found[index]
-        if not listener and socket.program in _PROGRAMS and socket.port in _NUMBERS:
-            # a mail server's, with a mail server's number: what else should it be, if it does not answer now?
-            found[index] = (
-                Listener(socket.address, socket.port, *_NUMBERS[socket.port]),
-                seen or Seen("ok"),
+    visits, judge = VisitPool(min(timeout, GREETING_SECONDS), workers), Judge(0, now)
+    entries = []
+    for socket, (listener, result) in zip(suspects, _identified(suspects, visits)):
+        if listener and result:
+            entry = judge.entry(listener, result)
+            problem = (
+                "" if result.status in (ProbeStatus.OK, ProbeStatus.NO_AUTH) else entry["detail"]
             )
-    return found
+            notes = filter(None, [_holder(socket), _covers(socket, declared), problem])
+            entries.append({**entry, "status": ProbeStatus.UNEXPECTED, "detail": "; ".join(notes)})
+    return entries
 
 
-def _as_it_is(listener: Listener, seen: Seen) -> Listener:
+def _is_in_scope(socket: Socket, bindings: Bindings) -> bool:
+    """Is its address one that the config speaks of, or all addresses?"""
+    if is_loopback(socket.address):
+        return False
+    return is_wildcard(socket.address) or socket.address in bindings.ip_addresses
+
+
+def _guesses(socket: Socket) -> tuple[Guess, ...]:
+    """What to try, the most probable first; nothing where it is probably no mail server."""
+    standard = by_number(socket.port)
+    return (Guess(*standard),) if standard else _BY_PROGRAM.get(socket.program, ())
+
+
+class _Suspect:
+    """A socket while it is being identified."""
+
+    def __init__(self, socket: Socket):
+        self.socket = socket
+        self._guesses = [*_guesses(socket)] if _is_reachable(socket) else []
+        self._tried: set[Guess] = set()
+        self._found = _Identified(None, None)
+
+    def job(self) -> t.Optional[Listener]:
+        """What to visit it as, next; None if nothing is left to try."""
+        guess = next((guess for guess in self._guesses if guess not in self._tried), None)
+        if self._found.listener or not guess:
+            return None
+        self._tried.add(guess)
+        return Listener(self.socket.address, self.socket.port, *guess)
+
+    def take(self, listener: Listener, result: ProbeResult) -> None:
+        """The result of a visit. One that met another protocol is the next guess."""
+        if _is_recognised(result):
+            self._found = _Identified(_as_it_is(listener, result), result)
+            return
+        self._found = _Identified(None, result)
+        if result.spoken:
+            encryption = "ssl" if result.encryption == "ssl" else "none"
+            self._guesses.insert(0, Guess(result.spoken, encryption))
+
+    def identified(self) -> _Identified:
+        """What it is, after all visits."""
+        return self._found if self._found.listener else _by_name(self.socket, self._found.result)
+
+
+def _identified(sockets: list[Socket], visits: VisitPool) -> list[_Identified]:
+    """What each of them is."""
+    suspects = [_Suspect(socket) for socket in sockets]
+    while True:
+        jobs = {suspect: job for suspect in suspects for job in [suspect.job()] if job}
+        if not jobs:
+            return [suspect.identified() for suspect in suspects]
+        for suspect, result in visits.made(jobs).items():
+            suspect.take(jobs[suspect], result)
+
+
+def _is_reachable(socket: Socket) -> bool:
+    """Not so on an address that is away (net.ipv4.ip_nonlocal_bind): another host has it."""
+    return is_wildcard(socket.address) or is_here(socket.address)
+
+
+def _is_recognised(result: ProbeResult) -> bool:
+    """Was it what it was taken for? Also if it refused us, in its own protocol."""
+    if result.status == ProbeStatus.REFUSED:
+        return bool(result.spoken)
+    return result.status in (ProbeStatus.OK, ProbeStatus.NO_AUTH)
+
+
+def _by_name(socket: Socket, result: t.Optional[ProbeResult]) -> _Identified:
+    """One that does not answer now: a mail server's program on a mail server's number is one."""
+    standard = by_number(socket.port)
+    if standard and socket.program in _BY_PROGRAM:
+        listener = Listener(socket.address, socket.port, *standard)
+        return _Identified(listener, result or ProbeResult())
+    return _Identified(None, result)
+
+
+def _as_it_is(listener: Listener, result: ProbeResult) -> Listener:
+    """The listener with the protocol and encryption that were seen."""
     protocol = listener.protocol
-    if protocol in ("smtp", "submission"):
-        # mail servers talk to each other on 25, also where people log in there
-        protocol = (
-            "submission"
-            if listener.port == 587 or (listener.port != 25 and "AUTH" in seen.offered)
-            else "smtp"
-        )
-    return listener._replace(protocol=protocol, encryption=seen.encryption or listener.encryption)
+    if PROTOCOLS[protocol].dialogue == "smtp":
+        protocol = _smtp_or_submission(listener.port, result.offered)
+    return listener._replace(protocol=protocol, encryption=result.encryption or listener.encryption)
 
 
-def _whose(socket: Socket) -> str:
-    return "nobody declared it" + (
-        ": it is %s's (pid %d)" % (socket.program, socket.pids[0]) if socket.pids else ""
-    )
+def _smtp_or_submission(number: int, offered: t.AbstractSet[str]) -> str:
+    """Mail servers talk to each other on 25, also where people log in there."""
+    if number == PROTOCOLS["submission"].number:
+        return "submission"
+    return "submission" if number != PROTOCOLS["smtp"].number and "AUTH" in offered else "smtp"
 
 
-def _covers(socket: Socket, declared: t.AbstractSet[tuple]) -> str:
-    """What is to be said of a wildcard that answers for declared listeners too."""
-    if socket.address not in LOOPBACK:
+def _holder(socket: Socket) -> str:
+    """That it is not declared, and which process holds it."""
+    if not socket.pids:
+        return "not declared"
+    return "not declared: held by %s (pid %d)" % (socket.program, socket.pids[0])
+
+
+def _covers(socket: Socket, declared: t.AbstractSet[tuple[str, int]]) -> str:
+    """What to say of a wildcard that answers for declared listeners too."""
+    if not is_wildcard(socket.address):
         return ""
-    covered = sorted(
-        (
-            address
-            for address, port in declared
-            if port == socket.port
-            and (":" in address) == (":" in socket.address)
-            and is_here(address)
-        ),
-        key=address_order,
-    )
-    return (
-        "it is a wildcard, and answers on %s as declared, but also on every other address"
-        % ", ".join(covered)
-        if covered
-        else ""
+    same_port = (address for address, port in declared if port == socket.port)
+    covered = [
+        address
+        for address in same_port
+        if family(address) == family(socket.address) and is_here(address)
+    ]
+    if not covered:
+        return ""
+    return "a wildcard: it answers on %s as declared, and also on every other address" % ", ".join(
+        sorted(covered, key=address_order)
     )

@@ -1,20 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a bindings config lives. A store is one module here and one line in C(_module.STORES).
-
-A store is made of a task's options and has:
-
-local                  whether it is this host that listens by it, so that its addresses and certificates can be looked at here
-load(whole) -> Stored  what is there now; raises Refused, or InvalidConfig where the content is at fault.
-                       whole=False: who listens where may be left out, where that takes calls of its own
-cannot_listen(Stored, address, floating) -> str    why no port can answer on this address, '' if one can
-fit(Stored, Bindings, Declaration) -> Fitting      what is desired as the store would hold it, and what of it it can't hold
-extra_changes(Stored, Bindings) -> list    changes beside the model's own (a file's owner), from the task's options
-check_writable(Stored)           raises Refused where a write could not succeed; called in check mode too
-lock()                 context: nobody else that keeps the rules writes meanwhile; load again inside it
-save(Stored, Bindings) -> str    writes once, whole or not at all; the backup's name or ''
-"""
+"""The values that go between a store and a task. C(interface) says what a store is."""
 
 from __future__ import annotations
 
@@ -26,27 +13,40 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
 )
 
 
-class Stored(t.NamedTuple):
-    """What a store holds: its bindings, and C(revision), equal for two loads if and only if nothing changed between them."""
+class Stored:
+    """What a store holds."""
 
-    bindings: Bindings
-    revision: object = None
-    broken: str = ""  # why the content is not valid, where it is to be replaced
-    unmapped: t.Sequence = ()  # what is there and has no place in the bindings, as results have it
-    whole: bool = True  # False: who listens where was left out
-    warnings: t.Sequence = ()  # what the user should know of how it was read
+    def __init__(
+        self,
+        bindings: Bindings,
+        revision: t.Any = None,  # equal for two loads if and only if nothing changed between them
+        broken: str = "",  # why the content is not valid, if it is to be replaced
+        unmapped: t.Sequence[t.Any] = (),  # what has no place in the bindings, as results have it
+        whole: bool = True,  # False: the assignments were not loaded
+        warnings: t.Sequence[str] = (),  # what the user should know of how it was read
+    ):
+        self.bindings, self.revision, self.broken = bindings, revision, broken
+        self.unmapped, self.whole, self.warnings = unmapped, whole, warnings
+
+    def replaced(self, **values: t.Any) -> Stored:
+        """The same with other values."""
+        return Stored(**{**vars(self), **values})
 
 
-class Fitting(t.NamedTuple):
-    """What is desired as a store would hold it."""
+class Fitting:
+    """The desired bindings as a store would hold them."""
 
-    bindings: Bindings
-    stored: Stored  # what it holds now, and what results are to say of it once it holds these
-    problems: t.Sequence = ()  # messages: what it, or its door, can't do
+    def __init__(
+        self,
+        bindings: Bindings,
+        stored: Stored,  # what it holds now, and what results say of it once it holds these
+        problems: t.Sequence[str] = (),  # what it can't hold, or its API can't do
+    ):
+        self.bindings, self.stored, self.problems = bindings, stored, problems
 
 
 class InvalidConfig(Refused):
-    """What the store holds is not a valid config. C(stored) is how to go on where it may be replaced."""
+    """The content of the store is not a valid config. C(stored): to go on if it may be replaced."""
 
     def __init__(self, message: str, stored: Stored):
         super().__init__(message)

@@ -10,53 +10,63 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    strict,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
-    NotAFile,
-    TooLarge,
-    read_regular_file,
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model, strict
+from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
+    Declaration,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     Misshapen,
     Refused,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
+    NotAFile,
+    TooLarge,
+    read_regular_file,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, Stored
 
 MAX_BYTES = 64 * 1024 * 1024  # a million assignments have 20 MB
 
 
-class Revision(t.NamedTuple):
-    """The file as it was read."""
+class Revision:
+    """The file as it was read. C(attributes): (uid, gid, mode)."""
 
-    content: bytes
-    uid: int
-    gid: int
-    mode: int
+    def __init__(self, content: bytes, attributes: t.Tuple[int, int, int]):
+        self.content, self.attributes = content, attributes
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Revision) and vars(self) == vars(other)
 
 
 class FileStore:
-    """One config file. C(attributes(mode) -> (uid, gid, mode)) says what owner, group and mode the task asks for, None for as it is."""
+    """One config file: a C(interface.Store).
+
+    C(attributes): mode of the file -> (uid, gid, mode) that the task asks for, None for what it
+    leaves as it is.
+    """
 
     local = True
 
-    def __init__(self, path: str, attributes: t.Optional[t.Callable] = None, backup: bool = False):
+    def __init__(
+        self,
+        path: str,
+        attributes: t.Optional[t.Callable[[int], t.Any]] = None,
+        backup: bool = False,
+    ):
         if not os.path.isabs(path) or path.endswith("/") or "\0" in path:
             raise Refused("config_path: %s must be the absolute path of a file" % model.shown(path))
         self.path = path
         self.target = os.path.realpath(
             path
-        )  # symbolic links are followed: the link stays, what it points to is replaced
+        )  # a symbolic link stays: the file it leads to is replaced
         self._attributes = attributes
         self._backup = backup
 
     # -- reading
 
     def load(self, whole: bool = True) -> Stored:
-        """The file's bindings, none where there is no file."""
+        """The file's bindings; none if there is no file."""
         revision = self._read()
         if revision is None:
             return Stored(model.EMPTY)
@@ -69,11 +79,9 @@ class FileStore:
             )
         except (ValueError, RecursionError, Misshapen):
             pass
-        from ansible_collections.mailops.bindings.plugins.module_utils._stores.file_faults import (
-            doubtful,
-        )
+        from ansible_collections.mailops.bindings.plugins.module_utils._stores import file_problems
 
-        return doubtful(self.path, revision)
+        return file_problems.doubtful(self.path, revision)
 
     def _read(self) -> t.Optional[Revision]:
         try:
@@ -81,17 +89,18 @@ class FileStore:
         except (OSError, NotAFile, TooLarge) as error:
             if isinstance(error, FileNotFoundError) and not os.path.islink(self.path):
                 return None
-            from ansible_collections.mailops.bindings.plugins.module_utils._stores.file_faults import (
-                unreadable,
+            from ansible_collections.mailops.bindings.plugins.module_utils._stores import (
+                file_problems,
             )
 
-            raise unreadable(self.path, self.target, error) from None
-        return Revision(content, status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+            raise file_problems.unreadable(self.path, self.target, error) from None
+        attributes = status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)
+        return Revision(content, attributes)
 
-    # -- what it can't hold
+    # -- what it can hold
 
     def cannot_listen(self, stored: Stored, address: str, floating: bool) -> str:
-        """Why no server of this host could listen on this address now; '' if one can."""
+        """Why a server of this host can't listen on this address now; '' if it can."""
         from ansible_collections.mailops.bindings.plugins.module_utils._host.local import bind_error
 
         if not floating and bind_error(address) is None:
@@ -102,14 +111,14 @@ class FileStore:
 
         return cannot_listen(address, floating)
 
-    def fit(self, stored: Stored, desired: Bindings, declaration: t.Any) -> Fitting:
-        """It holds whatever a config can say."""
+    def fit(self, stored: Stored, desired: Bindings, declaration: Declaration) -> Fitting:
+        """A file holds any config."""
         return Fitting(desired, stored)
 
     # -- changing
 
-    def extra_changes(self, stored: Stored, desired: Bindings) -> list:
-        """Owner, group and mode of an existing file that are not as asked for, and that a broken one is replaced."""
+    def extra_changes(self, stored: Stored, desired: Bindings) -> t.List[t.Dict[str, t.Any]]:
+        """Differing owner, group and mode of an existing file, and a broken one's replacement."""
         return (
             self._changed().extra_changes(stored)
             if stored.revision and (self._attributes or stored.broken)
@@ -117,19 +126,19 @@ class FileStore:
         )
 
     def check_writable(self, stored: Stored) -> None:
-        """Refuse what the write would stumble over."""
+        """Raises Refused if the file can't be written."""
         self._changed().check(stored)
 
     def changed_since(self, stored: Stored) -> bool:
-        """Has somebody written the file since it was read?"""
+        """Was the file written since it was read?"""
         return self._read() != stored.revision
 
-    def lock(self):
-        """Hold the lock file, as a context."""
+    def lock(self) -> t.ContextManager[None]:
+        """Holds the lock file."""
         return self._changed().lock()
 
     def save(self, stored: Stored, bindings: Bindings) -> str:
-        """Make the file say C(bindings). Call it under the lock, with what was loaded under it. The backup's name, or ''."""
+        """Write the bindings, under the lock and as loaded under it. The backup's name or ''."""
         return self._changed().save(stored, bindings)
 
     def _changed(self):
@@ -140,10 +149,8 @@ class FileStore:
         return ChangedFile(self.path, self.target, self._attributes, self._backup)
 
 
-def _object(pairs: list) -> dict:
+def _object(pairs: t.List[t.Tuple[str, t.Any]]) -> t.Dict[str, t.Any]:
     value = dict(pairs)
-    if len(value) != len(
-        pairs
-    ):  # a key stands twice: JSON's readers disagree on which counts (RFC 8259, 4)
+    if len(value) != len(pairs):  # of a repeated key, readers take the first or last (RFC 8259, 4)
         raise Misshapen()
     return value

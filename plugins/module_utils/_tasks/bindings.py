@@ -1,26 +1,34 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of mail_bindings, as a task."""
+"""The task that mail_bindings makes of its options."""
 
 from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
+    CERTIFICATE_OPTIONS,
+    LOCAL_ADDRESS_OPTIONS,
+    PASSWORD_OPTIONS,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import (
+    Task,
+    declaring,
+    given,
+    on_server,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_addresses,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     BESIDE_DOCUMENT,
     Declaration,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import IPBinding, Port
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
-    CERTIFICATE_OPTIONS,
-    LOCAL_ADDRESS_OPTIONS,
-    PASSWORD_OPTIONS,
-    Task,
-    canonical,
-    declaring,
-    given,
-    on_server,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    ENCRYPTIONS,
+    PROTOCOLS,
 )
 
 #: The options of mail_bindings beside the common ones; mail_listeners has them too.
@@ -30,9 +38,9 @@ BINDINGS_OPTIONS = {
         "elements": "dict",
         "options": {
             "name": {"type": "str", "required": True},
-            "protocol": {"type": "str", "choices": ["smtp", "submission", "imap", "pop", "ldap"]},
+            "protocol": {"type": "str", "choices": [*PROTOCOLS]},
             "port": {"type": "int"},
-            "encryption": {"type": "str", "choices": ["none", "ssl", "tls"]},
+            "encryption": {"type": "str", "choices": [*ENCRYPTIONS]},
             "certificate_path": {"type": "str"},
             "private_key_path": {"type": "str", "no_log": False},
             "certificate_password": {"type": "str", "no_log": True},
@@ -60,8 +68,8 @@ BINDINGS_OPTIONS = {
 }
 
 
-def bindings_task(params: dict) -> Task:
-    """What mail_bindings makes of its options."""
+def bindings_task(params: t.Dict[str, t.Any]) -> Task:
+    """The task that these options ask for."""
     exclusive, replace_invalid = bool(params.get("exclusive")), bool(params.get("replace_invalid"))
     ports, ip_addresses = (
         _entries(params.get("ports"), BESIDE_DOCUMENT),
@@ -78,7 +86,8 @@ def bindings_task(params: dict) -> Task:
     problems = []
     if replace_invalid and not (exclusive and ports is not None and ip_addresses is not None):
         problems.append(
-            "replace_invalid: needs exclusive: true, ports and ip_addresses, since nothing of a config that is not valid can be kept"
+            "replace_invalid: needs exclusive: true, ports and ip_addresses, since nothing of a "
+            "config that is not valid can be kept"
         )
     named = [
         option
@@ -89,7 +98,7 @@ def bindings_task(params: dict) -> Task:
         declaration,
         declaring(declaration, params),
         ports=[option["name"] for option in named],
-        addresses=canonical(ip_addresses or ()),
+        addresses=canonical_addresses(ip_addresses or ()),
         beside={
             option["name"]: given(option, BESIDE_DOCUMENT)
             for option in named
@@ -100,10 +109,11 @@ def bindings_task(params: dict) -> Task:
     )
 
 
-def _entries(options: t.Optional[list], beside: t.Iterable = ()) -> t.Optional[list]:
-    """The entries of a list option as the document would have them: what was given, without what is C(beside) the document.
+def _entries(options: t.Any, beside: t.Container[str] = ()) -> t.Optional[t.List[t.Any]]:
+    """The entries of a list option as the document would have them: without keys C(beside) it.
 
-    Before ansible-core has validated them they may be anything: what is no entry is passed on, to be reported with its place.
+    Options that ansible-core has not validated may be anything: what is not an entry is kept, to be
+    reported with its place.
     """
     if options is None:
         return None

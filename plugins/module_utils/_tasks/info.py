@@ -1,41 +1,43 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of mail_bindings_info: what the config says, or what the servers are configured with."""
+"""mail_bindings_info: what the config says, or what the servers are configured with."""
 
 from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import is_wildcard
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     Refused,
 )
 
 
-def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
+def look(
+    options: t.Mapping[str, t.Any], read: t.Callable[[], Bindings]
+) -> tuple[Bindings, dict[str, t.Any]]:
     """(the bindings, what the result has beside them). C(read()) reads the config."""
     if options["source"] == "config":
         return read(), {}
     from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import is_here
+    from ansible_collections.mailops.bindings.plugins.module_utils._servers import registry
     from ansible_collections.mailops.bindings.plugins.module_utils._servers.adopt import adopted
-    from ansible_collections.mailops.bindings.plugins.module_utils._transaction.transaction import (
-        known_servers,
-    )
 
-    servers = [server for server in known_servers() if server.installed()]
-    if not servers:
+    servers = registry.all_servers()
+    installed = [server for server in servers if server.installed()]
+    if not installed:
+        titles = [server.title for server in servers]
         raise Refused(
-            "source: none of Postfix, Dovecot and OpenLDAP is installed on this host: install one, or read the config"
+            "source: none of %s and %s is installed on this host: install one, or read the config"
+            % (", ".join(titles[:-1]), titles[-1])
         )
-    configured = {server.name: server.read() for server in servers}
+    for server in installed:
+        server.begin_reading()
+    configured = {server.name: server.read() for server in installed}
     addresses = {
         found.listener.address for config in configured.values() for found in config.listeners
     }
-    away = {
-        address
-        for address in addresses
-        if address not in ("0.0.0.0", "::") and not is_here(address)
-    }
+    away = {address for address in addresses if not is_wildcard(address) and not is_here(address)}
     bindings, unmapped = adopted(configured, away)
-    return bindings, {"unmapped": [entry._asdict() for entry in unmapped]}
+    return bindings, {"unmapped": [entry.as_result() for entry in unmapped]}

@@ -1,12 +1,21 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of mail_ip_binding, as a task."""
+"""The task that mail_ip_binding makes of its options."""
 
 from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import (
+    Task,
+    declaring,
+    given,
+    on_server,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_addresses,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
     Outcome,
@@ -15,18 +24,11 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     Bindings,
     IPBinding,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
-    Task,
-    canonical,
-    declaring,
-    given,
-    on_server,
-)
 
 
-def ip_binding_task(params: dict) -> Task:
-    """What mail_ip_binding makes of its options."""
-    addresses = canonical([params])
+def ip_binding_task(params: t.Dict[str, t.Any]) -> Task:
+    """The task that these options ask for."""
+    addresses = canonical_addresses([params])
     single = ("ip_address", "ip_addresses", "address", *addresses) if addresses else ()
     if params.get("state") == "absent":
         return Task(
@@ -48,7 +50,7 @@ def ip_binding_task(params: dict) -> Task:
     )
 
 
-def _without(current: Bindings, address: str, names: t.Optional[list]) -> Outcome:
+def _without(current: Bindings, address: str, names: t.Optional[t.List[str]]) -> Outcome:
     from ansible_collections.mailops.bindings.plugins.module_utils._config.plan import without_ip
 
     return without_ip(current, address, names)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""mail_listeners: what mail_bindings would make of the options, and this host's servers taken there with it."""
+"""mail_listeners: the config as mail_bindings would have it, and this host's servers with it."""
 
 from __future__ import annotations
 
@@ -10,26 +10,37 @@ import datetime
 import os
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import listeners
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import (
+    Prepared,
+    StoreCommitter,
     Task,
     load,
     prepare,
-    report,
-    store_of,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import listeners
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
-    preflight as refusals,
+    lock,
+    preflight,
     signals,
-    transaction,
+    unfinished,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import How
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction.transaction import (
-    ConfigFile,
-    Transaction,
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
+    TransactionOptions,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.selection import (
+    Selection,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.mailops.bindings.plugins.module_utils._transaction.execution import (
+        ConfigFile,
+    )
+    from ansible_collections.mailops.bindings.plugins.module_utils._transaction.transaction import (
+        Transaction,
+    )
 
 #: The options of mail_listeners beside those of mail_bindings.
 LISTENERS_OPTIONS = {
@@ -42,7 +53,19 @@ LISTENERS_OPTIONS = {
     "drain": {"type": "float", "default": 0},
     "timeout": {"type": "float", "default": 30},
 }
-NOT_WELL = (
+#: Those that the transaction takes as they are.
+TRANSACTION_OPTIONS = (
+    "servers",
+    "probe",
+    "activate",
+    "start",
+    "keep_loopback",
+    "require_local_address",
+    "drain",
+    "timeout",
+)
+#: Statuses of listeners that a warning is about.
+NOT_AS_DECLARED = (
     "expired",
     "wrong_certificate",
     "no_starttls",
@@ -55,120 +78,146 @@ NOT_WELL = (
 )
 
 
-def apply(module, task: Task) -> dict:
-    """Take the host there, and say how it now is; in check mode, how it would be."""
-    if module.params["store"] == "smartermail":
-        raise Refused(
-            "store: mail_listeners makes this host's own servers listen, and SmarterMail acts by itself: use mail_bindings with store: smartermail"
+class ServersCommitter(StoreCommitter):
+    """Commits the config and the files of this host's servers in one transaction."""
+
+    config: Prepared
+    transaction: Transaction
+
+    def __init__(self, module: AnsibleModule, task: Task):
+        if module.params["store"] == "smartermail":
+            raise Refused(
+                "store: mail_listeners configures this host's own servers, and SmarterMail acts by "
+                "itself: use mail_bindings with store: smartermail"
+            )
+        problems = [*preflight.not_root(), *_wrong_options(module.params)]
+        if problems:
+            raise Refused("\n".join(problems))
+        super().__init__(module, task)
+        self.options = _transaction_options(module)
+        self.selection = Selection(self.options)
+
+    @contextlib.contextmanager
+    def held(self) -> t.Iterator[None]:
+        """The host's lock. Raises Refused if a signal ends the task before anything was changed."""
+        check_mode = self.module.check_mode
+        try:
+            with signals.raised(), signals.lost_connection_told():
+                with contextlib.nullcontext() if check_mode else lock.locked():
+                    for warning in [] if check_mode else unfinished.recover():
+                        self.module.warn(warning)
+                    yield
+        except signals.Interrupted as interrupted:
+            raise Refused("%s. Nothing was changed" % interrupted) from None
+
+    def prepared(self, whole: bool = True) -> Prepared:
+        """The plan for the config. Slow programs of servers are started before it is checked."""
+        stored = load(self.store, self.task, whole)
+        self.selection.begin_reading(listeners(stored.bindings))
+        return prepare(self.module, self.store, self.task, stored)
+
+    def plan(self) -> Prepared:
+        """The plan for the config, and with it the servers'. Raises Refused with all problems."""
+        self.config = super().plan()
+        desired = listeners(self.config.desired)
+        self.selection.begin_reading(desired)
+        # imported while they run
+        from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
+            transaction,
         )
-    problems = [*refusals.not_root(), *_wrong_options(module.params)]
-    if problems:
-        raise Refused("\n".join(problems))
-    try:
-        with signals.raised(), signals.lost_connection_told():
-            return _apply(module, task)
-    except signals.Interrupted as ended:
-        raise Refused("%s. Nothing was changed" % ended) from None
+
+        self.transaction = transaction.Transaction(desired, self.options, self.selection)
+        self.transaction.plan()
+        return self._with(self.transaction.summary())
+
+    def commit(self, prepared: Prepared) -> Prepared:
+        """Carry the transaction out; the config is saved as a part of it."""
+        if not self.config.changes:
+            return self._with(self.transaction.carry_out(None))
+        store: t.Any = self.store  # its own kind: mail_listeners has no other
+        folder = os.path.dirname(store.target)
+        made = "" if os.path.isdir(folder) else folder
+        with store.lock():
+            if store.changed_since(self.config.stored):
+                raise Refused(
+                    "%s was changed by another run just now: run again. Nothing was changed"
+                    % store.path
+                )
+            return self._with(self.transaction.carry_out(_config_file(store, self.config, made)))
+
+    def _with(self, facts: t.Dict[str, t.Any]) -> Prepared:
+        """The plan for the config and the transaction's part of the result, as one."""
+        config, transaction = self.config, self.transaction
+        return Prepared(
+            config.stored,
+            config.desired,
+            config.changes + transaction.changes,
+            [*config.warnings, *_warnings(transaction, facts["listeners"])],
+            {**config.facts, **facts},
+        )
 
 
-def _wrong_options(params: dict) -> t.Iterator[str]:
+def _wrong_options(params: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     if params["state"] == "absent" and (
         params["ports"] is not None or params["ip_addresses"] is not None
     ):
-        yield "state absent gives the servers back and leaves the config as it is: leave ports and ip_addresses out"
+        yield (
+            "state absent gives the servers back and leaves the config as it is: "
+            "leave ports and ip_addresses out"
+        )
     if not 0 < params["timeout"] <= 3600:
         yield "timeout: give seconds, more than 0 and 3600 at the most"
     if not 0 <= params["drain"] <= 86400:
         yield "drain: give seconds, 0 to 86400 (a day)"
 
 
-def _apply(module, task: Task) -> dict:
+def _transaction_options(module: AnsibleModule) -> TransactionOptions:
     params = module.params
-    how = How(
+    return TransactionOptions(
         config_path=params["config_path"],
         now=datetime.datetime.now(datetime.timezone.utc),
         check_mode=module.check_mode,
         present=params["state"] == "present",
         min_days=params["certificate_min_days"],
-        **{
-            option: params[option]
-            for option in (
-                "servers",
-                "probe",
-                "activate",
-                "start",
-                "keep_loopback",
-                "require_local_address",
-                "drain",
-                "timeout",
-            )
-        },
+        **{option: params[option] for option in TRANSACTION_OPTIONS},
     )
-    with contextlib.nullcontext() if module.check_mode else transaction.locked():
-        if not module.check_mode:
-            for warning in transaction.recover():
-                module.warn(warning)
-        store = store_of(module)
-        prepared = prepare(module, store, task, load(store, task))
-        changing = Transaction(listeners(prepared.desired), how)
-        changing.plan()
-        changes = prepared.changes + changing.changes
-        if prepared.changes:
-            store.check_writable(prepared.stored)
-        facts = changing.summary()
-        if changes and not module.check_mode:
-            facts = _carry_out(store, prepared, changing)
-    for warning in prepared.warnings:
-        module.warn(warning)
-    for side, sessions in changing.ending:
-        module.warn(
-            "%s: all its sessions end with this, %d now: %s. Clients reconnect"
-            % (side.server.title, sessions, side.plan.ends_sessions)
+
+
+def _warnings(
+    transaction: Transaction, results: t.Iterable[t.Mapping[str, t.Any]]
+) -> t.Iterator[str]:
+    """Sessions that end, servers that are left out, and listeners with problems."""
+    for participant, sessions in transaction.interruptions:
+        yield "%s: all its sessions end with this, %d now: %s. Clients reconnect" % (
+            participant.server.title,
+            sessions,
+            participant.plan.ends_sessions,
         )
-    passed_over = changing.passed_over()
+    passed_over = transaction.passed_over()
     if passed_over:
-        module.warn(
-            "servers leaves out what listens for %s: nobody was made to listen there, and nothing was proved"
-            % (", ".join(listener.name for listener in passed_over))
+        yield "%s: not applied, because the server is not listed in `servers`" % (
+            ", ".join(listener.name for listener in passed_over)
         )
-    for listener in facts["listeners"]:
-        if listener["status"] in NOT_WELL:
-            module.warn(
-                "%s: %s%s"
-                % (
-                    listener["name"],
-                    listener["status"],
-                    ": " + listener["detail"] if listener["detail"] else "",
-                )
-            )
-    return {
-        **report(module, prepared.stored, prepared.desired, changes),
-        "certificates": prepared.certificates,
-        **facts,
-    }
+    for result in results:
+        if result["status"] in NOT_AS_DECLARED:
+            detail = ": " + result["detail"] if result["detail"] else ""
+            yield "%s: %s%s" % (result["name"], result["status"], detail)
 
 
-def _carry_out(store, prepared, changing: Transaction) -> dict:
-    if not prepared.changes:
-        return changing.carry_out(None)
-    folder = os.path.dirname(store.target)
-    made = "" if os.path.isdir(folder) else folder
-    with store.lock():
-        if store.changed_since(prepared.stored):
-            raise Refused(
-                "%s was changed by another run just now: run again. Nothing was changed"
-                % store.path
-            )
-        return changing.carry_out(_config_file(store, prepared, made))
+def _config_file(store: t.Any, prepared: Prepared, made: str) -> ConfigFile:
+    from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+        canonical_text,
+    )
+    from ansible_collections.mailops.bindings.plugins.module_utils._transaction.execution import (
+        ConfigFile,
+    )
 
-
-def _config_file(store, prepared, made: str) -> ConfigFile:
     revision: t.Any = prepared.stored.revision
     same = revision and prepared.desired == prepared.stored.bindings and not prepared.stored.broken
     return ConfigFile(
         store.target,
         revision.content if revision else None,
-        revision.content if same else model.canonical_text(prepared.desired).encode(),
+        revision.content if same else canonical_text(prepared.desired).encode(),
         lambda: store.save(prepared.stored, prepared.desired),
         made,
     )

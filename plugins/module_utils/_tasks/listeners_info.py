@@ -1,26 +1,33 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""mail_listeners_info: what answers at the listeners of the config, or at those of the task, and what else listens."""
+"""mail_listeners_info: what answers at the declared listeners, and what else listens."""
 
 from __future__ import annotations
 
 import datetime
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    rules,
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model, rules
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
     Listener,
     listeners,
-    probe,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     Refused,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
+    ENCRYPTIONS,
+    PROTOCOLS,
+    standard_number,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import probe
+
+MAX_TIMEOUT = 3600
 
 #: The options of mail_listeners_info beside the common ones.
 LISTENERS_INFO_OPTIONS = {
@@ -30,12 +37,8 @@ LISTENERS_INFO_OPTIONS = {
         "options": {
             "address": {"type": "str", "required": True},
             "port": {"type": "int"},
-            "protocol": {
-                "type": "str",
-                "choices": ["smtp", "submission", "imap", "pop", "ldap"],
-                "required": True,
-            },
-            "encryption": {"type": "str", "choices": ["none", "ssl", "tls"], "default": "none"},
+            "protocol": {"type": "str", "choices": [*PROTOCOLS], "required": True},
+            "encryption": {"type": "str", "choices": [*ENCRYPTIONS], "default": "none"},
             "certificate_path": {"type": "str"},
             "hostname": {"type": "str"},
         },
@@ -45,68 +48,87 @@ LISTENERS_INFO_OPTIONS = {
     "certificate_min_days": {"type": "int", "default": 14},
 }
 
+Options = t.Mapping[str, t.Any]
+Entry = dict[str, t.Any]
 
-def look(options: dict, read: t.Callable[[], Bindings]) -> tuple:
-    """(the bindings, C({listeners})): those of the config, on this host; or those of the task, wherever they are."""
-    timeout, workers = options["timeout"], options["workers"]
-    now = datetime.datetime.now(datetime.timezone.utc)
-    how: dict = {
-        "timeout": timeout,
-        "workers": workers,
-        "min_days": options["certificate_min_days"],
-        "now": now,
-    }
-    problems = []
-    if not 0 < timeout <= 3600:
-        problems.append("timeout: give seconds, more than 0 and 3600 at the most")
-    if workers < 1:
-        problems.append("workers: it takes 1 at least")
+
+def look(
+    options: Options, read: t.Callable[[], Bindings]
+) -> tuple[Bindings, dict[str, list[Entry]]]:
+    """(the bindings, C({listeners})): of the config, on this host; or of the task, anywhere.
+
+    C(read): reads the config. Raises Refused with every problem of the options.
+    """
     given = options["listeners"]
-    if given is not None:
-        entries = [
-            {key: value for key, value in entry.items() if value is not None} for entry in given
-        ]
-        problems += _faults(entries)
+    entries = [
+        {key: value for key, value in entry.items() if value is not None} for entry in given or ()
+    ]
+    problems = [*_option_problems(options), *_entry_problems(entries)]
     if problems:
         raise Refused("\n".join(problems))
+    now = datetime.datetime.now(datetime.timezone.utc)
     if given is not None:
-        return model.EMPTY, {"listeners": probe(map(_listener, entries), **how, local=False)}
+        asked = [_listener(entry) for entry in entries]
+        return model.EMPTY, {"listeners": _probed(asked, options, now, local=False)}
+    bindings = read()
     if options["store"] == "smartermail":
-        # another machine's: its files can't be read here, and nobody can tell what else listens there
-        bindings = read()
-        there = [
+        # on another machine: its files can't be read here, and its other listeners are not known
+        remote = [
             listener._replace(certificate_path="", private_key_path="")
             for listener in listeners(bindings)
         ]
-        return bindings, {"listeners": probe(there, **how, local=False)}
+        return bindings, {"listeners": _probed(remote, options, now, local=False)}
+    return bindings, {
+        "listeners": _probed(listeners(bindings), options, now)
+        + _unexpected(bindings, options, now)
+    }
+
+
+def _probed(
+    wanted: list[Listener], options: Options, now: datetime.datetime, **where: bool
+) -> list[Entry]:
+    return probe(
+        wanted,
+        timeout=options["timeout"],
+        workers=options["workers"],
+        min_days=options["certificate_min_days"],
+        now=now,
+        **where,
+    )
+
+
+def _unexpected(bindings: Bindings, options: Options, now: datetime.datetime) -> list[Entry]:
     from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
     from ansible_collections.mailops.bindings.plugins.module_utils._probe.unexpected import (
         unexpected,
     )
 
-    bindings = read()
-    answering = probe(listeners(bindings), **how)
-    return bindings, {
-        "listeners": answering
-        + unexpected(bindings, listening(), timeout=timeout, workers=workers, now=now)
-    }
+    return unexpected(
+        bindings, listening(), timeout=options["timeout"], workers=options["workers"], now=now
+    )
 
 
-def _faults(entries: list) -> list:
-    """All that is wrong with the listeners of a task, each with its place."""
+def _option_problems(options: Options) -> t.Iterator[str]:
+    if not 0 < options["timeout"] <= MAX_TIMEOUT:
+        yield "timeout: give seconds, more than 0 and at most %d" % MAX_TIMEOUT
+    if options["workers"] < 1:
+        yield "workers: give at least 1"
+
+
+def _entry_problems(entries: list[Entry]) -> t.Iterator[str]:
+    """Every problem of the task's listeners, each with its place."""
     labelled = [("listeners[%d]." % index, entry) for index, entry in enumerate(entries)]
-    problems = rules.broken(
+    yield from rules.broken(
         (rules.addresses_are_plain, rules.texts_are_unicode, rules.hostnames_are_printable),
         [],
         labelled,
     )
-    problems += rules.broken((rules.paths_are_absolute,), labelled, [])
+    yield from rules.broken((rules.paths_are_absolute,), labelled, [])
     for label, entry in labelled:
         if not 1 <= entry.get("port", 1) <= 65535:
-            problems.append("%sport: %d is no port number: 1 to 65535" % (label, entry["port"]))
-    return problems
+            yield "%sport: %d is no port number: 1 to 65535" % (label, entry["port"])
 
 
-def _listener(entry: dict) -> Listener:
-    port = entry.get("port", model.standard_number(entry["protocol"], entry["encryption"]))
-    return Listener(**{**entry, "address": model.canonical_address(entry["address"]), "port": port})
+def _listener(entry: Entry) -> Listener:
+    port = entry.get("port", standard_number(entry["protocol"], entry["encryption"]))
+    return Listener(**{**entry, "address": canonical_address(entry["address"]), "port": port})

@@ -1,26 +1,28 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of mail_port, as a task."""
+"""The task that mail_port makes of its options."""
 
 from __future__ import annotations
 
+import typing as t
+
+from ansible_collections.mailops.bindings.plugins.module_utils._ansible.pipeline import (
+    Task,
+    declaring,
+    given,
+    on_server,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     BESIDE_DOCUMENT,
     Declaration,
     Outcome,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings, Port
-from ansible_collections.mailops.bindings.plugins.module_utils._ansible.module import (
-    Task,
-    declaring,
-    given,
-    on_server,
-)
 
 
-def port_task(params: dict) -> Task:
-    """What mail_port makes of its options."""
+def port_task(params: t.Dict[str, t.Any]) -> Task:
+    """The task that these options ask for."""
     name = params["name"]
     single = ("port", "ports", "name", name)
     if params.get("state") == "absent":

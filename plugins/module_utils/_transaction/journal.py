@@ -1,11 +1,11 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was before a transaction, on disk, so that it can be put back: also by the next run, if this one is killed.
+"""The original state, kept on disk during a transaction: for a rollback, also by a later run.
 
-A journal is one file that exists from before the first change until all is done or undone. Beside every file that is
-replaced lies a second name of the original (a hard link): putting it back takes no room on a full disk, and gives back
-owner, mode, times and inode too.
+The journal is one file that exists from before the first change until all is done or undone.
+Beside every file that is replaced lies a second name of the original (a hard link): restoring it
+needs no room on a full disk, and restores owner, mode, times and inode too.
 """
 
 from __future__ import annotations
@@ -23,53 +23,52 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file
     ReplacedFile,
     sync_folder,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    MARK,
-    Server,
-    is_unit,
-    read_file,
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import read_file
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import is_unit
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
+    MANAGED_MARK,
+    SocketKey,
+    State,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import lock as location
 
-FOLDER = "/var/lib/mail-bindings"
-PATH = FOLDER + "/journal.json"
 VERSION = 1
 
-_NO_LINKS = (
-    errno.EPERM,
-    errno.EOPNOTSUPP,
-    errno.ENOSYS,
-    errno.EMLINK,
-)  # a file system without hard links, or a file without more of them
+#: A file system without hard links, or a file that can't have more of them.
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+Json = dict[str, t.Any]
 
 
-class Entry(t.NamedTuple):
-    """What one server is taken through. States map resources to bytes, None for not there, as in C(base.Plan)."""
+class JournalEntry(t.NamedTuple):
+    """What one server is taken through, and how to undo it; states as in C(plans.Plan)."""
 
     server: str  # '' for the bindings config
-    steps: tuple
-    back: tuple
-    running: bool = False  # was it, and is it to follow its files?
-    sockets: frozenset = frozenset()  # what it listened on before, by its files
-    added: frozenset = frozenset()  # what it was not to listen on before
+    steps: tuple[State, ...]
+    back: tuple[State, ...]
+    running: bool = False  # did it run, and does it have to follow its files?
+    sockets: frozenset[SocketKey] = frozenset()  # that it had before, by its files
+    added: frozenset[SocketKey] = frozenset()  # that it had not before
     activation: str = "none"
     folder: str = ""  # that was made for the file
 
     def before(self, resource: str) -> t.Optional[bytes]:
-        """What the resource was."""
+        """The resource's original content."""
         return self.back[-1][resource]
 
-    def resources(self) -> list:
+    def resources(self) -> list[str]:
         """All that is written, in the order of writing."""
         return list(dict.fromkeys(resource for state in self.steps for resource in state))
 
-    def ours(self, resource: str) -> list:
-        """All that the resource may be without anybody else's doing."""
+    def contents(self, resource: str) -> list[t.Optional[bytes]]:
+        """All contents that the resource can have by our doing alone."""
         return [state[resource] for state in (*self.steps, *self.back) if resource in state]
 
-    def only(self, resources: t.Container[str]) -> Entry:
+    def only(self, resources: t.Container[str]) -> JournalEntry:
         """The part of it that is about these resources."""
 
-        def part(states):
+        def part(states: tuple[State, ...]) -> tuple[State, ...]:
             parts = [
                 {resource: content for resource, content in state.items() if resource in resources}
                 for state in states
@@ -79,55 +78,68 @@ class Entry(t.NamedTuple):
         return self._replace(steps=part(self.steps), back=part(self.back))
 
 
-def begin(entries: t.Sequence[Entry], started: str) -> None:
-    """Write down what is about to be done, and give every original its second name. Raises Refused; C(end) then takes away what there is."""
+class Journal(t.NamedTuple):
+    """What an interrupted run wrote down."""
+
+    started: str  # ISO 8601, in UTC
+    entries: list[JournalEntry]
+
+
+def begin(entries: t.Sequence[JournalEntry], started: str) -> None:
+    """Write down what is about to be done, and give every original its second name.
+
+    Raises Refused; C(end) then removes what there is.
+    """
+    path = location.journal_path()
     document = {
         "version": VERSION,
         "started": started,
         "entries": [_as_json(entry) for entry in entries],
     }
-    writing = PATH
     try:
-        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-        ReplacedFile(PATH).replace(json.dumps(document).encode(), (0, 0, 0o600))
-        for entry in entries:
-            for resource in filter(_is_file, entry.resources()):
-                writing = _second_name(resource)
-                _keep(resource, writing)
+        os.makedirs(location.JOURNAL_FOLDER, mode=0o700, exist_ok=True)
+        ReplacedFile(path).replace(json.dumps(document).encode(), (0, 0, 0o600))
     except OSError as error:
-        raise Refused(
-            "%s, where the original is kept until all is done, can't be written: %s"
-            % (writing, error.strerror)
-            if writing != PATH
-            else "the journal %s can't be written: %s" % (PATH, error.strerror)
-        ) from None
+        raise Refused("the journal %s can't be written: %s" % (path, error.strerror)) from None
+    for resource in _files(entries):
+        second = _second_name(resource)
+        try:
+            _keep(resource, second)
+        except OSError as error:
+            raise Refused(
+                "%s, where the original is kept until all is done, can't be written: %s"
+                % (second, error.strerror)
+            ) from None
 
 
-def end(entries: t.Sequence[Entry]) -> None:
-    """All is done or undone: forget it. Raises OSError where that can't be; once the journal is gone, originals are only litter."""
+def end(entries: t.Sequence[JournalEntry]) -> None:
+    """Remove the journal, as all is done or undone, and then the second names.
+
+    Raises OSError if the journal can't be removed; without it the second names are only litter.
+    """
+    path = location.journal_path()
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(PATH)
-        sync_folder(FOLDER)
-    ReplacedFile(PATH).discard()
-    for entry in entries:
-        for resource in filter(_is_file, entry.resources()):
-            target = os.path.realpath(resource)
-            with contextlib.suppress(OSError):
-                os.unlink(_second_name(resource))
-            ReplacedFile(target).discard()
-            if is_unit(resource):
-                with contextlib.suppress(OSError):  # there may be files of others
-                    os.rmdir(os.path.dirname(target))
+        os.unlink(path)
+        sync_folder(location.JOURNAL_FOLDER)
+    ReplacedFile(path).discard()
+    for resource in _files(entries):
+        target = os.path.realpath(resource)
+        with contextlib.suppress(OSError):
+            os.unlink(_second_name(resource))
+        ReplacedFile(target).discard()
+        if is_unit(resource):
+            with contextlib.suppress(OSError):  # the folder may have files of others
+                os.rmdir(os.path.dirname(target))
 
 
-def lock(resource: str):
-    """Hold the lock of the bindings config, as a context: not only transactions write it."""
+def lock(resource: str) -> t.ContextManager[t.Any]:
+    """Hold the lock of the bindings config: not only transactions write it."""
     if not os.path.isdir(os.path.dirname(os.path.realpath(resource))):
         return contextlib.nullcontext()  # it never came to be
     return ReplacedFile(os.path.realpath(resource)).lock()
 
 
-def remove_folders(entries: t.Sequence[Entry]) -> None:
+def remove_folders(entries: t.Iterable[JournalEntry]) -> None:
     """Remove the folders that were made, unless there is something in them."""
     for entry in entries:
         if entry.folder:
@@ -135,36 +147,40 @@ def remove_folders(entries: t.Sequence[Entry]) -> None:
                 os.rmdir(entry.folder)
 
 
-def pending() -> t.Optional[dict]:
-    """The journal of a run that did not end: C({started, entries}); None if there is none. Raises Refused where it can't be read."""
-    content = read_file(PATH)
+def pending() -> t.Optional[Journal]:
+    """The journal of a run that did not end; None if there is none.
+
+    Raises Refused if it can't be read.
+    """
+    path = location.journal_path()
+    content = read_file(path)
     if content is None:
         return None
     try:
         document = json.loads(content)
         if document["version"] != VERSION:
             raise Refused(
-                "%s was written by another version of %s: let that version put things right"
-                % (PATH, MARK)
+                "%s was written by another version of %s: run that version to undo its changes"
+                % (path, MANAGED_MARK)
             )
-        return {
-            "started": document["started"],
-            "entries": [_from_json(entry) for entry in document["entries"]],
-        }
+        entries = [_from_json(entry) for entry in document["entries"]]
+        return Journal(document["started"], entries)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Refused(
-            "%s, the journal of an earlier run, can't be read: look at what it says was replaced, then remove it"
-            % PATH
+            "%s, the journal of an earlier run, can't be read: "
+            "look at what it says was replaced, then remove it" % path
         ) from None
 
 
-def put_back(server: Server, resource: str, content: t.Optional[bytes], last: bool) -> None:
-    """Make the resource be this again; C(last): for good, by the original itself where it has its second name. Raises OSError, Failed, Refused."""
+def restore(server: Server, resource: str, content: t.Optional[bytes], last: bool) -> None:
+    """Give the resource this content again. Raises OSError, Failed, Refused.
+
+    C(last): for good, by the original file itself if it has its second name.
+    """
     second = _second_name(resource)
     if last and _is_file(resource) and content is not None and read_file(second) == content:
-        os.rename(
-            second, os.path.realpath(resource)
-        )  # one file of two names: nothing happens, and that is right
+        # if both names are one file, rename(2) does nothing, which is right
+        os.rename(second, os.path.realpath(resource))
         server.written(resource)
     elif server.get(resource) != content:
         server.put(resource, content)
@@ -173,7 +189,7 @@ def put_back(server: Server, resource: str, content: t.Optional[bytes], last: bo
 def _keep(resource: str, second: str) -> None:
     target = os.path.realpath(resource)
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(second)  # litter
+        os.unlink(second)  # litter of an earlier run
     try:
         os.link(target, second)
     except FileNotFoundError:
@@ -188,15 +204,19 @@ def _keep(resource: str, second: str) -> None:
 
 def _second_name(resource: str) -> str:
     folder, name = os.path.split(os.path.realpath(resource))
-    return os.path.join(folder, ".%s.%s-before" % (name, MARK))
+    return os.path.join(folder, ".%s.%s-before" % (name, MANAGED_MARK))
+
+
+def _files(entries: t.Iterable[JournalEntry]) -> list[str]:
+    return [resource for entry in entries for resource in entry.resources() if _is_file(resource)]
 
 
 def _is_file(resource: str) -> bool:
     return resource.startswith("/")
 
 
-def _as_json(entry: Entry) -> dict:
-    def encoded(state):
+def _as_json(entry: JournalEntry) -> Json:
+    def encoded(state: State) -> Json:
         return {
             resource: None if content is None else base64.b64encode(content).decode()
             for resource, content in state.items()
@@ -211,17 +231,17 @@ def _as_json(entry: Entry) -> dict:
     }
 
 
-def _from_json(document: dict) -> Entry:
-    def decoded(state):
+def _from_json(document: Json) -> JournalEntry:
+    def decoded(state: Json) -> State:
         return {
             resource: None if text is None else base64.b64decode(text)
             for resource, text in state.items()
         }
 
-    def sockets(pairs):
+    def sockets(pairs: t.Iterable[t.Any]) -> frozenset[SocketKey]:
         return frozenset((address, port) for address, port in pairs)
 
-    return Entry(
+    return JournalEntry(
         **{
             **document,
             "steps": tuple(map(decoded, document["steps"])),

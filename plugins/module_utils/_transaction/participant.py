@@ -1,36 +1,41 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One server in a transaction: what it is to do, how it was, and what that changes. Nothing here touches the host."""
+"""A server within a transaction: what it is to do, how it was, and what changes. Pure."""
 
 from __future__ import annotations
 
 import datetime
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
-    LOOPBACK,
-    Listener,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    address_order,
+    is_loopback,
+    is_wildcard,
+    wildcard_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import address_order
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
     Options,
     Plan,
-    Server,
+    SocketKey,
+    State,
 )
 
-SERVED = (
-    "ok",
-    "expiring",
-    "expired",
-    "wrong_certificate",
-)  # it answers as it should, with some certificate
-RIGHTLY_SERVED = SERVED[:3]  # and with the one that the file has
-ABSENT = ("refused", "timeout")  # nobody answers at all, where somebody could
+#: Statuses of a listener that answers as declared, with some certificate …
+SERVED = ("ok", "expiring", "expired", "wrong_certificate")
+#: … and with the one in its file.
+RIGHTLY_SERVED = SERVED[:3]
+#: Statuses where nothing answers, although something could.
+ABSENT = ("refused", "timeout")
+
+#: A probe result, as results have a listener.
+Result = dict[str, t.Any]
 
 
-class How(t.NamedTuple):
+class TransactionOptions(t.NamedTuple):
     """The options of mail_listeners, beside what is declared."""
 
     config_path: str
@@ -43,59 +48,59 @@ class How(t.NamedTuple):
     start: bool = False
     keep_loopback: bool = True
     require_local_address: bool = True
-    drain: float = 0
-    timeout: float = 30
+    drain: float = 0  # seconds
+    timeout: float = 30  # seconds
     min_days: int = 0
 
 
-class Side:
-    """A server, what it is to do (C(wanted), C(plan)), and how it was. Keys are (address, port)."""
+class Participant:
+    """A server, what it is to do (C(desired), C(plan)), and how it was."""
 
     def __init__(
         self,
         server: Server,
         configured: Configured,
-        wanted: t.Optional[t.Sequence[Listener]],
-        how: How,
+        desired: t.Optional[t.Sequence[Listener]],
+        options: TransactionOptions,
     ):
-        self.server, self.configured, self.wanted = server, configured, wanted
-        self.options = Options(config_path=how.config_path, keep_loopback=how.keep_loopback)
+        self.server, self.configured, self.desired = server, configured, desired
+        self.options = Options(options.config_path, options.keep_loopback)
         self.plan = Plan()
         self.running = server.running()
-        #: Is it to follow its files? One that is stopped, and that nothing is asked of, may be so for a reason.
-        self.follows = how.activate and (self.running or bool(wanted))
-        self.live: frozenset = frozenset()  # what it listens on now
-        self.before: dict = {}  # key -> Listener: what answers today
-        self.after: dict = {}  # and would afterwards
-        self.seen: dict = {}  # key -> the probe of before
-        self.stale: set = set()  # those that serve another certificate than the file has
+        #: Is it to follow its files? A stopped server with nothing declared may be so for a reason.
+        self.follows = options.activate and (self.running or bool(desired))
+        #: The sockets that it listens on now.
+        self.live: frozenset[SocketKey] = frozenset()
+        #: What answers today, and what would afterwards.
+        self.before: dict[SocketKey, Listener] = {}
+        self.after: dict[SocketKey, Listener] = {}
+        #: The probe results from before.
+        self.results: dict[SocketKey, Result] = {}
+        #: Those that serve another certificate than the file has.
+        self.stale: set[SocketKey] = set()
         self.sessions_cut = 0
 
-    # -- before anything is touched
+    # -- learning what is and what would be
 
-    def planned(self, plan: Plan) -> None:
-        """This is what it would do."""
-        if plan.steps and not (
-            self.follows and self.running
-        ):  # then nobody is taken along step by step
-            plan = plan._replace(steps=(_last(plan.steps),), back=plan.back[-1:])
+    def set_plan(self, plan: Plan) -> None:
+        """Take over what the server would do, and what it would then listen on."""
+        if plan.steps and not (self.follows and self.running):
+            # no listener has to be kept alive on the way: one step will do
+            plan = plan._replace(steps=(_merged(plan.steps),), back=plan.back[-1:])
         self.plan = plan
-        self.after = {
-            key_of(found.listener): found.listener
-            for found in plan.listeners or self.configured.listeners
-        }
-        for listener in self.wanted or ():
+        keeps_all = not plan.steps and not plan.listeners
+        self.after = _by_key(self.configured.listeners if keeps_all else plan.listeners)
+        for listener in self.desired or ():
             planned = self.after.get(key_of(listener), listener)
-            # none asks for no TLS; a server that can't but offer STARTTLS does so before and after, and has not changed
-            self.after[key_of(listener)] = (
-                planned
-                if listener.encryption == "none" and planned.protocol == listener.protocol
-                else listener
+            # encryption none asks for no TLS: a server that offers STARTTLS anyway is unchanged
+            offers_tls_anyway = (
+                listener.encryption == "none" and planned.protocol == listener.protocol
             )
+            self.after[key_of(listener)] = planned if offers_tls_anyway else listener
 
-    def looked_at(self, live: frozenset) -> None:
-        """This is what it listens on now."""
-        configured = {key_of(found.listener): found.listener for found in self.configured.listeners}
+    def set_live(self, live: frozenset[SocketKey]) -> None:
+        """Take over what it listens on now."""
+        configured = _by_key(self.configured.listeners)
         if not self.follows:
             self.live, self.before = self.configured.sockets, configured
             return
@@ -104,73 +109,84 @@ class Side:
         for key in live - self.configured.sockets:
             self.before[key] = self.after.get(key) or Listener(*key, "", "")
 
-    def asked(self) -> list:
-        """Who is to be connected to, for how things are: as it is declared, where that is how it is, with the host name to ask for."""
+    def to_probe(self) -> list[Listener]:
+        """The listeners of today, as they are declared if that is also how they are.
+
+        A declared listener has the host name to ask for.
+        """
         if not self.follows:
             return []
         return [
-            self.after[key] if says(self.after.get(key)) == says(listener) else listener
+            self.after[key] if facts_of(self.after.get(key)) == facts_of(listener) else listener
             for key, listener in self.before.items()
             if listener.protocol
         ]
 
-    def asked_elsewhere(self, is_here: t.Callable[[str], bool]) -> list:
-        """Parts of wildcards on an address of the host that is to come: they are asked on loopback, which may be greeted sooner (postscreen, reverse DNS)."""
-        coming = {
-            _wildcard_of(address): address
-            for address, ignored in sorted(self.after.keys() - self.before.keys())
-            if address not in LOOPBACK and address not in LOOPBACK.values() and is_here(address)
+    def parts_to_probe(self, is_here: t.Callable[[str], bool]) -> list[Listener]:
+        """Wildcards of today on one of the local addresses that will replace them.
+
+        A wildcard is probed on loopback, which may be greeted faster (postscreen, reverse DNS).
+        """
+        replacing = {
+            wildcard_of(address): address
+            for address, _ in sorted(self.after.keys() - self.before.keys())
+            if not is_wildcard(address) and not is_loopback(address) and is_here(address)
         }
         parts = [
-            listener._replace(address=coming[listener.address])
-            for listener in self.asked()
-            if listener.address in coming
+            listener._replace(address=replacing[listener.address])
+            for listener in self.to_probe()
+            if listener.address in replacing
         ]
         return [part for part in parts if key_of(part) not in self.before]
 
-    def answered(self, seen: dict) -> None:
-        """So one of them answered."""
-        key = seen["address"], seen["port"]
-        if key not in self.before:  # a part of a wildcard
+    def add_result(self, result: Result) -> None:
+        """Take over the probe result of a listener of today; of a part of a wildcard nothing."""
+        key = result["address"], result["port"]
+        if key not in self.before:
             return
-        self.seen[key] = seen
-        if seen["status"] == "wrong_certificate" and says(self.after.get(key)) == says(
-            self.before[key]
-        ):
+        self.results[key] = result
+        unchanged = facts_of(self.after.get(key)) == facts_of(self.before[key])
+        if result["status"] == "wrong_certificate" and unchanged:
             self.stale.add(key)
 
     # -- what follows from that
 
     @property
-    def goal(self) -> frozenset:
+    def desired_sockets(self) -> frozenset[SocketKey]:
         """The sockets that it should have afterwards."""
         return self.plan.sockets if self.plan.steps else self.configured.sockets
 
     @property
-    def leaving(self) -> frozenset:
-        """The sockets that go."""
+    def closing_sockets(self) -> frozenset[SocketKey]:
+        """The sockets that it gives up."""
         return self.live - self.plan.sockets if self.plan.steps else frozenset()
 
     @property
-    def ending(self) -> frozenset:
-        """The sockets whose sessions end: those that go, and with some activations all."""
-        return (
-            self.live
-            if self.plan.ends_sessions and self.activation in ("reload", "restart")
-            else self.leaving
-        )
+    def interrupted_sockets(self) -> frozenset[SocketKey]:
+        """The sockets whose sessions end: those that close, or with some activations all."""
+        if self.plan.ends_sessions and self.activation in ("reload", "restart"):
+            return self.live
+        return self.closing_sockets
 
     @property
-    def lost(self) -> frozenset:
-        """Sockets that it should have long since, and never got: no doing of ours, and not to hold up other changes."""
-        return (
-            self.configured.sockets - self.live if self.plan.steps and self.running else frozenset()
-        )
+    def unbound_sockets(self) -> frozenset[SocketKey]:
+        """Sockets of today's files that it never got.
+
+        No change of ours is the cause, and none has to wait for them.
+        """
+        if self.plan.steps and self.running:
+            return self.configured.sockets - self.live
+        return frozenset()
 
     @property
-    def final(self) -> t.Mapping:
-        """What is written in the end: resource -> bytes."""
-        return _last(self.plan.steps)
+    def final_state(self) -> State:
+        """What is written in the end."""
+        return _merged(self.plan.steps)
+
+    @property
+    def original_state(self) -> State:
+        """What the resources of C(final_state) are now."""
+        return self.plan.back[-1] if self.plan.back else {}
 
     @property
     def activation(self) -> str:
@@ -179,7 +195,7 @@ class Side:
             return "none"
         if not self.running:
             return "start"
-        # what answers is not what the files say: somebody edited one, or renewed a certificate, and did not reload
+        # a file was edited, or a certificate was renewed, and the server was not reloaded
         unlike_its_files = self.stale or self.before.keys() != self.after.keys()
         if self.plan.steps and (self.plan.activation != "none" or not unlike_its_files):
             return self.plan.activation
@@ -191,11 +207,14 @@ class Side:
         return not self.plan.steps and self.activation == "none"
 
     @property
-    def must_be_servable(self) -> list:
-        """Listeners whose certificate the server is going to read anew. Not those that are broken already, nor what others wrote that comes back."""
+    def must_be_servable(self) -> list[Listener]:
+        """Listeners whose certificate the server is going to read again.
+
+        Without those that are broken already, and those that others wrote and that come back.
+        """
         if self.idle:
             return []
-        declared = {key_of(listener) for listener in self.wanted or ()}
+        declared = self._declared()
         return [
             listener
             for key, listener in in_order(self.after)
@@ -204,124 +223,131 @@ class Side:
             and (self.status_before(key) in SERVED if self.unchanged(key) else key in declared)
         ]
 
-    def unchanged(self, key: tuple) -> bool:
-        """Do its clients find the same as before? What was a part of a wildcard counts where nobody declared it."""
-        return key not in self.stale and says(self._same_as(key)) == says(self.after[key])
+    def unchanged(self, key: SocketKey) -> bool:
+        """Do clients of this socket find the same as before?
 
-    def status_before(self, key: tuple) -> str:
-        """How it answered; ok where nobody asked."""
-        same = self._same_as(key)
-        return self.seen.get(key_of(same), {}).get("status", "ok") if same else ""
+        An undeclared part of a wildcard is compared with the wildcard.
+        """
+        return key not in self.stale and facts_of(self._counterpart(key)) == facts_of(
+            self.after[key]
+        )
 
-    def _same_as(self, key: tuple) -> t.Optional[Listener]:
-        """The listener that answered here before."""
+    def status_before(self, key: SocketKey) -> str:
+        """The status of before: ok if it was not probed, '' if there was no listener."""
+        before = self._counterpart(key)
+        return self.results.get(key_of(before), {}).get("status", "ok") if before else ""
+
+    def _counterpart(self, key: SocketKey) -> t.Optional[Listener]:
+        """The listener that answered on this socket before."""
         address, port = key
-        if key not in self.before and not any(
-            key_of(listener) == key for listener in self.wanted or ()
-        ):
-            key = _wildcard_of(address), port
+        if key not in self.before and key not in self._declared():
+            key = wildcard_of(address), port
         return self.before.get(key)
 
-    def changes(self) -> list:
-        """As results have them: files, then listeners."""
-        found = []
-        first = self.plan.back[-1] if self.plan.back else {}
-        for resource, last in sorted(self.final.items()):
-            before, after = self.plan.shown.get(resource, ("", ""))
-            found.append(
-                {
-                    "action": "add"
-                    if first[resource] is None
-                    else "remove"
-                    if last is None
-                    else "change",
-                    "kind": "file",
-                    "name": resource,
-                    "before": {} if first[resource] is None else {"lines": before.splitlines()},
-                    "after": {} if last is None else {"lines": after.splitlines()},
-                }
-            )
+    def _declared(self) -> set[SocketKey]:
+        return {key_of(listener) for listener in self.desired or ()}
+
+    # -- as results have it
+
+    def changes(self) -> list[dict[str, t.Any]]:
+        """Changes of the server's files, then of its listeners."""
+        return [*self._file_changes(), *self._listener_changes()]
+
+    def _file_changes(self) -> t.Iterator[dict[str, t.Any]]:
+        for resource, content in sorted(self.final_state.items()):
+            lines_before, lines_after = self.plan.shown.get(resource, ("", ""))
+            original = self.original_state[resource]
+            before = {} if original is None else {"lines": lines_before.splitlines()}
+            after = {} if content is None else {"lines": lines_after.splitlines()}
+            yield self._change("file", resource, before, after)
+
+    def _listener_changes(self) -> t.Iterator[dict[str, t.Any]]:
         for key, listener in in_order({**self.after, **self.before}):
-            before, after = says(self.before.get(key)), says(self.after.get(key))
+            before, after = facts_of(self.before.get(key)), facts_of(self.after.get(key))
             if key in self.stale:
-                before["fingerprint_sha256"] = self.seen[key]["certificate"].get(
-                    "fingerprint_sha256", ""
-                )
+                served = self.results[key]["certificate"]
+                before["fingerprint_sha256"] = served.get("fingerprint_sha256", "")
                 after["fingerprint_sha256"] = "as in " + self.after[key].certificate_path
             if before != after:
-                action = "add" if not before else "remove" if not after else "change"
-                found.append(
-                    {
-                        "action": action,
-                        "kind": "listener",
-                        "name": listener.name,
-                        "before": before,
-                        "after": after,
-                    }
-                )
-        return found
+                yield self._change("listener", listener.name, before, after)
 
-    def foreseen(self) -> list:
-        """The listeners as they would be afterwards: as they were seen, where nothing changes."""
+    def _change(
+        self, kind: str, name: str, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]
+    ) -> dict[str, t.Any]:
+        return {
+            "action": "add" if not before else "remove" if not after else "change",
+            "kind": kind,
+            "name": name,
+            "server": self.server.name,
+            "before": before,
+            "after": after,
+        }
+
+    def results_after(self) -> list[Result]:
+        """The listeners as they would be afterwards: their probe results, if nothing changes."""
         return [
-            self.seen[key]
-            if key in self.seen
+            self.results[key]
+            if key in self.results
             and key not in self.stale
-            and says(self.before.get(key)) == says(listener)
-            else _not_seen(listener, "ok", "as it would be: not probed")
+            and facts_of(self.before.get(key)) == facts_of(listener)
+            else _not_probed(listener, "ok", "as it would be: not probed")
             for key, listener in self.after.items()
         ]
 
-    def found(self, missing: t.Callable[[Listener], t.Tuple[str, str]]) -> list:
-        """The listeners as they were before: those that should be there, and those that are. C(missing): status and detail of one that is not."""
-        listeners = []
-        declared = {key_of(listener) for listener in self.wanted or ()}
+    def results_before(
+        self, missing: t.Callable[[Listener], tuple[str, str]]
+    ) -> t.Iterator[Result]:
+        """The listeners as they were before: the declared, and those that answer today.
+
+        C(missing): status and detail of one that does not listen.
+        """
+        declared = self._declared()
         for key, listener in {**self.before, **self.after}.items():
-            if key not in self.before:
-                if (
-                    key in declared
-                ):  # the rest is what would be left of a wildcard: neither declared nor there
-                    listeners.append(_not_seen(listener, *missing(listener)))
-                continue
-            seen = self.seen.get(key) or _not_seen(listener, "ok", "not probed")
-            listeners.append(
-                seen
-                if key in self.after
-                else {**seen, "status": "unexpected", "detail": "nobody declared it"}
-            )
-        return listeners
+            if key in self.before:
+                result = self.results.get(key) or _not_probed(listener, "ok", "not probed")
+                unexpected = {"status": "unexpected", "detail": "not declared"}
+                yield result if key in self.after else {**result, **unexpected}
+            elif key in declared:  # else what would be left of a wildcard
+                yield _not_probed(listener, *missing(listener))
 
 
-def key_of(listener: Listener) -> tuple:
+def key_of(listener: Listener) -> SocketKey:
+    """The socket of a listener."""
     return listener.address, listener.port
 
 
-def _wildcard_of(address: str) -> str:
-    return next(wildcard for wildcard in LOOPBACK if (":" in wildcard) == (":" in address))
+def socket_order(key: SocketKey) -> tuple[t.Any, ...]:
+    """Sort key: by address, then by port."""
+    return address_order(key[0]), key[1]
 
 
-def in_order(listeners: t.Mapping) -> list:
+def in_order(listeners: t.Mapping[SocketKey, Listener]) -> list[tuple[SocketKey, Listener]]:
     """(key, listener) in address order, then by port."""
-    return sorted(listeners.items(), key=lambda item: (address_order(item[0][0]), item[0][1]))
+    return sorted(listeners.items(), key=lambda item: socket_order(item[0]))
 
 
-def says(listener: t.Optional[Listener]) -> dict:
-    """What of a listener counts: the same before and after, and nothing has changed for its clients."""
+def facts_of(listener: t.Optional[Listener]) -> dict[str, str]:
+    """What clients can tell of a listener: if this stays the same, nothing has changed for them."""
     if listener is None:
         return {}
+    with_tls = listener.encryption != "none"
     return {
         "protocol": listener.protocol,
         "encryption": listener.encryption,
-        "certificate_path": listener.certificate_path if listener.encryption != "none" else "",
-        "private_key_path": listener.key_path if listener.encryption != "none" else "",
+        "certificate_path": listener.certificate_path if with_tls else "",
+        "private_key_path": listener.key_path if with_tls else "",
     }
 
 
-def _last(states: t.Iterable[t.Mapping]) -> dict:
+def _by_key(configured: t.Iterable[t.Any]) -> dict[SocketKey, Listener]:
+    return {key_of(found.listener): found.listener for found in configured}
+
+
+def _merged(states: t.Iterable[State]) -> State:
     return {resource: content for state in states for resource, content in state.items()}
 
 
-def _not_seen(listener: Listener, status: str, detail: str) -> dict:
+def _not_probed(listener: Listener, status: str, detail: str) -> Result:
     return {
         "address": listener.address,
         "port": listener.port,

@@ -1,70 +1,68 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What no server can do, whichever it is: looked at before anything is touched, each with its remedy.
+"""What no server can do, whichever it is: checked before anything changes.
 
-What only one kind of server can't is in that server's own table.
+Each check yields refusals, whole messages with their remedies. What only one kind of server can't
+do is in that server's own limits.
 """
 
 from __future__ import annotations
 
+import datetime
 import os
-import pwd
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
-    NotAFile,
-    TooLarge,
-    read_regular_file,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    endpoint,
+    meet,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file import (
-    why_not_writable,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MAX_FILE_BYTES
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction.wait import shown
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
-
-_WILDCARDS = {"0.0.0.0": 4, "::": 6}
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import SocketKey
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
+    Participant,
+)
 
 
 def not_root() -> t.Iterator[str]:
-    """Servers' files, their sockets below 1024 and private keys are root's, also to look at."""
+    """Servers' files, sockets below 1024 and private keys are root's, also to read."""
     if os.geteuid() != 0:
         yield "mail_listeners changes servers, and needs root for that: use become"
 
 
-def other_config(sides, config_path: str) -> t.Iterator[str]:
-    """Two configs that both say how one server listens would undo each other for ever."""
-    for side in sides:
-        if side.configured.config_path and side.configured.config_path != config_path:
+def other_config(participants: t.Iterable[Participant], config_path: str) -> t.Iterator[str]:
+    """Two configs for one server would undo each other's changes for ever."""
+    for participant in participants:
+        other = participant.configured.config_path
+        if other and other != config_path:
             yield (
-                "%s listens as %s says, not %s: name that one in config_path, or give it back first (state: absent with that config_path)"
-                % (side.server.title, side.configured.config_path, config_path)
+                "%s listens as %s says, not %s: name that one in config_path, "
+                "or give it back first (state: absent with that config_path)"
+                % (participant.server.title, other, config_path)
             )
 
 
-def not_running(sides, start: bool) -> t.Iterator[str]:
+def not_running(participants: t.Iterable[Participant], start: bool) -> t.Iterator[str]:
     """A server may be stopped for a reason."""
-    for side in sides:
-        if side.follows and not side.running and not start:
+    for participant in participants:
+        if participant.follows and not participant.running and not start:
             yield (
                 "%s is not running: start it first, or set start to true, or take %s off servers"
-                % (side.server.title, side.server.name)
+                % (participant.server.title, participant.server.name)
             )
 
 
-def addresses_away(sides) -> t.Iterator[str]:
-    """The server would die of it on reload."""
+def addresses_away(participants: t.Iterable[Participant]) -> t.Iterator[str]:
+    """Declared addresses that can't be bound: the server would die on its reload."""
     from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import (
         cannot_listen,
     )
 
     floating = {
         listener.address: listener.floating
-        for side in sides
-        if side.follows
-        for listener in side.wanted or ()
+        for participant in participants
+        if participant.follows
+        for listener in participant.desired or ()
     }
     for address in sorted(floating):
         reason = cannot_listen(address, floating[address])
@@ -72,54 +70,57 @@ def addresses_away(sides) -> t.Iterator[str]:
             yield reason
 
 
-def others_addresses_away(sides) -> t.Iterator[str]:
-    """What somebody else wrote in a server's files and has not tried yet: the server would die of it, and with the old files again."""
+def others_addresses_away(participants: t.Iterable[Participant]) -> t.Iterator[str]:
+    """Addresses that others wrote into a server's files since its last reload.
+
+    The server would die of them, and again with the old files after a rollback.
+    """
     from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import (
         cannot_listen,
     )
 
-    for side in sides:
-        declared = {(listener.address, listener.port) for listener in side.wanted or ()}
-        for address, port in sorted(_to_bind(side) - declared):
+    for participant in participants:
+        declared = {(listener.address, listener.port) for listener in participant.desired or ()}
+        for address, port in sorted(_to_bind(participant) - declared):
             if cannot_listen(address, floating=False):
                 yield (
-                    "%s does not listen on %s yet, though its files say so, and would die of it: %s is not an address of this host. "
-                    "Take it out of them, or add the address"
-                ) % (side.server.title, shown((address, port)), address)
+                    "%s does not listen on %s yet, though its files say so, and would die of it: "
+                    "%s is not an address of this host. Take it out of them, or add the address"
+                    % (participant.server.title, endpoint(address, port), address)
+                )
 
 
-def _to_bind(side) -> frozenset:
+def _to_bind(participant: Participant) -> frozenset[SocketKey]:
     """The sockets that the server does not have and is going to bind."""
-    return side.goal - side.live if side.activation != "none" else frozenset()
+    if participant.activation == "none":
+        return frozenset()
+    return participant.desired_sockets - participant.live
 
 
-def ports_of_others(sides, sockets: t.Sequence[Socket]) -> t.Iterator[str]:
-    """The server would die of it on reload, or at its next start."""
-    for side in sides:
-        for address, port in sorted(_to_bind(side)):
+def ports_of_others(
+    participants: t.Iterable[Participant], sockets: t.Sequence[Socket]
+) -> t.Iterator[str]:
+    """Ports of other programs: the server would die on its reload, or at its next start."""
+    for participant in participants:
+        for address, port in sorted(_to_bind(participant)):
             for other in sockets:
-                if (
-                    other.port == port
-                    and not side.server.holds(other)
-                    and _meet(address, other.address)
-                ):
+                if _conflict(participant, (address, port), other):
                     yield (
                         "%s can't listen on %s: %s holds %s. Stop that, or declare another port"
                         % (
-                            side.server.title,
-                            shown((address, port)),
+                            participant.server.title,
+                            endpoint(address, port),
                             _holder(other),
-                            shown((other.address, other.port)),
+                            endpoint(other.address, other.port),
                         )
                     )
 
 
-def _meet(one: str, other: str) -> bool:
-    """Can't both be bound? A socket on :: mostly takes IPv4's port too (ipv6(7): IPV6_V6ONLY), but that can't be seen."""
-    if one == other:
-        return True
-    family, other_family = (6 if ":" in address else 4 for address in (one, other))
-    return family == other_family and (one in _WILDCARDS or other in _WILDCARDS)
+def _conflict(participant: Participant, key: SocketKey, other: Socket) -> bool:
+    address, port = key
+    return (
+        other.port == port and meet(address, other.address) and not participant.server.holds(other)
+    )
 
 
 def _holder(socket: Socket) -> str:
@@ -128,111 +129,38 @@ def _holder(socket: Socket) -> str:
     return "process %d (%s)" % (socket.pids[0], socket.program)
 
 
-def not_writable(sides) -> t.Iterator[str]:
-    """A file on a read-only file system, or mounted by itself: the write would find it out, and check mode would not."""
-    for side in sides:
-        for resource in side.final:
-            reason = (
-                why_not_writable(os.path.realpath(resource)) if resource.startswith("/") else ""
-            )
+def not_writable(participants: t.Iterable[Participant]) -> t.Iterator[str]:
+    """Files on a read-only file system, or mounted by themselves: check mode has to see it too."""
+    for participant in participants:
+        for resource in participant.final_state:
+            if not resource.startswith("/"):
+                continue
+            from ansible_collections.mailops.bindings.plugins.module_utils._host import atomic_file
+
+            reason = atomic_file.why_not_writable(os.path.realpath(resource))
             if reason:
-                yield "%s: %s" % (side.server.title, reason)
+                yield "%s: %s" % (participant.server.title, reason)
 
 
-def certificates(sides, now) -> t.Iterator[str]:
-    """A certificate that can't be served takes the listener down, or leaves STARTTLS that fails."""
-    checked: dict = {}
-    for side in sides:
-        for listener in side.must_be_servable:
+def certificates(participants: t.Iterable[Participant], now: datetime.datetime) -> t.Iterator[str]:
+    """Certificates that can't be served: the listener would go, or keep a STARTTLS that fails."""
+    checked: dict[tuple[str, str, str], str] = {}
+    for participant in participants:
+        for listener in participant.must_be_servable:
+            from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
+                servable,
+            )
+
+            server = participant.server
             source = (
                 listener.certificate_path,
                 listener.private_key_path,
-                side.server.reads_keys_as,
+                server.reads_keys_as,
             )
             if source not in checked:
-                checked[source] = unservable(
-                    listener, side.server.reads_keys_as, side.server.title, now
+                checked[source] = servable.why_not_servable(
+                    listener, server.reads_keys_as, server.title, now
                 )
             if checked[source]:
-                yield "%s%s: %s" % (
-                    listener.name,
-                    " (%s)" % listener.port_name if listener.port_name else "",
-                    checked[source],
-                )
-
-
-def unservable(listener: Listener, user: str, title: str, now) -> str:
-    """Why a server can't serve this listener's certificate; '' if it can. What clients will think of it is not asked."""
-    for path in dict.fromkeys((listener.certificate_path, listener.key_path)):
-        try:
-            content = read_regular_file(path, MAX_FILE_BYTES)[0]
-        except (OSError, NotAFile, TooLarge) as error:
-            return "%s can't be read: %s" % (
-                path,
-                getattr(error, "strerror", None) or "it is " + str(error),
-            )
-        if b"-----BEGIN " not in content:
-            return "%s is not PEM, which is all that %s reads. Convert it: %s" % (
-                path,
-                title,
-                _conversion(path, is_key=path != listener.certificate_path),
-            )
-        if (
-            b"-----BEGIN ENCRYPTED PRIVATE KEY-----" in content
-            or b"\nProc-Type: 4,ENCRYPTED" in content
-        ):
-            return (
-                "the private key in %s is encrypted, and nobody is there to type its password when %s starts: openssl pkey -in %s -out %s.plain"
-                % (path, title, path, path)
-            )
-        if not _may_read(path, user):
-            return (
-                "%s can't be read by the user %s, as which %s reads it: check its mode and those of the folders above it"
-                % (path, user, title)
-            )
-    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.judge import (
-        Certificate,
-        Source,
-    )
-
-    certificate = Certificate(Source(listener.certificate_path, listener.private_key_path), now)
-    if certificate.key_matches is True:
-        return ""
-    return next(
-        (finding.message for finding in certificate.findings()), "its private key can't be used"
-    )
-
-
-def _conversion(path: str, is_key: bool) -> str:
-    stem, extension = os.path.splitext(path)
-    pkcs12 = "openssl pkcs12 -in %s -nodes -out %s.pem" % (path, stem)
-    if extension.lower() in (".p12", ".pfx"):
-        return pkcs12
-    return "openssl %s -inform DER -in %s -out %s.pem (if it is PKCS#12: %s)" % (
-        "pkey" if is_key else "x509",
-        path,
-        stem,
-        pkcs12,
-    )
-
-
-def _may_read(path: str, user: str) -> bool:
-    """May this user open the file? Asked by doing so as the user: modes of the folders above it, groups and ACLs all count."""
-    if user == "root":
-        return True
-    try:
-        account = pwd.getpwnam(user)
-    except KeyError:
-        return True  # the server will say so itself
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.initgroups(user, account.pw_gid)
-            os.setgid(account.pw_gid)
-            os.setuid(account.pw_uid)
-            os.close(os.open(path, os.O_RDONLY))
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitpid(child, 0)[1] == 0
+                port_name = " (%s)" % listener.port_name if listener.port_name else ""
+                yield "%s%s: %s" % (listener.name, port_name, checked[source])

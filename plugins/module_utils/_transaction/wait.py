@@ -1,112 +1,120 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looking at servers' sockets: until they are the wanted ones, and stay so."""
+"""Watching servers' sockets: until they are as expected and stay so, or until sessions end."""
 
 from __future__ import annotations
 
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    endpoint,
+    wildcard_of,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import (
-    Socket,
     established,
     listening,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import SocketKey
 
 LOOK_SECONDS = 0.05
+DRAIN_LOOK_SECONDS = 0.2
 
 
-class Goal(t.NamedTuple):
-    """What a server should listen on, and what no more. Beside these it may have others."""
+class Expectation(t.NamedTuple):
+    """What a server should listen on, and what it should have closed. It may have more."""
 
     server: Server
-    there: frozenset
-    gone: frozenset = frozenset()
+    open: frozenset[SocketKey]
+    closed: frozenset[SocketKey] = frozenset()
+
+    def problem(self, live: t.AbstractSet[SocketKey]) -> str:
+        """What is not so of these sockets of the server, a line each; '' if all is."""
+        return "\n".join(
+            [
+                "%s does not listen on %s" % (self.server.title, endpoint(*key))
+                for key in sorted(self.open - live)
+            ]
+            + [
+                "%s still listens on %s" % (self.server.title, endpoint(*key))
+                for key in sorted(self.closed & live)
+            ]
+        )
 
 
-def live(server: Server, sockets: t.Sequence[Socket]) -> frozenset:
-    """Those that are the server's, as (address, port)."""
-    return frozenset((socket.address, socket.port) for socket in sockets if server.holds(socket))
+#: Expectations that are not met, each with what is wrong.
+Unmet = list[tuple[Expectation, str]]
 
 
-def unmet(goals: t.Sequence[Goal]) -> list:
-    """(goal, what is wrong) of each that is not as it should be now."""
+def unmet(expectations: t.Iterable[Expectation]) -> Unmet:
+    """Those that are not met now."""
     sockets = listening()
-    found = []
-    for goal in goals:
-        now = live(goal.server, sockets)
-        wrong = [
-            "%s does not listen on %s" % (goal.server.title, shown(key))
-            for key in sorted(goal.there - now)
-        ]
-        wrong += [
-            "%s still listens on %s" % (goal.server.title, shown(key))
-            for key in sorted(goal.gone & now)
-        ]
-        if wrong:
-            found.append((goal, "\n".join(wrong)))
-    return found
+    problems = [
+        (expectation, expectation.problem(expectation.server.live_sockets(sockets)))
+        for expectation in expectations
+    ]
+    return [(expectation, problem) for expectation, problem in problems if problem]
 
 
-def settled(
-    goals: t.Sequence[Goal], patience: float, stable: float, since: t.Optional[float] = None
-) -> list:
-    """Wait until all is as it should be and has been so for C(stable) seconds; C(patience): seconds in which to get there.
+def wait_until_listening(
+    expectations: t.Sequence[Expectation],
+    patience: float,
+    stable: float,
+    since: t.Optional[float] = None,
+) -> Unmet:
+    """Wait until all expectations are met, and have been for C(stable) seconds.
 
-    C(since): from this moment on it has been so, as somebody who looked before has seen (time.monotonic()).
-
-    C(unmet), where that does not come. A server that has died is not waited for.
+    C(patience): seconds in which to get there. C(since): they have been met from this moment on
+    (time.monotonic()). Returns what is wrong at the end; a server that has died is not waited for.
     """
     deadline = time.monotonic() + patience
     while True:
-        wrong, now = unmet(goals), time.monotonic()
+        wrong, moment = unmet(expectations), time.monotonic()
         if wrong:
             since = None
         elif since is None:
-            since = now
-        if wrong or now - since >= stable:
-            dead = [
-                (goal, "%s has died" % goal.server.title)
-                for goal in goals
-                if not goal.server.running()
-            ]
+            since = moment
+        if since is None or moment - since >= stable:
+            dead = _dead(expectations)
             if dead or not wrong:
                 return dead and dead + wrong
-            if now >= deadline:
+            if moment >= deadline:
                 return wrong
         time.sleep(LOOK_SECONDS)
 
 
-def changing(server: Server, do: t.Callable[[], None], patience: float) -> None:
-    """Do this, and wait until the server's sockets are others for it."""
-    before = live(server, listening())
+def _dead(expectations: t.Iterable[Expectation]) -> Unmet:
+    return [
+        (expectation, "%s has died" % expectation.server.title)
+        for expectation in expectations
+        if not expectation.server.running()
+    ]
+
+
+def wait_for_change(server: Server, do: t.Callable[[], None], patience: float) -> None:
+    """Do this, and wait until the server's sockets have changed; C(patience): seconds at most."""
+    before = server.live_sockets(listening())
     do()
     deadline = time.monotonic() + patience
-    while live(server, listening()) == before and time.monotonic() < deadline:
+    while server.live_sockets(listening()) == before and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
 
 
-def sessions(keys: t.Iterable) -> int:
+def sessions(keys: t.Iterable[SocketKey]) -> int:
     """Established connections to these sockets (proc(5), /proc/net/tcp: state 01)."""
     keys = set(keys)
     if not keys:
         return 0
     return sum(
-        (address, port) in keys or ("::" if ":" in address else "0.0.0.0", port) in keys
+        (address, port) in keys or (wildcard_of(address), port) in keys
         for address, port in established()
     )
 
 
-def drain(keys: t.Iterable, seconds: float) -> None:
-    """Let sessions on these sockets end by themselves."""
+def drain(keys: t.Iterable[SocketKey], seconds: float) -> None:
+    """Give sessions on these sockets time to end by themselves."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and sessions(keys):
-        time.sleep(0.2)
-
-
-def shown(key: tuple) -> str:
-    """As results name a listener."""
-    return Listener(*key, "", "").name
+        time.sleep(DRAIN_LOOK_SECONDS)

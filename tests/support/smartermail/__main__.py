@@ -1,11 +1,14 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stand-in as a process, for playbooks tried by hand: PYTHONPATH=tests python -m support.smartermail FOLDER [--port N] [--no-rest] [--no-soap]
+"""The stand-in as a process, for playbooks tried by hand:
 
-It writes into FOLDER what a task needs (ca.pem, options.json) and, after every call, what the server then holds (state.json); each call is a
-line in calls.jsonl, what is not known to work one in violations.txt. It begins with FOLDER/begin.json, if there is one:
-{"ports": [{"name", "protocol", "port", …}], "addresses": {"127.0.0.1": ["name"]}, "hostnames": {}}. SIGTERM or Ctrl-C ends it.
+PYTHONPATH=tests python -m support.smartermail FOLDER [--port N] [--no-rest] [--no-soap]
+
+It writes into FOLDER what a task needs (ca.pem, options.json) and, after every call, what the
+server then holds (state.json); each call is a line in calls.jsonl, what is not known to work one in
+violations.txt. It begins with FOLDER/begin.json, if there is one: {"ports": [{"name", "protocol",
+"port", …}], "addresses": {"127.0.0.1": ["name"]}, "hostnames": {}}. SIGTERM or Ctrl-C ends it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The REST door, /api/v1: JSON, a token that is had by logging in, reads by GET and all else by POST."""
+"""The REST door, /api/v1:
+
+JSON, a token that is had by logging in, reads by GET and all else by POST.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ import typing as t
 
 from .state import Port, Refusal, State
 
-#: type in answers: the numbers that public code has; the others are not known, and these are none of anybody's
+#: type in answers: the numbers that public code has; the others are not known, and these are none
+#: of anybody's
 TYPES = {"SMTP": 0, "POP": 1, "IMAP": 2, "Submission": 41, "LDAP": 42, "XMPP": 43}
 #: type in what is added: the names that public code has
 ADDED_TYPES = ("SMTP", "POP", "IMAP")
@@ -51,7 +55,8 @@ class Rest:
 
     def __init__(self, state: State, account: Account, violations: list):
         self.state, self.account, self.violations = state, account, violations
-        self.tokens: dict = {}  # (user, clientId) -> [access token, refresh token, end]: one lives per user and clientId
+        # (user, clientId) -> [access token, refresh token, end]: one lives per user and clientId
+        self.tokens: dict = {}
         self.secrets: list = []  # every token that was ever given out
         self.refused_logins = 0
 
@@ -240,7 +245,9 @@ class Rest:
         return shown
 
     def _read_port(self, entry) -> tuple:
-        """(Port, addresses) of an entry of toAdd, which public code sends with texts for number and booleans."""
+        """(Port, addresses) of an entry of toAdd, which public code sends with texts for number and
+        booleans.
+        """
         self._check_keys("toAdd", entry, PORT_FIELDS, self.state.extra_fields)
         wrong = [
             key

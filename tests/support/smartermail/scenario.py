@@ -1,10 +1,11 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One story for every store: what it can tell of no host names, no descriptions of addresses, and no address without ports.
+"""One story for every store: what it can tell of no host names, no descriptions of addresses, and
+no address without ports.
 
-Each step is (what it is, module, options). It is played in check mode, for real and once more. The certificates need not be there:
-over SmarterMail's API nobody could look at them.
+Each step is (what it is, module, options). It is played in check mode, for real and once more. The
+certificates need not be there: over SmarterMail's API nobody could look at them.
 """
 
 from __future__ import annotations

@@ -42,7 +42,9 @@ class Call:
     """One request, as the server had it."""
 
     number: int
-    name: str  # authenticate-user, ip-binding-manager, toAdd, toRemove, ListServerPorts, …; the path of what is none of them
+    # authenticate-user, ip-binding-manager, toAdd, toRemove, ListServerPorts, …; the path of what
+    # is none of them
+    name: str
     arguments: t.Any  # parsed
     door: str  # rest, soap, or ''
     time: float = dataclasses.field(default_factory=time.monotonic)
@@ -66,7 +68,9 @@ class Answer:
 
 @dataclasses.dataclass
 class Fault:
-    """What goes wrong with calls of this name ('*': all; 'write'; 'read'; 'soap'; 'rest'), after C(skip) of them, C(times) times."""
+    """What goes wrong with calls of this name ('*': all; 'write'; 'read'; 'soap'; 'rest'), after
+    C(skip) of them, C(times) times.
+    """
 
     name: str
     answer: t.Optional[Answer] = None  # and the call is not carried out, unless it is late
@@ -127,7 +131,8 @@ class StandIn:
         self._lock = threading.RLock()
 
     def __enter__(self) -> StandIn:
-        # the root on every server is another one, but their name and key are the same within a process: it is made once
+        # the root on every server is another one, but their name and key are the same within a
+        # process: it is made once
         self.ca_path = str(certificates() / "ca.pem")
         self._server = _Server((self.host, self.port), self)
         self.port = self._server.server_address[1]
@@ -260,7 +265,10 @@ class StandIn:
         return Call(number, method, arguments, "soap"), carry_out
 
 
-NOT_FOUND = "<!DOCTYPE html><html><head><title>404 - File or directory not found.</title></head><body>Server Error</body></html>"
+NOT_FOUND = (
+    "<!DOCTYPE html><html><head><title>404 - File or directory not "
+    "found.</title></head><body>Server Error</body></html>"
+)
 
 
 def _json(answer: dict, spelling: str, status: int = 200) -> Answer:
@@ -288,7 +296,8 @@ class _Server(http.server.ThreadingHTTPServer):
     def get_request(self) -> tuple:
         connection, address = super().get_request()
         connection.settimeout(20)
-        # the handshake is the thread's own, so that a client that does not come forward holds up nobody
+        # the handshake is the thread's own, so that a client that does not come forward holds up
+        # nobody
         return self.context.wrap_socket(
             connection, server_side=True, do_handshake_on_connect=False
         ), address
@@ -339,7 +348,10 @@ _made: dict = {}
 
 
 def certificates() -> pathlib.Path:
-    """A folder with server.pem, for loopback, and ca.pem, for clients to trust. Gone with the process."""
+    """A folder with server.pem, for loopback, and ca.pem, for clients to trust.
+
+    Gone with the process.
+    """
     if not _made:
         _made["folder"] = tempfile.TemporaryDirectory(prefix="smartermail-stand-in-")
         folder = pathlib.Path(_made["folder"].name)

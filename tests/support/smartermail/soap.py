@@ -1,7 +1,9 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The SOAP door, /Services/svcServerAdmin.asmx: envelopes and form POSTs, user and password in every call."""
+"""The SOAP door, /Services/svcServerAdmin.asmx: envelopes and form POSTs, user and password in
+every call.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,10 @@ class Soap:
         )
 
     def read(self, path: str, content_type: str, action: str, body: bytes) -> tuple:
-        """(method, arguments, how to write the answer) of a request to C(path), what follows .asmx. Raises Malformed."""
+        """(method, arguments, how to write the answer) of a request to C(path), what follows .asmx.
+
+        Raises Malformed.
+        """
         kind = content_type.partition(";")[0].strip().lower()
         if path:
             if kind != FORM:
@@ -160,7 +165,9 @@ class Soap:
         }
 
     def _protocols(self) -> dict:
-        """The words for protocols that can be known: those that were seen in public code, and those that the server has said."""
+        """The words for protocols that can be known: those that were seen in public code, and those
+        that the server has said.
+        """
         known = {"SMTP": "SMTP", "POP": "POP", "IMAP": "IMAP"}
         known.update((self._word(port.protocol), port.protocol) for port in self.state.ports)
         return known
@@ -232,7 +239,10 @@ class Soap:
 
 
 def _written(method: str, answer: dict, namespace: str) -> str:
-    """As ASMX writes it. What the elements around the fields are called is not known: nobody may depend on it."""
+    """As ASMX writes it.
+
+    What the elements around the fields are called is not known: nobody may depend on it.
+    """
     result = ElementTree.Element(method + "Result", {} if namespace else {"xmlns": NAMESPACE})
     for key, value in answer.items():
         _add(result, key, value)

@@ -1,7 +1,9 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a SmarterMail server holds: ports, its network card's addresses with the ports that answer there, host names."""
+"""What a SmarterMail server holds: ports, its network card's addresses with the ports that answer
+there, host names.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,10 @@ import typing as t
 
 @dataclasses.dataclass
 class Unknowns:
-    """What is not known of the real server. The defaults are what tests begin with, not what is likelier."""
+    """What is not known of the real server.
+
+    The defaults are what tests begin with, not what is likelier.
+    """
 
     password_shown: str = "masked"  # in bindingPorts: masked, clear, empty, absent
     nulls: bool = False  # in place of empty texts and lists in answers; XML leaves them out then
@@ -22,7 +27,8 @@ class Unknowns:
     )
     shared_name: bool = True  # may two ports have one name?
     second_hostname: str = "refused"  # AddHostname where the address has one: refused, replaces
-    all_hostnames: bool = True  # ListHostnames has addresses without one too, which are seen by nothing else over SOAP
+    # ListHostnames has addresses without one too, which are seen by nothing else over SOAP
+    all_hostnames: bool = True
     unknown_address: str = (
         "refused"  # ListPortsAssignedToIP for an address that the server has not: refused, empty
     )
@@ -44,7 +50,10 @@ class Refusal(Exception):
 
 @dataclasses.dataclass
 class Port:
-    """A port as the server has it. C(protocol): SMTP, POP, IMAP, and those whose numbers over REST nobody has seen."""
+    """A port as the server has it.
+
+    C(protocol): SMTP, POP, IMAP, and those whose numbers over REST nobody has seen.
+    """
 
     name: str
     protocol: str = "SMTP"
@@ -60,7 +69,11 @@ class Port:
 
 
 class State:
-    """A server's bindings. C(moments): after each change, (number of the call that made it, all (address, number) that answer)."""
+    """A server's bindings.
+
+    C(moments): after each change, (number of the call that made it, all (address, number) that
+    answer).
+    """
 
     def __init__(
         self,
@@ -122,7 +135,9 @@ class State:
         }
 
     def gaps(self) -> list:
-        """(address, number, call that ended it, call that brought it back) for all that stopped answering and answers again."""
+        """(address, number, call that ended it, call that brought it back) for all that stopped
+        answering and answers again.
+        """
         found, ended = [], {}
         for (ignored, before), (call, after) in zip(self.moments, self.moments[1:]):
             ended.update(dict.fromkeys(before - after, call))
@@ -207,7 +222,9 @@ class State:
         return port
 
     def _check_address(self, address: str) -> None:
-        """The list is the network card's: none can be added, and each is known as it is spelled there."""
+        """The list is the network card's: none can be added, and each is known as it is spelled
+        there.
+        """
         if address not in self.addresses:
             raise Refusal("There is no such IP address")
 

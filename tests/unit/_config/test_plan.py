@@ -10,15 +10,14 @@ import json
 import pytest
 from hypothesis import given
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    plan,
-    rules,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config import changes, plan
 from ansible_collections.mailops.bindings.plugins.module_utils._config.declaration import (
     Declaration,
-    Outcome,
-    says,
+    is_satisfied,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+    canonical_text,
+    read_document,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     EMPTY,
@@ -26,7 +25,6 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     IPBinding,
     Port,
 )
-
 from support import strategies
 
 SMTP = Port("SMTP", "smtp", 25)
@@ -44,6 +42,10 @@ def sound(outcome):
 
 def declared(current, declaration):
     return sound(plan.declared(current, declaration))
+
+
+def changed(declaration, **options):
+    return Declaration(**{**vars(declaration), **options})
 
 
 def one_port(current=CURRENT, **entry):
@@ -142,9 +144,9 @@ def test_exclusive_leaves_nothing_else_of_the_lists_that_are_given():
         ports=[{"name": "SMTP"}], ip_addresses=[], only_these=True, exact_assignments=True
     )
     assert declared(CURRENT, only) == Bindings({"SMTP": SMTP}, {})
-    assert declared(CURRENT, only._replace(ip_addresses=None, ports=None)) == CURRENT
+    assert declared(CURRENT, changed(only, ip_addresses=None, ports=None)) == CURRENT
     # an address that keeps a port which is no longer declared
-    assert plan.declared(CURRENT, only._replace(ip_addresses=None), "/etc/b.json").problems == [
+    assert plan.declared(CURRENT, changed(only, ip_addresses=None), "/etc/b.json").problems == [
         '/etc/b.json: ip_addresses[0].ports: there is no port "IMAPS" to assign to 192.0.2.1: declare it, or take it off the list'
     ]
 
@@ -177,7 +179,7 @@ def test_every_port_must_be_assigned_where_that_is_asked_for():
     assert plan.declared(CURRENT, declaration).problems == [
         'ports[0].name: no IP address listens on "new", and require_assigned is set: assign it, or take it out'
     ]
-    assert declared(CURRENT, declaration._replace(ports=[]))
+    assert declared(CURRENT, changed(declaration, ports=[]))
 
 
 def test_an_assigned_port_is_not_removed_unless_it_may_be_unassigned():
@@ -219,7 +221,7 @@ def test_changes_are_ports_by_name_then_addresses_in_order_and_the_diff_shows_on
             ],
         ),
     )
-    found = plan.changes(CURRENT, desired)
+    found = changes.changes(CURRENT, desired)
     assert [(change["action"], change["kind"], change["name"]) for change in found] == [
         ("add", "port", "A"),
         ("remove", "port", "IMAPS"),
@@ -228,20 +230,20 @@ def test_changes_are_ports_by_name_then_addresses_in_order_and_the_diff_shows_on
         ("add", "ip_binding", "192.0.2.10"),
         ("add", "ip_binding", "::1"),
     ]
-    shown = plan.diff(found)
+    shown = changes.diff(found)
     assert set(shown["before"]["ports"]) == {"IMAPS"} and set(shown["after"]["ports"]) == {"A"}
     assert set(shown["before"]["ip_addresses"]) == {"192.0.2.1"}
 
 
 def test_the_diff_of_an_entry_that_stays_is_what_differs_in_it():
-    found = plan.changes(
+    found = changes.changes(
         CURRENT,
         declared(
             CURRENT,
             Declaration(ports=[{"name": "IMAPS", "private_key_path": "", "description": "x"}]),
         ),
     )
-    assert plan.diff(found) == {
+    assert changes.diff(found) == {
         "before": {"ports": {"IMAPS": {"private_key_path": "/tls/key.pem", "description": ""}}},
         "after": {"ports": {"IMAPS": {"description": "x"}}},
     }
@@ -259,20 +261,22 @@ def test_the_diff_of_an_entry_that_stays_is_what_differs_in_it():
 def test_planning_twice_changes_nothing_more_and_what_is_planned_is_valid(document, options):
     exclusive = options.pop("exclusive", False)
     declaration = Declaration(**options, only_these=exclusive, exact_assignments=exclusive)
-    current = rules.read(document)
-    desired, problems = plan.declared(current, declaration)
-    if problems:
+    current = read_document(document)
+    outcome = plan.declared(current, declaration)
+    desired = outcome.bindings
+    if outcome.problems:
         return
     assert declared(desired, declaration) == desired
-    assert says(desired, declaration)
-    assert plan.changes(desired, desired) == []
-    assert bool(plan.changes(current, desired)) == (current != desired)
-    assert rules.read(json.loads(model.canonical_text(desired))) == desired
+    assert is_satisfied(desired, declaration)
+    assert changes.changes(desired, desired) == []
+    assert bool(changes.changes(current, desired)) == (current != desired)
+    assert read_document(json.loads(canonical_text(desired))) == desired
 
 
 def assert_says_what_the_plan_finds(current, declaration):
-    assert says(current, declaration) == (
-        plan.declared(current, declaration) == Outcome(current, [])
+    outcome = plan.declared(current, declaration)
+    assert is_satisfied(current, declaration) == (
+        (outcome.bindings, outcome.problems) == (current, [])
     )
 
 
@@ -280,7 +284,7 @@ def assert_says_what_the_plan_finds(current, declaration):
 def test_a_config_says_what_is_declared_if_and_only_if_the_plan_changes_nothing(document, options):
     exclusive = options.pop("exclusive", False)
     assert_says_what_the_plan_finds(
-        rules.read(document),
+        read_document(document),
         Declaration(**options, only_these=exclusive, exact_assignments=exclusive),
     )
 
@@ -332,4 +336,4 @@ def test_the_same_where_little_differs(entries, exclusive):
 
 
 def test_what_a_server_says_is_left_to_the_plan():
-    assert not says(CURRENT, Declaration(on_server=True))
+    assert not is_satisfied(CURRENT, Declaration(on_server=True))

@@ -13,18 +13,16 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft7Validator
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    rules,
-    schema,
-    values as _shapes,
-    strict,
+from ansible_collections.mailops.bindings.plugins.module_utils._config import rules, schema, strict
+from ansible_collections.mailops.bindings.plugins.module_utils._config import values as _shapes
+from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+    read_document,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Misshapen,
     MissingLibrary,
     Refused,
 )
-
 from support import strategies
 
 
@@ -42,7 +40,7 @@ def document(ports=(), ip_addresses=(), **more):
 
 def complaints(value):
     with pytest.raises(Refused) as refused:
-        rules.read(value)
+        read_document(value)
     with pytest.raises(Misshapen):  # the quick reader must not let pass what a rule refuses
         strict.read(value)
     return str(refused.value).splitlines()
@@ -226,7 +224,7 @@ def test_a_broken_rule_is_one_message_that_says_where_and_what(value, message):
     ],
 )
 def test_what_is_legal_is_read(value, certain):
-    bindings = rules.read(value)
+    bindings = read_document(value)
     assert (len(bindings.ports), len(bindings.ip_addresses)) == (
         len(value["ports"]),
         len(value["ip_addresses"]),
@@ -244,7 +242,7 @@ def test_what_the_strict_reader_reads_the_rules_read_as_the_same(value):
         bindings = strict.read(value)
     except Misshapen:
         return
-    assert bindings == rules.read(value)
+    assert bindings == read_document(value)
 
 
 @given(strategies.documents())
@@ -252,7 +250,7 @@ def test_the_strict_reader_doubts_no_valid_document_but_for_unprintable_texts(va
     for entry in value["ports"] + value["ip_addresses"]:
         if "description" in entry:
             entry["description"] = "".join(filter(str.isprintable, entry["description"]))
-    assert strict.read(value) == rules.read(value)
+    assert strict.read(value) == read_document(value)
 
 
 @given(strategies.crowded_documents())
@@ -263,7 +261,7 @@ def test_the_strict_reader_and_the_rules_agree_on_what_meets_on_an_address(value
         except (Misshapen, Refused):
             return None
 
-    assert read(strict.read) == read(rules.read)
+    assert read(strict.read) == read(read_document)
 
 
 def test_all_that_is_wrong_is_said_at_once_and_nothing_twice():
@@ -299,7 +297,7 @@ def test_a_long_value_is_shown_short():
 @given(strategies.bent_documents())
 def test_a_document_is_read_or_every_complaint_names_a_place(value):
     try:
-        rules.read(value)
+        read_document(value)
     except Refused as refused:
         for line in str(refused).splitlines():
             place = line.split(":")[0].split("[")[0].split(".")[0]
@@ -319,7 +317,7 @@ def test_a_document_is_read_or_every_complaint_names_a_place(value):
 def test_without_jsonschema_the_refusal_names_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "jsonschema", None)
     with pytest.raises(MissingLibrary) as missing:
-        rules.read(document([port(number=0)]))
+        read_document(document([port(number=0)]))
     assert "ports[0] is not valid" in str(missing.value) and "python3-jsonschema" in str(
         missing.value
     )
@@ -327,7 +325,7 @@ def test_without_jsonschema_the_refusal_names_the_package(monkeypatch):
 
 def test_a_valid_document_needs_no_jsonschema(monkeypatch):
     monkeypatch.setitem(sys.modules, "jsonschema", None)
-    assert rules.read(document([port()])).ports
+    assert read_document(document([port()])).ports
 
 
 def test_the_schema_is_one_and_is_the_published_file():

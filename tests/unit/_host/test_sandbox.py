@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import rehearse_in_copy
+from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import validate_in_copy
 
 MAY_MOUNT = (
     subprocess.run(
@@ -53,7 +53,7 @@ def test_the_live_files_can_not_be_reached(tmp_path, linked):
         "conf.d/removed.conf": None,
         "conf.d/added.conf": b"new",
     }
-    status, said = rehearse_in_copy(
+    status, said = validate_in_copy(
         str(folder),
         {"%s/%s" % (folder, name): content for name, content in state.items()},
         ["sh", "-c", 'cd "$0"; grep -r "" main.conf conf.d/* >&2', str(folder)],
@@ -73,7 +73,7 @@ def test_the_live_files_can_not_be_reached(tmp_path, linked):
 
 def test_the_folder_may_be_large(tmp_path):
     (tmp_path / "lookup.db").write_bytes(bytes(70 << 20))
-    assert rehearse_in_copy(
+    assert validate_in_copy(
         str(tmp_path), {}, ["cmp", "-n", str(70 << 20), str(tmp_path / "lookup.db"), "/dev/zero"]
     ) == (0, "")
 
@@ -83,7 +83,7 @@ def test_nothing_else_of_the_host_is_hidden(tmp_path):
     tmp_path.chmod(0o751)
     os.chown(tmp_path, 65534, 65534)
     before = mount_points()
-    status, said = rehearse_in_copy(
+    status, said = validate_in_copy(
         str(tmp_path),
         {},
         [

@@ -1,42 +1,27 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What listens and nobody declared: who is suspected, who is spoken to, and what is said of them."""
+"""What listens and is not declared: which sockets are visited, and what results say of them."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime
 
-from support import pki
 import pytest
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe import (
-    dialogue,
-    unexpected,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     EMPTY,
     Bindings,
     IPBinding,
     Port,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import by_number
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
-
+from ansible_collections.mailops.bindings.plugins.module_utils._probe import unexpected
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import ProbeResult
 from support import scripted
-
-NOW = datetime.datetime.now(datetime.timezone.utc)
-AWAY = "203.0.113.9"
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory):
-    return scripted.tls_context(pki.write_set(tmp_path_factory.mktemp("pki")) / "combined.pem")
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    monkeypatch.setattr(dialogue, "UNUSUAL_SECONDS", 0.05)
+from support.probing import AWAY, NOW
 
 
 def found(bindings, *sockets, timeout=5):
@@ -48,26 +33,15 @@ def config(address, *numbers):
     return Bindings(ports, {address: IPBinding(address, tuple(ports))})
 
 
-def lmtp(session):
-    session.say(b"220 LMTP")
-    while session.hear() not in (b"QUIT", b""):
-        session.say(b"500 5.5.1 Unknown command")
-
-
 def sieve(session):
     session.say(b'"IMPLEMENTATION" "Dovecot Pigeonhole"', b"OK")
     session.hear()
 
 
-def silent(session):
-    while session.connection.recv(100):
-        pass
-
-
 @contextlib.contextmanager
-def closed(script=None):
-    """A port where nobody answers."""
-    with scripted.Server(silent) as server:
+def closed():
+    """A port where nothing listens."""
+    with scripted.Server(scripted.silent) as server:
         pass
     yield server
 
@@ -93,33 +67,35 @@ def closed(script=None):
         ("slapd", scripted.ldap, True, "ldap", "ssl"),
     ],
 )
-def test_a_mail_server_on_any_number_says_what_it_is(
-    program, script, implicit, protocol, encryption, tls
+def test_a_mail_server_on_any_number_is_identified(
+    program, script, implicit, protocol, encryption, tls, request
 ):
+    if implicit:
+        request.getfixturevalue("no_greeting")
     with scripted.Server(script(None if implicit is None else tls, bool(implicit))) as server:
-        (result,) = found(EMPTY, Socket("0.0.0.0", server.port, (7, 8), program), timeout=0.7)
+        (result,) = found(EMPTY, Socket("0.0.0.0", server.port, (7, 8), program))
     assert (result["status"], result["protocol"], result["encryption"]) == (
         "unexpected",
         protocol,
         encryption,
     )
-    assert result["detail"].startswith("nobody declared it: it is %s's (pid 7)" % program)
+    assert result["detail"].startswith("not declared: held by %s (pid 7)" % program)
     assert (result["address"], result["name"]) == ("0.0.0.0", "0.0.0.0:%d" % server.port)
     assert bool(result["certificate"]) == (encryption == "ssl")
     assert server.sessions[-1].heard[-1] in (b"QUIT", b"z LOGOUT", b"\x30\x05\x02\x01\x03\x42\x00")
 
 
-@pytest.mark.parametrize("script", [lmtp, sieve, silent])
-def test_other_protocols_of_mail_servers_are_not_ours(script, monkeypatch):
-    monkeypatch.setattr(dialogue, "FAREWELL_SECONDS", 0.2)
+@pytest.mark.parametrize("script", [scripted.lmtp, sieve, scripted.silent])
+@pytest.mark.usefixtures("short_farewell")
+def test_other_protocols_of_mail_servers_are_not_ours(script):
     with scripted.Server(script) as server:
-        assert found(EMPTY, Socket("0.0.0.0", server.port, (7,), "dovecot"), timeout=0.3) == []
+        assert found(EMPTY, Socket("0.0.0.0", server.port, (7,), "dovecot"), timeout=0.1) == []
 
 
-def test_one_that_turns_us_away_is_unexpected_too():
+def test_a_server_that_refuses_us_is_unexpected_too():
     with scripted.Server(lambda session: session.say(b"554 go away")) as server:
         (result,) = found(EMPTY, Socket("0.0.0.0", server.port, (7,), "master"))
-    assert result["protocol"] == "smtp" and "turns us away: 554 go away" in result["detail"]
+    assert result["protocol"] == "smtp" and "refuses this client: 554 go away" in result["detail"]
 
 
 # -- and by its number
@@ -134,18 +110,18 @@ def test_one_that_turns_us_away_is_unexpected_too():
         (("ldap", "none"), scripted.ldap, "ldap"),
     ],
 )
-def test_on_a_standard_number_it_is_asked_whoever_holds_it(guess, script, protocol, monkeypatch):
+def test_on_a_standard_number_any_program_is_visited(guess, script, protocol, monkeypatch):
     with scripted.Server(script()) as server:
-        monkeypatch.setitem(unexpected._NUMBERS, server.port, guess)
+        monkeypatch.setattr(unexpected, "by_number", {server.port: guess}.get)
         (result,) = found(EMPTY, Socket("0.0.0.0", server.port))
-    assert (result["protocol"], result["detail"]) == (protocol, "nobody declared it")
+    assert (result["protocol"], result["detail"]) == (protocol, "not declared")
 
 
-def test_what_does_not_answer_is_unexpected_where_program_and_number_are_a_mail_server_s(
+def test_without_an_answer_program_and_number_together_tell_a_mail_server(
     monkeypatch,
 ):
     with closed() as server:
-        monkeypatch.setitem(unexpected._NUMBERS, server.port, ("submission", "ssl"))
+        monkeypatch.setattr(unexpected, "by_number", {server.port: ("submission", "ssl")}.get)
         results = found(
             EMPTY,
             Socket("0.0.0.0", server.port, (7,), "master"),
@@ -166,21 +142,19 @@ def test_what_does_not_answer_is_unexpected_where_program_and_number_are_a_mail_
     ],
 )
 def test_submission_is_told_from_smtp_by_its_number_and_by_auth(port, offers, protocol):
-    seen = dialogue.Seen()
-    seen.offered, seen.encryption = {offer.split()[0].decode() for offer in offers}, "none"
+    result = ProbeResult()
+    result.offered, result.encryption = {offer.split()[0].decode() for offer in offers}, "none"
     assert (
-        unexpected._as_it_is(
-            unexpected.Listener("0.0.0.0", port, *unexpected._NUMBERS[port]), seen
-        ).protocol
+        unexpected._as_it_is(Listener("0.0.0.0", port, *by_number(port)), result).protocol
         == protocol
     )
 
 
-# -- who is left alone
+# -- what is left alone
 
 
-def nobody_is_asked(monkeypatch):
-    monkeypatch.setattr(unexpected, "Visits", None)
+def no_visits(monkeypatch):
+    monkeypatch.setattr(unexpected, "VisitPool", None)
 
 
 @pytest.mark.parametrize(
@@ -197,15 +171,15 @@ def nobody_is_asked(monkeypatch):
         Socket("192.0.2.10", 993, (7,), "dovecot"),  # declared
     ],
 )
-def test_who_is_not_suspected_is_not_even_asked(sock, monkeypatch):
-    nobody_is_asked(monkeypatch)
+def test_a_socket_that_is_not_suspected_is_not_visited(sock, monkeypatch):
+    no_visits(monkeypatch)
     bindings = config("192.0.2.10", 993)
     bindings.ip_addresses.update({"127.0.0.1": IPBinding("127.0.0.1"), "::1": IPBinding("::1")})
     assert found(bindings, sock) == []
 
 
-def test_an_address_that_is_away_is_not_asked_but_what_holds_it_is_known():
-    """Where the kernel lets servers bind to an address that is away, who connects to it meets another host."""
+def test_a_socket_on_an_address_that_is_away_is_not_visited_but_reported():
+    """Servers may bind to it (net.ipv4.ip_nonlocal_bind); a connection reaches another host."""
     with scripted.Server(scripted.smtp()) as server:
         bindings = config(AWAY, server.port)
         (result,) = found(
@@ -218,14 +192,14 @@ def test_an_address_that_is_away_is_not_asked_but_what_holds_it_is_known():
 # -- wildcards
 
 
-def test_a_wildcard_is_not_what_was_declared_even_if_it_answers_there(monkeypatch):
+def test_a_wildcard_that_answers_for_declared_listeners_is_unexpected(monkeypatch):
     monkeypatch.setattr(unexpected, "is_here", lambda address: address != AWAY)
     with scripted.Server(scripted.imap()) as server:
         bindings = config("192.0.2.10", server.port)
         bindings.ip_addresses[AWAY] = bindings.ip_addresses["192.0.2.10"]._replace(address=AWAY)
         (result,) = found(bindings, Socket("0.0.0.0", server.port, (7,), "dovecot"))
         assert (
-            "answers on 192.0.2.10 as declared, but also on every other address" in result["detail"]
+            "answers on 192.0.2.10 as declared, and also on every other address" in result["detail"]
         )
         assert (
             found(config("0.0.0.0", server.port), Socket("0.0.0.0", server.port, (7,), "dovecot"))

@@ -8,19 +8,20 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    rules,
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+    read_document,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
     Listener,
     listeners,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.adopt import adopted
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
-    Found,
+    ConfiguredListener,
     Unmapped,
+    UnmappedKind,
 )
 
 PEM = {"certificate_path": "/etc/ssl/a.pem", "private_key_path": "/etc/ssl/a.key"}
@@ -28,7 +29,10 @@ PEM = {"certificate_path": "/etc/ssl/a.pem", "private_key_path": "/etc/ssl/a.key
 
 def configured(*found, unmapped=()):
     return Configured(
-        tuple(Found(listener, "line %d" % number) for number, listener in enumerate(found)),
+        tuple(
+            ConfiguredListener(listener, "line %d" % number)
+            for number, listener in enumerate(found)
+        ),
         tuple(unmapped),
     )
 
@@ -61,9 +65,9 @@ def test_listeners_that_are_alike_are_one_port_on_several_addresses():
     assert unmapped == []
 
 
-def test_another_number_or_certificate_is_a_port_of_its_own_with_a_name_that_says_so():
+def test_another_number_or_certificate_makes_a_port_with_a_name_of_its_own():
     other = {"certificate_path": "/etc/ssl/b.pem"}
-    bindings, ignored = adopted(
+    bindings, _ = adopted(
         {
             "postfix": configured(
                 Listener("192.0.2.1", 25, "smtp", "tls", **PEM),
@@ -75,7 +79,7 @@ def test_another_number_or_certificate_is_a_port_of_its_own_with_a_name_that_say
     assert sorted(bindings.ports) == ["SMTP", "SMTP (192.0.2.2)", "SMTP 2525"]
 
 
-def test_what_the_config_cannot_say_is_listed_with_its_reason():
+def test_listeners_that_the_config_can_not_say_are_listed_with_a_reason():
     theirs = Unmapped("postfix", "master.cf, line 9", "127.0.0.1:10025 inet", "a content filter's")
     bindings, unmapped = adopted(
         {
@@ -102,17 +106,24 @@ def test_what_the_config_cannot_say_is_listed_with_its_reason():
     )
 
 
-def test_what_a_server_lists_itself_is_not_listed_twice():
-    theirs = Unmapped(
-        "postfix", "line 0", "127.0.0.1:25 inet n - y - - smtpd", "a loopback address"
-    )
-    ignored, unmapped = adopted(
-        {"postfix": configured(Listener("127.0.0.1", 25, "smtp", "none"), unmapped=[theirs])}
-    )
+def test_a_remark_of_a_server_is_not_repeated():
+    loopback = Listener("127.0.0.1", 25, "smtp", "none")
+    text = "127.0.0.1:25 inet n - y - - smtpd"
+    theirs = Unmapped("postfix", "line 0", text, "stays", UnmappedKind.LOOPBACK)
+    _, unmapped = adopted({"postfix": configured(loopback, unmapped=[theirs])})
     assert unmapped == [theirs]
 
 
-def test_what_a_server_remarks_on_does_not_hide_why_it_is_not_in_the_config():
+def test_the_words_of_a_remark_do_not_decide_what_is_listed():
+    """Only its kind does: a remark of another kind may speak of the same."""
+    without_certificate = Listener("192.0.2.1", 25, "smtp", "tls")
+    remark = Unmapped("postfix", "line 0", "", "asks for the client's certificate, on loopback")
+    for kind, listed in ((UnmappedKind.OTHER, 2), (UnmappedKind.CERTIFICATE, 1)):
+        found = configured(without_certificate, unmapped=[remark._replace(kind=kind)])
+        assert len(adopted({"postfix": found}).unmapped) == listed
+
+
+def test_a_remark_of_another_kind_does_not_hide_why_a_listener_is_left_out():
     remark = Unmapped("postfix", "line 1", "192.0.2.1:25 inet", "serves a second certificate")
     bindings, unmapped = adopted(
         {
@@ -146,7 +157,7 @@ def test_addresses_that_the_config_can_not_name_are_listed():
 
 
 def test_an_address_that_is_away_is_floating():
-    bindings, ignored = adopted(
+    bindings, _ = adopted(
         {"slapd": configured(Listener("192.0.2.1", 389, "ldap", "none"))}, away={"192.0.2.1"}
     )
     assert bindings.ip_addresses["192.0.2.1"].floating
@@ -176,20 +187,20 @@ found_listeners = st.builds(
 
 
 @given(st.lists(found_listeners, unique_by=lambda listener: (listener.address, listener.port)))
-def test_every_listener_is_either_said_or_listed_and_the_config_is_valid(found):
+def test_every_listener_is_declared_or_listed_and_the_config_is_valid(found):
     bindings, unmapped = adopted({"postfix": configured(*found)})
     document = {
         "schema_version": 1,
         "ports": model.port_entries(bindings),
         "ip_addresses": model.ip_entries(bindings),
     }
-    assert rules.read(document) == bindings
-    said = {
+    assert read_document(document) == bindings
+    declared = {
         (listener.address, listener.port, listener.protocol, listener.encryption)
         for listener in listeners(bindings)
     }
-    assert said <= {
+    assert declared <= {
         (listener.address, listener.port, listener.protocol, listener.encryption)
         for listener in found
     }
-    assert len(said) + len(unmapped) == len(found)
+    assert len(declared) + len(unmapped) == len(found)

@@ -18,13 +18,13 @@ import time
 
 import pytest
 
-from ansible_collections.mailops.bindings.plugins.module_utils._host import atomic_file
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     EMPTY,
     Bindings,
     Port,
     Refused,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._host import atomic_file
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import InvalidConfig
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.file import FileStore
 
@@ -129,10 +129,10 @@ def test_a_backup_has_the_bytes_and_attributes_of_before(config):
         (b"[]", "the document: a list is not an object"),
         (b"null", "the document: null is not an object"),
         (b'{"schema_version": 2}', "schema_version: 2 is newer"),
-        (b'{"schema_version": 1, "schema_version": 1}', "schema_version: stands more than once"),
+        (b'{"schema_version": 1, "schema_version": 1}', "schema_version: is there more than once"),
         (
             b'{"ports": [{}, {"port": 1, "port": 2, "a": 1, "a": 1}]}',
-            r"  ports[1].a: stands more than once\n  ports[1].port: stands more than once",
+            r"  ports[1].a: is there more than once\n  ports[1].port: is there more than once",
         ),
         (b'{"schema_version": NaN}', "NaN is not a number in JSON"),
         (b"[" * 100_000, "nested too deeply"),

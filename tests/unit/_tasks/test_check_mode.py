@@ -13,11 +13,10 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    rules,
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.documents import (
+    read_document,
 )
-
 from support import strategies
 
 pytestmark = pytest.mark.needs_ansible
@@ -70,7 +69,7 @@ def test_check_mode_says_what_the_real_run_does_and_a_second_one_does_nothing(
             return
         event("changed")
         assert real["changes"] and real["diff"]["before"] != real["diff"]["after"]
-        written = rules.read(json.loads(config.read_text(encoding="utf-8")))
+        written = read_document(json.loads(config.read_text(encoding="utf-8")))
         assert (model.port_entries(written), model.ip_entries(written)) == (
             real["ports"],
             real["ip_addresses"],

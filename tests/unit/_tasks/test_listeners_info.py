@@ -12,17 +12,16 @@ import pytest
 pytestmark = pytest.mark.needs_ansible
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe import client as _listener
 from ansible_collections.mailops.bindings.plugins.module_utils._host import sockets  # noqa: E402
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket  # noqa: E402
-
+from ansible_collections.mailops.bindings.plugins.module_utils._probe import client
 from support import scripted  # noqa: E402
 from support.in_process import everything_in, run  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(_listener, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(client, "PAUSE_SECONDS", 0)
 
 
 @pytest.fixture
@@ -117,12 +116,11 @@ def test_listeners_of_the_task_are_probed_wherever_they_are_and_no_config_is_rea
     assert result["ports"] == [] and result["ip_addresses"] == []
 
 
-def test_how_it_is_probed_is_the_task_s(monkeypatch, tmp_path, listening_sockets):
+def test_timeout_workers_and_min_days_reach_the_probe(monkeypatch, tmp_path, listening_sockets):
     seen = {}
-    monkeypatch.setattr(_listener, "probe", lambda wanted, **how: seen.update(how) or [])
     from ansible_collections.mailops.bindings.plugins.module_utils._tasks import listeners_info
 
-    monkeypatch.setattr(listeners_info, "probe", _listener.probe)
+    monkeypatch.setattr(listeners_info, "probe", lambda wanted, **how: seen.update(how) or [])
     run(
         "mail_listeners_info",
         {
@@ -142,10 +140,10 @@ def test_how_it_is_probed_is_the_task_s(monkeypatch, tmp_path, listening_sockets
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"timeout": 0}, "timeout: give seconds, more than 0 and 3600 at the most"),
+        ({"timeout": 0}, "timeout: give seconds, more than 0 and at most 3600"),
         ({"timeout": float("inf")}, "timeout: give seconds"),
         ({"timeout": float("nan")}, "timeout: give seconds"),
-        ({"workers": 0}, "workers: it takes 1 at least"),
+        ({"workers": 0}, "workers: give at least 1"),
         (
             {"listeners": [{"address": "192.0.2.0/24", "protocol": "imap"}]},
             'listeners[0].address: "192.0.2.0/24" is a network',
@@ -183,7 +181,7 @@ def test_bad_input_is_refused(options, message):
     assert result["failed"] is True and message in result["msg"]
 
 
-def test_all_that_is_wrong_is_said_at_once():
+def test_all_problems_are_reported_at_once():
     message = run(
         "mail_listeners_info",
         {

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The journal says what was, whatever that is, and originals come back as the very files that they were."""
+"""The journal keeps any state, and originals are restored as the very files that they were."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers import base
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction import journal
+from ansible_collections.mailops.bindings.plugins.module_utils._servers import boot
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction.journal import Entry
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import journal, lock
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.journal import (
+    Journal,
+    JournalEntry,
+)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files owners, and so takes root")
 
@@ -32,7 +35,7 @@ sockets = st.frozensets(
     st.tuples(st.sampled_from(["192.0.2.1", "::"]), st.integers(1, 65535)), max_size=3
 )
 entries = st.builds(
-    Entry,
+    JournalEntry,
     st.sampled_from(["", "postfix"]),
     states,
     states,
@@ -48,23 +51,25 @@ entries = st.builds(
 def folder(tmp_path_factory):
     with MonkeyPatch().context() as patch:
         folder = tmp_path_factory.mktemp("journal")
-        patch.setattr(journal, "FOLDER", str(folder / "bindings"))
-        patch.setattr(journal, "PATH", str(folder / "bindings" / "journal.json"))
-        patch.setattr(base, "UNITS", str(folder / "units") + "/")
+        patch.setattr(lock, "JOURNAL_FOLDER", str(folder / "bindings"))
+        patch.setattr(boot, "UNITS", str(folder / "units") + "/")
         yield folder
 
 
 @given(st.lists(entries, max_size=3))
-def test_what_is_written_down_is_read_again(found):
+def test_a_written_journal_is_read_again(found):
     assert journal.pending() is None
     journal.begin(found, "then")
-    assert (os.stat(journal.PATH).st_mode & 0o777, os.stat(journal.FOLDER).st_mode & 0o777) == (
+    assert (
+        os.stat(lock.journal_path()).st_mode & 0o777,
+        os.stat(lock.JOURNAL_FOLDER).st_mode & 0o777,
+    ) == (
         0o600,
         0o700,
     )
-    assert journal.pending() == {"started": "then", "entries": found}
+    assert journal.pending() == Journal("then", found)
     journal.end(found)
-    assert journal.pending() is None and os.listdir(journal.FOLDER) == []
+    assert journal.pending() is None and os.listdir(lock.JOURNAL_FOLDER) == []
 
 
 @pytest.mark.parametrize(
@@ -73,24 +78,26 @@ def test_what_is_written_down_is_read_again(found):
         ("{", "can't be read: look at what it says was replaced, then remove it"),
         ('{"version": 1, "started": "x", "entries": [{}]}', "can't be read"),
         (
-            '{"version": 1, "started": "x", "entries": [{"server": "", "steps": [], "back": [], "sockets": [], "added": [], "later": 1}]}',
+            '{"version": 1, "started": "x", "entries": [{"server": "", "steps": [], '
+            '"back": [], "sockets": [], "added": [], "later": 1}]}',
             "can't be read",
         ),
         (
             '{"version": 2}',
-            "was written by another version of mailops.bindings: let that version put things right",
+            "was written by another version of mailops.bindings: "
+            "run that version to undo its changes",
         ),
         ("[]", "can't be read"),
     ],
 )
-def test_a_journal_that_says_nothing_is_left_and_named(content, message):
-    os.makedirs(journal.FOLDER, exist_ok=True)
-    with open(journal.PATH, "w", encoding="utf-8") as file:
+def test_an_unreadable_journal_is_left_and_named(content, message):
+    os.makedirs(lock.JOURNAL_FOLDER, exist_ok=True)
+    with open(lock.journal_path(), "w", encoding="utf-8") as file:
         file.write(content)
     with pytest.raises(Refused, match=message) as caught:
         journal.pending()
-    assert journal.PATH in str(caught.value)
-    os.unlink(journal.PATH)
+    assert lock.journal_path() in str(caught.value)
+    os.unlink(lock.journal_path())
 
 
 def facts(path):
@@ -106,7 +113,7 @@ def facts(path):
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_an_original_comes_back_itself(tmp_path, monkeypatch, links):
+def test_an_original_is_restored_itself(tmp_path, monkeypatch, links):
     target, link = tmp_path / "real" / "main.conf", tmp_path / "main.conf"
     target.parent.mkdir()
     target.write_bytes(b"as it was")
@@ -121,28 +128,28 @@ def test_an_original_comes_back_itself(tmp_path, monkeypatch, links):
 
         monkeypatch.setattr(os, "link", no_links)
     before = facts(target)
-    entry = Entry("x", ({str(link): b"ours"},), ({str(link): b"as it was"},))
+    entry = JournalEntry("x", ({str(link): b"ours"},), ({str(link): b"as it was"},))
     journal.begin([entry], "then")
     server = Server()
     server.put(str(link), b"ours")
     assert target.read_bytes() == b"ours" and link.is_symlink()
-    journal.put_back(server, str(link), b"as it was", last=True)
+    journal.restore(server, str(link), b"as it was", last=True)
     journal.end([entry])
     assert facts(target)[not links :] == before[not links :]
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["main.conf", "main.conf", "real"]
 
 
-def test_a_new_file_goes_and_its_drop_in_folder_with_it(folder):
+def test_a_new_drop_in_goes_with_its_folder(folder):
     path = str(folder / "units" / "x.service.d" / "ours.conf")
     os.mkdir(folder / "units")
-    entry = Entry("x", ({path: b"ours"},), ({path: None},))
+    entry = JournalEntry("x", ({path: b"ours"},), ({path: None},))
     journal.begin([entry], "then")
     os.makedirs(os.path.dirname(path))  # the disk is full, and no more came of it
     journal.end([entry])
     assert os.listdir(folder / "units") == []
 
 
-def test_no_room_for_a_second_name_is_said_and_leaves_nothing(tmp_path, monkeypatch):
+def test_no_room_for_a_second_name_is_refused_and_leaves_nothing(tmp_path, monkeypatch):
     path = tmp_path / "x.conf"
     path.write_bytes(b"as it was")
 
@@ -150,19 +157,20 @@ def test_no_room_for_a_second_name_is_said_and_leaves_nothing(tmp_path, monkeypa
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "link", full)
-    entry = Entry("x", ({str(path): b"ours"},), ({str(path): b"as it was"},))
+    entry = JournalEntry("x", ({str(path): b"ours"},), ({str(path): b"as it was"},))
     with pytest.raises(
         Refused,
-        match=r"\.x\.conf\.mailops\.bindings-before, where the original is kept until all is done, can't be written: No space left",
+        match=r"\.x\.conf\.mailops\.bindings-before, where the original is kept until all is done, "
+        "can't be written: No space left",
     ):
         journal.begin([entry], "then")
     journal.end([entry])
     assert os.listdir(tmp_path) == ["x.conf"] and journal.pending() is None
 
 
-def test_the_part_about_some_resources():
-    entry = Entry(
+def test_only_keeps_the_part_about_some_resources():
+    entry = JournalEntry(
         "x", ({"/a": b"1"}, {"/a": b"2", "/b": b"3"}), ({"/a": b"4"}, {"/a": b"5", "/b": None})
     )
     assert entry.only({"/b"}) == entry._replace(steps=({"/b": b"3"},), back=({"/b": None},))
-    assert entry.only(()).resources() == [] and entry.ours("/a") == [b"1", b"2", b"4", b"5"]
+    assert entry.only(()).resources() == [] and entry.contents("/a") == [b"1", b"2", b"4", b"5"]

@@ -1,25 +1,25 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What one server's part in a transaction changes, and how it was found."""
+"""What a transaction changes of one server, and how it was before."""
 
 from __future__ import annotations
 
 import datetime
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
-    Found,
+    ConfiguredListener,
     Plan,
-    Server,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
-    How,
-    Side,
+    Participant,
+    TransactionOptions,
 )
 
-HOW = How(
+OPTIONS = TransactionOptions(
     config_path="/etc/b.json", now=datetime.datetime(2026, 11, 22, tzinfo=datetime.timezone.utc)
 )
 PEM = {"certificate_path": "/etc/ssl/a.pem", "private_key_path": "/etc/ssl/a.key"}
@@ -32,24 +32,28 @@ class Running(Server):
         return True
 
 
-def a_side(before, wanted, plan=None, live=None):
-    found = tuple(Found(listener, "") for listener in before)
+def a_participant(before, desired, plan=None, live=None):
+    found = tuple(ConfiguredListener(listener, "") for listener in before)
     sockets = frozenset((listener.address, listener.port) for listener in before)
-    side = Side(Running(), Configured(listeners=found, sockets=sockets), wanted, HOW)
-    side.planned(Plan() if plan is None else plan)
-    side.looked_at(sockets if live is None else frozenset(live))
-    return side
+    participant = Participant(
+        Running(), Configured(listeners=found, sockets=sockets), desired, OPTIONS
+    )
+    participant.set_plan(Plan() if plan is None else plan)
+    participant.set_live(sockets if live is None else frozenset(live))
+    return participant
 
 
-def test_none_where_the_server_offers_starttls_anyway_is_no_change():
+def test_encryption_none_of_a_server_that_offers_starttls_is_no_change():
     """OpenLDAP offers it on every ldap:// listener once it has a certificate."""
-    there = Listener("192.0.2.1", 389, "ldap", "tls", **PEM)
-    side = a_side([there], [Listener("192.0.2.1", 389, "ldap", "none", port_name="LDAP")])
-    assert side.changes() == [] and side.idle
+    offered = Listener("192.0.2.1", 389, "ldap", "tls", **PEM)
+    participant = a_participant(
+        [offered], [Listener("192.0.2.1", 389, "ldap", "none", port_name="LDAP")]
+    )
+    assert participant.changes() == [] and participant.idle
 
 
-def test_how_listeners_were_found():
-    there, gone = (
+def test_results_before_have_the_declared_and_the_unexpected():
+    present, missing = (
         Listener("192.0.2.1", 993, "imap", "ssl", **PEM),
         Listener("192.0.2.2", 993, "imap", "ssl", **PEM),
     )
@@ -58,28 +62,37 @@ def test_how_listeners_were_found():
     plan = Plan(
         steps=({"/etc/x": b""},),
         back=({"/etc/x": b""},),
-        listeners=(Found(there, ""), Found(gone, ""), Found(left_of_a_wildcard, "")),
+        listeners=(
+            ConfiguredListener(present, ""),
+            ConfiguredListener(missing, ""),
+            ConfiguredListener(left_of_a_wildcard, ""),
+        ),
     )
-    side = a_side([there, undeclared], [there, gone], plan)
+    participant = a_participant([present, undeclared], [present, missing], plan)
     found = {
         listener["name"]: (listener["status"], listener["detail"])
-        for listener in side.found(lambda listener: ("refused", "nothing listens there"))
+        for listener in participant.results_before(
+            lambda listener: ("refused", "nothing listens there")
+        )
     }
     assert found == {
         "192.0.2.1:993": ("ok", "not probed"),
         "192.0.2.2:993": ("refused", "nothing listens there"),
-        "192.0.2.1:143": ("unexpected", "nobody declared it"),
+        "192.0.2.1:143": ("unexpected", "not declared"),
     }
 
 
-def test_a_wildcard_is_asked_where_others_will_connect_too():
-    """Its loopback part may be greeted sooner, and is no measure for who comes in its place."""
+def test_a_wildcard_is_probed_on_addresses_that_will_replace_it():
+    """Loopback may be greeted faster, and so is no measure for them."""
     wildcards = [
         Listener("0.0.0.0", 25, "smtp", "none"),
         Listener("::", 25, "smtp", "none"),
         Listener("192.0.2.9", 587, "submission", "none"),
     ]
-    beside = [Listener("0.0.0.0", 465, "smtp", "none"), Listener("192.0.2.1", 465, "smtp", "none")]
+    beside = [
+        Listener("0.0.0.0", 465, "smtp", "none"),
+        Listener("192.0.2.1", 465, "smtp", "none"),
+    ]
     parts = [
         Listener("127.0.0.1", 25, "smtp", "none"),
         Listener("192.0.2.1", 25, "smtp", "none"),
@@ -88,22 +101,23 @@ def test_a_wildcard_is_asked_where_others_will_connect_too():
     plan = Plan(
         steps=({"/etc/x": b""},),
         back=({"/etc/x": b""},),
-        listeners=tuple(Found(listener, "") for listener in parts + wildcards[1:]),
+        listeners=tuple(ConfiguredListener(listener, "") for listener in parts + wildcards[1:]),
     )
-    side = a_side(wildcards + beside, parts[1:], plan)
-    asked = [("0.0.0.0", 25), ("::", 25), ("192.0.2.9", 587), ("0.0.0.0", 465), ("192.0.2.1", 465)]
-    assert keys(side.asked()) == asked
-    assert keys(side.asked_elsewhere(lambda address: True)) == [
+    participant = a_participant(wildcards + beside, parts[1:], plan)
+    probed = [("0.0.0.0", 25), ("::", 25), ("192.0.2.9", 587), ("0.0.0.0", 465), ("192.0.2.1", 465)]
+    assert keys(participant.to_probe()) == probed
+    assert keys(participant.parts_to_probe(lambda address: True)) == [
         ("192.0.2.2", 25),
         ("192.0.2.2", 465),
     ]
-    assert keys(side.asked_elsewhere(lambda address: address != "192.0.2.2")) == [("192.0.2.1", 25)]
-    assert (
-        keys(side.asked_elsewhere(lambda address: False)) == []
-    )  # floating, and away: another host would answer
-    side.answered({"address": "192.0.2.1", "port": 25, "status": "wrong_certificate"})
-    assert side.seen == {} and not side.stale
-    assert a_side(wildcards, wildcards).asked_elsewhere(lambda address: True) == []
+    assert keys(participant.parts_to_probe(lambda address: address != "192.0.2.2")) == [
+        ("192.0.2.1", 25)
+    ]
+    # floating, and away: another host would answer
+    assert keys(participant.parts_to_probe(lambda address: False)) == []
+    participant.add_result({"address": "192.0.2.1", "port": 25, "status": "wrong_certificate"})
+    assert participant.results == {} and not participant.stale
+    assert a_participant(wildcards, wildcards).parts_to_probe(lambda address: True) == []
 
 
 def keys(listeners):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A connection that is lost without a terminal ends a task as one with a terminal does, and nothing else is taken for that."""
+"""A connection that is lost without a terminal ends a task as with one; nothing else does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ LONG = 5 * signals.LOOK_SECONDS
 
 
 def task(output, seconds, *before, listening=signals.raised) -> int:
-    """The pid of a process with this output (None: closed), told of lost connections for so long, that says by its status how it ended."""
+    """The pid of a process with this output (None: closed) that is told of lost connections.
+
+    It says by its status how it ended, after so many seconds at most.
+    """
     child = os.fork()
     if child:
         return child
@@ -57,14 +60,14 @@ def pipe():
             os.close(end)
 
 
-def test_who_reads_the_output_goes():
+def test_a_lost_reader_ends_the_task():
     with pipe() as ends:
         pid, began = task(ends[1], 30), time.monotonic()
         os.close(ends.pop(0))
         assert ended(pid) == ENDED and time.monotonic() - began < 10
 
 
-def test_who_ignores_lost_connections_goes_on():
+def test_an_ignored_hangup_lets_the_task_go_on():
     """As nohup has it."""
     with pipe() as ends:
         pid = task(ends[1], LONG, lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
@@ -72,8 +75,8 @@ def test_who_ignores_lost_connections_goes_on():
         assert ended(pid) == GONE_ON
 
 
-def test_a_reader_that_is_there_is_enough():
-    """Also one that does not read: asynchronous tasks and local connections have a program behind a pipe, too."""
+def test_a_reader_that_does_not_read_lets_the_task_go_on():
+    """Also one that does not read: asynchronous tasks have a program behind a pipe, too."""
     with pipe() as ends:
         os.set_blocking(ends[1], False)
         with pytest.raises(BlockingIOError):
@@ -87,7 +90,7 @@ def test_a_reader_that_is_there_is_enough():
     ["/dev/null", "a file", "nothing", "a terminal", "a named pipe that we read ourselves"],
 )
 @pytest.mark.once
-def test_other_output_has_nobody_who_could_go(tmp_path, output):
+def test_output_without_a_reader_lets_the_task_go_on(tmp_path, output):
     with contextlib.ExitStack() as stack:
 
         def opened(path, flags):
@@ -111,7 +114,7 @@ def test_other_output_has_nobody_who_could_go(tmp_path, output):
         assert ended(task(handle, LONG)) == GONE_ON
 
 
-def test_once_all_is_proved_nobody_is_told_any_more():
+def test_held_signals_let_the_task_go_on():
     with pipe() as ends:
         pid = task(ends[1], LONG, listening=signals.held)
         os.close(ends.pop(0))

@@ -1,250 +1,284 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Dovecot can't do, each with its remedy: a function and a line in RULES for each. Pure."""
+"""What Dovecot can't do, each with its remedy: a function and a line in LIMITS for each. Pure."""
 
 from __future__ import annotations
 
+import itertools
 import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Options
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.render import (
-    PROTOCOLS,
-    Details,
-    Layout,
-    View,
-    after,
-    alternative,
-    by_name,
-    layout,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    is_wildcard,
     meet,
-    render,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import config_files
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.listeners import (
+    alternative,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.parser import (
+    PROTOCOLS,
+    DovecotConfig,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.render import (
+    DesiredDovecot,
+    DovecotDetails,
+    after,
 )
 
-_PACKAGES = {"imap": "dovecot-imapd", "pop": "dovecot-pop3d"}
+_SUPPORTED = ((2, 3), (2, 4))
+#: Words that doveconf would read as something else, and blanks at an end.
+_AWKWARD = re.compile(r'["\\#$%<>{}]|[^ -~\xa1-\U0010ffff]|^\s|\s$')
 
 
-class Asked(t.NamedTuple):
-    """What a rule looks at."""
+class DovecotCase(t.NamedTuple):
+    """What a limit looks at."""
 
-    details: Details
-    base: View
-    wanted: t.Sequence[Listener]
-    plan: Layout
+    details: DovecotDetails
+    declared: t.Sequence[Listener]
+    desired: DesiredDovecot
     changes: bool  # would anything be written?
 
+    @property
+    def base(self) -> DovecotConfig:
+        """The configuration without our file."""
+        return self.details.base
 
-def refusals(details: Details, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> list:
-    """All messages, in the table's order. A host that already does what is declared is not asked what it couldn't do."""
-    plan = layout(details.base, wanted or (), options, details.loopback)
-    asked = Asked(
-        details, details.base, wanted or (), plan, bool(render(details, wanted, options).steps)
+    def sets_certificate(self, listener: Listener) -> bool:
+        """Would our file set the certificate of the listener's address?"""
+        return (PROTOCOLS[listener.protocol], listener.address) in self.desired.certificates
+
+    @property
+    def with_tls(self) -> list[Listener]:
+        """The declared listeners that have TLS."""
+        return [listener for listener in self.declared if listener.encryption != "none"]
+
+
+def refusals(case: DovecotCase, absent: bool) -> tuple[str, ...]:
+    """All messages, in the order of the table. C(absent): our parts are taken out."""
+    return tuple(
+        message for limit in (LIMITS_OF_ABSENT if absent else LIMITS) for message in limit(case)
     )
-    return [
-        message for rule in (GIVING_BACK if wanted is None else RULES) for message in rule(asked)
-    ]
 
 
-def _version(asked: Asked) -> t.Iterator[str]:
-    if asked.changes and asked.base.version not in ((2, 3), (2, 4)):
+# -- against any change
+
+
+def _version(case: DovecotCase) -> t.Iterator[str]:
+    if case.changes and case.base.release not in _SUPPORTED:
         yield (
-            "this is Dovecot %s: mail_listeners knows 2.3 and 2.4, leave imap and pop out of what it declares here"
-            % (".".join(map(str, asked.base.version)) or "of an unknown version")
+            "Dovecot %s is not supported: mail_listeners supports 2.3 and 2.4. "
+            "Leave imap and pop out of what is declared here"
+            % (".".join(map(str, case.base.release)) or "of an unknown version")
         )
 
 
-def _host(asked: Asked) -> t.Iterator[str]:
-    if asked.changes:
-        yield from asked.details.trouble()
+def _host(case: DovecotCase) -> t.Iterator[str]:
+    if case.changes:
+        yield from case.details.problems()
 
 
-def _protocols(asked: Asked) -> t.Iterator[str]:
-    for protocol in sorted({one.protocol for one in asked.wanted}):
-        if PROTOCOLS[protocol] not in asked.base.protocols:
+# -- settings that apply to all of Dovecot
+
+
+def _protocols(case: DovecotCase) -> t.Iterator[str]:
+    for protocol in sorted({listener.protocol for listener in case.declared}):
+        name = PROTOCOLS[protocol]
+        if name not in case.base.protocols:
             yield (
-                "%s: Dovecot's setting protocols has no %s: install the package %s, or add %s to protocols in dovecot.conf"
+                "%s: Dovecot's setting protocols does not contain %s: install the package %s, "
+                "or add %s to protocols in dovecot.conf"
                 % (
-                    _names(one for one in asked.wanted if one.protocol == protocol),
-                    PROTOCOLS[protocol],
-                    _PACKAGES[protocol],
-                    PROTOCOLS[protocol],
+                    _names(it for it in case.declared if it.protocol == protocol),
+                    name,
+                    config_files.PACKAGES[protocol],
+                    name,
                 )
             )
 
 
-def _tls_is_off(asked: Asked) -> t.Iterator[str]:
+def _tls_is_off(case: DovecotCase) -> t.Iterator[str]:
+    if case.base.tls.ssl == "no" and case.with_tls:
+        yield (
+            "%s: TLS is switched off for all of Dovecot (ssl = no): set ssl = yes, with a "
+            "certificate for all, in dovecot.conf or conf.d/10-ssl.conf, or declare encryption none"
+            % _names(case.with_tls)
+        )
+        return
     off = [
-        one
-        for one in asked.wanted
-        if one.encryption != "none"
-        and asked.base.tls_of(PROTOCOLS[one.protocol], one.address).ssl == "no"
+        listener
+        for listener in case.with_tls
+        if case.base.tls_of(PROTOCOLS[listener.protocol], listener.address).ssl == "no"
     ]
-    if asked.base.tls.ssl == "no" and any(one.encryption != "none" for one in asked.wanted):
+    if off:
         yield (
-            "%s: Dovecot has TLS switched off for all its services (ssl = no): set ssl = yes, with a certificate for all, in dovecot.conf or "
-            "conf.d/10-ssl.conf, or declare encryption none"
-            % _names(one for one in asked.wanted if one.encryption != "none")
-        )
-    elif off:
-        yield (
-            "%s: Dovecot has TLS switched off there (ssl = no in a block for the address or protocol): take that out (doveconf -n shows the block), "
-            "or declare encryption none" % _names(off)
+            "%s: Dovecot has TLS switched off there (ssl = no in a block for the address or "
+            "protocol): remove that setting (doveconf -n shows the block), or declare encryption "
+            "none" % _names(off)
         )
 
 
-def _two_certificates(asked: Asked) -> t.Iterator[str]:
-    # where nothing is to be set, it is so already: by somebody's block for an address, of which a wildcard on another port knows nothing
-    set_anew = {
-        one
-        for one in asked.wanted
-        if (PROTOCOLS[one.protocol], one.address) in asked.plan.certificates
-    }
-    for index, one in enumerate(asked.wanted):
-        for other in asked.wanted[index + 1 :]:
-            if _differ(one, other) and not set_anew.isdisjoint((one, other)):
-                yield (
-                    "%s and %s have different certificates or keys (%s, %s), and Dovecot serves one for all ports of a protocol on an address: "
-                    "give both the same files, or put them on different addresses"
-                    % (one.name, other.name, one.certificate_path, other.certificate_path)
-                )
+# -- listeners that exclude each other
 
 
-def _differ(one: Listener, other: Listener) -> bool:
+def _two_certificates(case: DovecotCase) -> t.Iterator[str]:
+    for first, second in itertools.combinations(case.declared, 2):
+        # if nothing is set, it is so already: by the administrator's block for an address, which
+        # does not count for a wildcard on another port
+        if _differ(first, second) and any(map(case.sets_certificate, (first, second))):
+            yield (
+                "%s and %s have different certificates or keys (%s, %s), but Dovecot serves one "
+                "for all ports of a protocol on an address: give both the same files, or put them "
+                "on different addresses"
+                % (first.name, second.name, first.certificate_path, second.certificate_path)
+            )
+
+
+def _differ(first: Listener, second: Listener) -> bool:
     return (
-        one.protocol == other.protocol
-        and "none" not in (one.encryption, other.encryption)
-        and meet(one.address, other.address)
-        and (one.certificate_path, one.key_path) != (other.certificate_path, other.key_path)
+        first.protocol == second.protocol
+        and "none" not in (first.encryption, second.encryption)
+        and meet(first.address, second.address)
+        and _files(first) != _files(second)
     )
 
 
-def _wildcard_beside_address(asked: Asked) -> t.Iterator[str]:
-    for wildcard in asked.wanted:
-        for other in asked.wanted:
+def _files(listener: Listener) -> tuple[str, str]:
+    return listener.certificate_path, listener.key_path
+
+
+def _wildcard_beside_address(case: DovecotCase) -> t.Iterator[str]:
+    for wildcard in case.declared:
+        if not is_wildcard(wildcard.address):
+            continue
+        for other in case.declared:
             if (
-                wildcard.address in ("0.0.0.0", "::")
+                other.port == wildcard.port
                 and other.address != wildcard.address
-                and other.port == wildcard.port
                 and meet(wildcard.address, other.address)
             ):
                 yield (
-                    "%s stands beside %s, and Dovecot can't listen on both: leave %s out, the wildcard answers there too"
-                    % (other.name, wildcard.name, other.name)
+                    "%s is declared beside %s, but Dovecot can't listen on both: leave %s out, "
+                    "the wildcard includes it" % (other.name, wildcard.name, other.name)
                 )
 
 
-def _other_services(asked: Asked) -> t.Iterator[str]:
-    for entry in asked.base.entries:
-        for one in asked.wanted:
-            if (
-                not entry.login
-                and entry.port == one.port
-                and any(meet(address, one.address) for address in entry.addresses)
+def _other_services(case: DovecotCase) -> t.Iterator[str]:
+    for entry in case.base.inet_listeners:
+        if entry.login:
+            continue
+        for listener in case.declared:
+            if listener.port == entry.port and any(
+                meet(address, listener.address) for address in entry.addresses
             ):
                 yield (
-                    "%s is taken by Dovecot itself (%s): choose another port, or move that listener"
-                    % (one.name, entry.where)
+                    "%s is in use by Dovecot itself (%s): choose another port, or move that "
+                    "listener" % (listener.name, entry.where)
                 )
 
 
-def _by_name(asked: Asked) -> t.Iterator[str]:
-    named = by_name(asked.base)
-    if asked.base.version < (2, 4):
-        if named and asked.plan.certificates:
-            yield (
-                "%s: Dovecot 2.3 can't have certificates by address beside those by server name (local_name %s): it cuts off the clients "
-                "that send such a name. Declare the certificate that the address has already (%s), take the local_name blocks out, or upgrade to 2.4"
-                % (
-                    _names(
-                        one
-                        for one in asked.wanted
-                        if (PROTOCOLS[one.protocol], one.address) in asked.plan.certificates
-                    ),
-                    ", ".join(sorted({one.of("local_name") for one in named})),
-                    asked.base.tls.certificate or "none",
-                )
-            )
-        return
-    for one in asked.wanted:
-        for block in named:
-            if (
-                one.encryption != "none"
-                and one.hostname
-                and one.hostname.lower() in block.of("local_name").lower().split()
-                and block.of("protocol") in ("", PROTOCOLS[one.protocol])
-                and block.tls["certificate"] != one.certificate_path
-            ):
-                yield (
-                    "%s: clients that ask for %s get %s, by a local_name block of Dovecot's: declare that certificate, or take the block out"
-                    % (one.name, one.hostname, block.tls["certificate"])
-                )
+# -- certificates that others decide on
 
 
-def _second_certificate(asked: Asked) -> t.Iterator[str]:
-    if asked.base.second.certificate and asked.plan.certificates:
+def _by_name(case: DovecotCase) -> t.Iterator[str]:
+    named = case.base.by_name()
+    if case.base.release >= (2, 4):
+        yield from _other_certificate_by_name(case)
+    elif named and case.desired.certificates:
         yield (
-            "%s: Dovecot has two certificates for all its services (%s), and some clients would get one of them instead of the declared one: take %s out"
+            "%s: Dovecot 2.3 can't have certificates by address beside those by server name "
+            "(local_name %s): it rejects clients that send such a name. Declare the certificate "
+            "that the address has already (%s), remove the local_name blocks, or upgrade to 2.4"
             % (
-                _names(
-                    one
-                    for one in asked.wanted
-                    if (PROTOCOLS[one.protocol], one.address) in asked.plan.certificates
-                ),
-                ", ".join(sorted([asked.base.tls.certificate, asked.base.second.certificate])),
-                alternative(asked.base),
+                _names(filter(case.sets_certificate, case.declared)),
+                ", ".join(sorted({block.of("local_name") for block in named})),
+                case.base.tls.certificate or "none",
             )
         )
 
 
-def _overruled(asked: Asked) -> t.Iterator[str]:
-    then = after(asked.base, asked.plan)
-    for one in asked.wanted:
-        protocol = PROTOCOLS[one.protocol]
-        met = then.tls_of(protocol, one.address)
-        if one.encryption == "none" or any(_differ(one, other) for other in asked.wanted):
-            continue
-        if (met.certificate, met.key) != (one.certificate_path, one.key_path):
-            yield (
-                "%s: the last word on its certificate has the block %s: take that out, or declare %s"
-                % (
-                    one.name,
-                    ", ".join(
-                        "%s %s" % pair for pair in then.deciding(protocol, one.address)[-1].chain
-                    ),
-                    met.certificate,
+def _other_certificate_by_name(case: DovecotCase) -> t.Iterator[str]:
+    for listener in case.with_tls:
+        for block in case.base.by_name():
+            if (
+                listener.hostname
+                and listener.hostname.lower() in block.of("local_name").lower().split()
+                and block.of("protocol") in ("", PROTOCOLS[listener.protocol])
+                and block.tls["certificate"] != listener.certificate_path
+            ):
+                yield (
+                    "%s: clients that ask for %s get %s, by a local_name block in Dovecot's "
+                    "configuration: declare that certificate, or remove the block"
+                    % (listener.name, listener.hostname, block.tls["certificate"])
                 )
+
+
+def _second_certificate(case: DovecotCase) -> t.Iterator[str]:
+    second = case.base.second.certificate
+    if second and case.desired.certificates:
+        yield (
+            "%s: Dovecot has two certificates for all its services (%s), and some clients would "
+            "get one of them instead of the declared one: remove %s"
+            % (
+                _names(filter(case.sets_certificate, case.declared)),
+                ", ".join(sorted([case.base.tls.certificate, second])),
+                alternative(case.base.release),
             )
+        )
 
 
-def _nameless(asked: Asked) -> t.Iterator[str]:
-    for entry in asked.plan.displaced:
+def _overruled(case: DovecotCase) -> t.Iterator[str]:
+    then = after(case.base, case.desired)
+    for listener in case.with_tls:
+        place = PROTOCOLS[listener.protocol], listener.address
+        met = then.tls_of(*place)
+        if (met.certificate, met.key) == _files(listener):
+            continue
+        if any(_differ(listener, other) for other in case.declared):
+            continue  # said by _two_certificates
+        yield (
+            "%s: the block %s decides on its certificate: remove that block, or declare %s"
+            % (listener.name, then.deciding(*place)[-1].where, met.certificate)
+        )
+
+
+# -- what our file can't say
+
+
+def _nameless(case: DovecotCase) -> t.Iterator[str]:
+    for entry in case.desired.displaced:
         if not entry.name:
             yield (
-                "service %s has an inet_listener without a name, on port %d, which can't be switched off from elsewhere: "
-                "give it a name (inet_listener NAME {)" % (entry.service, entry.port)
+                "service %s has an inet_listener without a name, on port %d, which no other file "
+                "can switch off: give it a name (inet_listener NAME {)"
+                % (entry.service, entry.port)
             )
 
 
-def _awkward_paths(asked: Asked) -> t.Iterator[str]:
-    for path in sorted(
-        {path for met in asked.plan.certificates.values() for path in (met.certificate, met.key)}
-    ):
-        if re.search(r'["\\#$%<>{}]|[^ -~\xa1-\U0010ffff]|^\s|\s$', path):
+def _awkward_paths(case: DovecotCase) -> t.Iterator[str]:
+    paths = {
+        path for met in case.desired.certificates.values() for path in (met.certificate, met.key)
+    }
+    for path in sorted(paths):
+        if _AWKWARD.search(path):
             yield (
-                "%s: Dovecot's configuration has other uses for some characters of this name: use a plain one (a symbolic link will do)"
-                % (ascii(path))
+                "%s: some characters of this path have another meaning in Dovecot's configuration: "
+                "use a plain path (a symbolic link is enough)" % ascii(path)
             )
 
 
-def _names(these: t.Iterable[Listener]) -> str:
-    return ", ".join(one.name for one in these)
+def _names(listeners: t.Iterable[Listener]) -> str:
+    return ", ".join(listener.name for listener in listeners)
 
 
-GIVING_BACK = (_version, _host)  # what the host may have come to be since
-RULES = (
-    *GIVING_BACK,
+#: A limit yields the messages of all that it refuses.
+Limit = t.Callable[[DovecotCase], t.Iterator[str]]
+#: What the host may have become since our parts were written.
+LIMITS_OF_ABSENT: tuple[Limit, ...] = (_version, _host)
+LIMITS: tuple[Limit, ...] = (
+    *LIMITS_OF_ABSENT,
     _protocols,
     _tls_is_off,
     _two_certificates,

@@ -1,55 +1,63 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Dovecot 2.3 and 2.4: IMAP and POP3."""
+"""Dovecot 2.3 and 2.4: IMAP and POP3. What looks at the host, and what changes it."""
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
+import functools
 import glob
-import ipaddress
 import os
 import shutil
 import signal
-import socket
 import time
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import endpoint
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
-    render as config,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
-    UNITS,
-    Configured,
-    Failed,
-    Options,
-    Plan,
-    Server,
-    has_systemd,
-    kind_of_key,
-    loopback,
+from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
+    NotAFile,
     read_file,
-    rehearse_in_copy,
-    run,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import has_systemd
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import UNITS
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import config_files
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.doveconf import (
+    Reading,
+    brief,
+    hidden_files,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
+    Configured,
+    Options,
+    Plan,
+    SocketKey,
+    State,
+)
+
+# parser, listeners, render and limits are imported where they are used: doveconf runs meanwhile
+
+if t.TYPE_CHECKING:
+    from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.parser import (
+        DovecotConfig,
+        Section,
+    )
 
 BASE_DIR = "/run/dovecot"
 PID_FILE = BASE_DIR + "/master.pid"
-UNIT = "dovecot.service"
 
-HEARD_SECONDS = 0.2  # by then it has taken note of a reload, which it does when it gets round to it
-SETTLE_SECONDS = 3  # by then it listens as its files say, or never will; and whoever waits for a rollback waits for this too
+HEARD_SECONDS = 0.2  # until it has noticed a reload, which it does when it has time
+SETTLE_SECONDS = 3  # by then it listens as its files say, or never will; a rollback waits for this
 STOP_SECONDS = 8
-_END = "# -- mailops"  # between the outputs of several commands
 
 
 class Dovecot(Server):
-    """All in C(dovecot_config), but for what looks at the host."""
+    """Dovecot as this host has it."""
 
     name = "dovecot"
     title = "Dovecot"
@@ -69,7 +77,12 @@ class Dovecot(Server):
         "director",
         "replicator",
     )
-    files = (config.MAIN_FILE, config.IN_CONF_D, config.BESIDE)
+    files = (config_files.MAIN_FILE, config_files.IN_CONF_D, config_files.BESIDE)
+    packages = config_files.PACKAGES
+    harmless_log_words = ("SIGHUP received",)  # a reload, which it logs as a warning
+    renewal_command = ("doveadm", "reload")
+
+    _begun: t.Optional[Reading] = None
 
     def installed(self) -> bool:
         return (
@@ -78,119 +91,188 @@ class Dovecot(Server):
         )
 
     def running(self) -> bool:
-        return _master() is not None
+        return _main_process() is not None
+
+    def begin_reading(self) -> None:
+        """Start doveconf, which takes a tenth of a second; C(read) waits for it.
+
+        What it prints counts only if our files are the same then.
+        """
+        with contextlib.suppress(Refused):
+            if self._begun is None and self.installed():
+                self._begun = Reading(hidden_files())
 
     def read(self) -> Configured:
-        files = {
-            path: _read(path)
-            for path in (config.MAIN_FILE, config.IN_CONF_D, config.BESIDE, config.BOOT_FILE)
-        }
-        if files[config.MAIN_FILE] is None:
+        found = {path: _read(path) for path in config_files.OUR_FILES}
+        if found[config_files.MAIN_FILE] is None:
             raise Refused(
-                "Dovecot has no %s: this layout is not known, so its listeners can't be declared"
-                % config.MAIN_FILE
+                "Unsupported Dovecot layout: there is no %s, so its listeners can't be declared"
+                % config_files.MAIN_FILE
             )
-        ours = [path for path in (config.IN_CONF_D, config.BESIDE) if files[path] is not None]
-        with (
-            concurrent.futures.ThreadPoolExecutor() as pool
-        ):  # each takes its time, with 2.4 a tenth of a second
-            printed = list(pool.map(_printed, [(), ours] if ours else [()]))
-        live, base = (
-            config.as_served(config.view(*one, _resolve), lambda path: kind_of_key(path) == "EC")
-            for one in (printed[0], printed[-1])
+        base, live, in_conf_d = self._configurations(found)
+        from ansible_collections.mailops.bindings.plugins.module_utils._host.local import loopback
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
+            listeners,
+            parser,
+            render,
         )
-        details = config.Details(
+
+        details = render.DovecotDetails(
             base,
-            files,
+            found,
             live.shutdown_clients,
-            _in_conf_d(files[config.MAIN_FILE]),
+            in_conf_d,
             os.path.isdir(UNITS),
-            lambda: _troubles(config.parse(printed[0][0])),
+            functools.partial(_problems, live),
             loopback(),
         )
         return Configured(
-            config.listeners(live),
-            config.unmapped(live),
-            config.sockets(live.entries),
-            config.config_path_of(files),
+            listeners.listeners(live),
+            listeners.unmapped(live),
+            parser.sockets(live.inet_listeners),
+            config_files.config_path_of(found),
             details,
         )
 
-    def refusals(
-        self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options
-    ) -> list:
-        from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.limits import (
-            refusals,
+    def _configurations(
+        self, found: config_files.Files
+    ) -> tuple[DovecotConfig, DovecotConfig, bool]:
+        """(without our file, with it, is a file in conf.d read last?)."""
+        reading = self._current_reading()
+        from ansible_collections.mailops.bindings.plugins.module_utils._certificates.read import (
+            kind_of_key,
+        )
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
+            parser,
         )
 
-        return refusals(configured.details, wanted, options)
+        in_conf_d = _in_conf_d(found[config_files.MAIN_FILE] or b"")
+        resolve = functools.lru_cache(maxsize=None)(_resolve)
 
-    def render(
-        self, configured: Configured, wanted: t.Optional[t.Sequence[Listener]], options: Options
+        def config(printed: t.Sequence[str], ours: t.Optional[Section] = None) -> DovecotConfig:
+            section, release = parser.combined(printed), parser.release_of(printed[0])
+            read = parser.config_of(section, release, resolve, ours)
+            return parser.as_served(read, lambda path: kind_of_key(path) == "EC")
+
+        printed = reading.printed()
+        base = config(printed)
+        if found[config_files.IN_CONF_D] is None and found[config_files.BESIDE] is None:
+            return base, base, in_conf_d
+        text = _own_text_read_last(found, in_conf_d)
+        ours = parser.own_section(text)
+        live = config(Reading(()).printed()) if ours is None else config(printed, ours)
+        return base, live, in_conf_d
+
+    def _current_reading(self) -> Reading:
+        begun, self._begun = self._begun, None
+        if begun and begun.is_current():
+            return begun
+        if begun:
+            begun.discard()
+        return Reading(hidden_files())
+
+    def plan(
+        self,
+        configured: Configured,
+        desired: t.Optional[t.Sequence[Listener]],
+        options: Options,
     ) -> Plan:
-        return config.render(configured.details, wanted, options)
-
-    def rehearse(self, state: t.Mapping) -> None:
-        status, said = rehearse_in_copy(
-            config.FOLDER, state, ["doveconf", "-nx", "-c", config.MAIN_FILE]
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
+            limits,
+            render,
         )
-        if status:
-            raise Refused("doveconf refuses what Dovecot would be told: %s" % _brief(said))
 
-    def activate(self, how: str, sockets: frozenset) -> None:
+        details = configured.details
+        state = (
+            render.DesiredDovecot()
+            if desired is None
+            else render.desired_state(details.base, desired, options, details.loopback)
+        )
+        plan = render.planned(details, desired, state, options)
+        case = limits.DovecotCase(details, desired or (), state, bool(plan.steps))
+        refusals = limits.refusals(case, absent=desired is None)
+        return Plan(refusals=refusals) if refusals else plan
+
+    def validate(self, state: State) -> None:
+        """Have doveconf see this state, in a copy of the folder. Raises Refused."""
+        from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import (
+            validate_in_copy,
+        )
+
+        argv = ["doveconf", "-nx", "-c", config_files.MAIN_FILE]
+        status, errors = validate_in_copy(config_files.FOLDER, state, argv)
+        if status:
+            raise Refused("doveconf rejects the new configuration: %s" % brief(errors))
+
+    def activate(self, how: str, sockets: frozenset[SocketKey]) -> None:
         before = self._live()
         if how == "reload" and self.running():
             _reload()
         else:
             self._start(how)
-        self._settle(before, sockets)
+        self._wait_until_listening(before, sockets)
 
     def _start(self, how: str) -> None:
         if has_systemd():
-            # a unit that failed a few times in a row is not started again until its count is forgotten
-            run(["systemctl", "reset-failed", UNIT])
-            argv = ["systemctl", "start" if how == "start" else "restart", UNIT]
+            # a unit that has failed a few times in a row does not start until its count is reset
+            run(["systemctl", "reset-failed", config_files.UNIT])
+            argv = ["systemctl", "start" if how == "start" else "restart", config_files.UNIT]
         else:
             if self.running():
                 run(["doveadm", "stop"])
-            self._end_left_over()
-            # its processes keep what they are given for output, and whoever reads that would wait for their end
+            self._end_orphans()
+            # its processes keep the output that they are given, and run() waits for its end
             argv = ["sh", "-c", "exec dovecot >/dev/null 2>&1"]
-        status, dummy, said = run(argv)
+        status, _, errors = run(argv)
         if status:
+            reason = brief(errors) if errors else "it ended with status %d, see its log" % status
+            raise Failed("Dovecot can't be started: %s" % reason)
+
+    def stop(self) -> None:
+        if has_systemd():
+            status, _, errors = run(["systemctl", "stop", config_files.UNIT])
+        else:
+            status, _, errors = run(["doveadm", "stop"])
+        self._end_orphans()
+        if self.running():
             raise Failed(
-                "Dovecot can't be started: %s"
-                % (
-                    _brief(said)
-                    if said
-                    else "it ended with status %d, and its log says why" % status
-                )
+                "Dovecot can't be stopped: %s"
+                % (brief(errors) if errors else "the command ended with status %d" % status)
             )
 
-    def _end_left_over(self) -> None:
-        """Wait until the old processes are gone. Those that a killed main process left behind hold its ports: they are ended."""
+    def _end_orphans(self) -> None:
+        """Wait until the old processes are gone; end those that a killed main process left."""
         for how in (None, signal.SIGTERM, signal.SIGKILL):
-            for pid in self._holders() if how else ():
-                with contextlib.suppress(OSError):
-                    os.kill(pid, how)
+            if how:
+                for pid in self._holders():
+                    with contextlib.suppress(OSError):
+                        os.kill(pid, how)
             deadline = time.monotonic() + STOP_SECONDS / 4
             while self._holders() and time.monotonic() < deadline:
                 time.sleep(0.05)
 
-    def _holders(self) -> set:
-        return {pid for one in listening() if self.holds(one) for pid in one.pids}
+    def _holders(self) -> set[int]:
+        """The processes that hold its sockets."""
+        return {pid for socket in listening() if self.holds(socket) for pid in socket.pids}
 
-    def _live(self) -> set:
-        return {(one.address, one.port) for one in listening() if self.holds(one)}
+    def _live(self) -> frozenset[SocketKey]:
+        return self.live_sockets(listening())
 
-    def _settle(self, before: set, sockets: frozenset) -> None:
-        """Look until it listens so, and reload until it does.
+    def _wait_until_listening(
+        self, before: frozenset[SocketKey], sockets: frozenset[SocketKey]
+    ) -> None:
+        """Look until it listens on these, and reload until it does. Raises Failed.
 
-        A wildcard and an address exclude each other on one port, and for a moment old login processes hold what the main
-        process has given up: it then goes without the new socket until the next reload, which can be at once. Else there is no
-        hurry: some who connect in the instant of a reload are turned away.
+        A wildcard and an address exclude each other on one port, and for a moment old login
+        processes hold what the main process has given up: it then does without the new socket until
+        the next reload, which can be at once. Otherwise there is no hurry: some clients that
+        connect in the instant of a reload are turned away.
         """
-        hurried = any(config.exclude(new, old) for new in sockets - before for old in before)
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
+            parser,
+        )
+
+        hurried = any(parser.exclude(new, old) for new in sockets - before for old in before)
         began, reloaded, patience = time.monotonic(), time.monotonic(), 0.05 if hurried else 0.5
         while True:
             time.sleep(0.02)
@@ -204,18 +286,15 @@ class Dovecot(Server):
             if sockets - live and now - reloaded > patience:
                 _reload()
                 reloaded, patience = time.monotonic(), min(patience * 2, 0.5)
-        missing = [
-            ("[%s]:%d" if ":" in address else "%s:%d") % (address, port)
-            for address, port in sorted(sockets - live)
-        ]
+        missing = [endpoint(address, port) for address, port in sorted(sockets - live)]
         if missing:
             raise Failed("Dovecot does not listen on %s" % ", ".join(missing))
 
 
 def _reload() -> None:
-    status, dummy, said = run(["doveadm", "reload"])
-    if status and _master():
-        raise Failed("doveadm reload failed: %s" % _brief(said))
+    status, _, errors = run(["doveadm", "reload"])
+    if status and _main_process():
+        raise Failed("doveadm reload failed: %s" % brief(errors))
 
 
 # -- reading
@@ -225,96 +304,97 @@ def _read(path: str) -> t.Optional[bytes]:
     try:
         return read_file(path)
     except NotAFile as error:
-        raise Refused("%s is %s, where a file should be" % (path, error)) from None
+        raise Refused("%s is %s, not a file" % (path, error)) from None
     except OSError as error:
         raise Refused("%s can't be read: %s" % (path, error.strerror)) from None
 
 
-#: What doveconf says for all clients, with its services, and for some clients only, which no other option than -n prints; with -P, or 2.3 hides where
-#: its keys are. What passwords and keys it prints then stay in this shell. C($@): files to be taken for empty.
-_ASK = r"""
-set -e
-for hidden; do mount --bind /dev/null "$hidden"; done
-changed=$(doveconf -nP)
-for_all=$(doveconf protocols listen ssl base_dir instance_name shutdown_clients ssl_cert ssl_key ssl_alt_cert ssl_alt_key \
-  ssl_server/cert_file ssl_server/key_file ssl_server/alt_cert_file ssl_server/alt_key_file service)
-printf '%%s\n' "$for_all" | grep -Ev '(_key|key_file) = [^</"]'
-echo "%(end)s"
-printf '%%s\n' "$changed" | grep -E '^# [0-9]|[{]$|^ *[}]$|^ *(ssl|ssl_cert|cert_file) = |^ *(ssl_key|key_file) = [</"]'
-""" % {"end": _END}
+def _own_text_read_last(found: config_files.Files, in_conf_d: bool) -> str:
+    """Our file, if Dovecot reads it, once and after all others; else ''."""
+    here, beside = found[config_files.IN_CONF_D], found[config_files.BESIDE]
+    read_last = [
+        content
+        for content, other, is_last in (
+            (here, beside, in_conf_d),
+            (beside, here, config_files.ends_with_our_line(found[config_files.MAIN_FILE] or b"")),
+        )
+        if content is not None and other is None and is_last
+    ]
+    with contextlib.suppress(UnicodeDecodeError):
+        return read_last[0].decode() if read_last else ""
+    return ""
 
 
-def _printed(hidden: t.Sequence[str]) -> list:
-    """What doveconf prints for all clients, and for some, of the files without those C(hidden)."""
-    aside = ["unshare", "--mount", "--propagation", "private"] if hidden else []
-    status, printed, said = run([*aside, "sh", "-c", _ASK, "sh", *hidden])
-    if status:
-        raise Refused("what Dovecot is configured to do can't be told: %s" % _brief(said))
-    return printed.split(_END + "\n")
+def _resolve(name: str) -> tuple[str, ...]:
+    """The addresses of a host's name."""
+    import ipaddress
+    import socket
 
-
-def _resolve(name: str) -> t.Iterator[str]:
-    with contextlib.suppress(OSError):
-        for found in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM):
-            yield str(ipaddress.ip_address(found[4][0]))
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return ()
+    return tuple(str(ipaddress.ip_address(entry[4][0])) for entry in found)
 
 
 def _in_conf_d(conf: bytes) -> bool:
     """Would our file in conf.d be the last that is read?"""
-    for required, pattern in config.last_includes(conf):
-        pattern = os.path.join(config.FOLDER, pattern)
-        if pattern == os.path.join(os.path.dirname(config.IN_CONF_D), "*.conf"):
-            return all(path <= config.IN_CONF_D for path in glob.glob(pattern))
+    for required, pattern in config_files.last_includes(conf):
+        pattern = os.path.join(config_files.FOLDER, pattern)
+        if pattern == os.path.join(os.path.dirname(config_files.IN_CONF_D), "*.conf"):
+            return all(path <= config_files.IN_CONF_D for path in glob.glob(pattern))
         if required or glob.glob(pattern):
             break
     return False
 
 
-def _troubles(nodes: t.Sequence[config.Node]) -> t.Iterator[str]:
-    """What stands against changing anything on this host."""
-    if (
-        os.path.realpath(config.setting(nodes, "base_dir")) != os.path.realpath(BASE_DIR)
-        or config.setting(nodes, "instance_name") != "dovecot"
-    ):
+# -- what prevents any change on this host
+
+
+def _problems(config: DovecotConfig) -> t.Iterator[str]:
+    """Whole messages, each with its remedy."""
+    yield from _several_instances(config)
+    yield from _other_main_file()
+    if has_systemd() and run(["systemctl", "is-active", "--quiet", "dovecot.socket"])[0] == 0:
         yield (
-            "this Dovecot is one of several instances (base_dir = %s, instance_name = %s), which mail_listeners does not know how to tell apart: "
-            "leave imap and pop out of what it declares here"
-            % (config.setting(nodes, "base_dir"), config.setting(nodes, "instance_name"))
+            "dovecot.socket is active: systemd holds Dovecot's ports, and new listeners on them "
+            "fail. Switch it off first: systemctl disable --now dovecot.socket && "
+            "systemctl restart %s" % config_files.UNIT
         )
-    pid = _master()
+
+
+def _several_instances(config: DovecotConfig) -> t.Iterator[str]:
+    same_folder = os.path.realpath(config.base_dir) == os.path.realpath(BASE_DIR)
+    if not same_folder or config.instance_name != "dovecot":
+        yield (
+            "this Dovecot is one of several instances (base_dir = %s, instance_name = %s), which "
+            "mail_listeners does not support: leave imap and pop out of what is declared here"
+            % (config.base_dir, config.instance_name)
+        )
+
+
+def _other_main_file() -> t.Iterator[str]:
+    pid = _main_process()
     with contextlib.suppress(OSError):
         if pid:
             with open("/proc/%d/cmdline" % pid, "rb") as file:
                 words = file.read().decode(errors="replace").split("\0")
             used = [after for word, after in zip(words, words[1:]) if word == "-c"]
-            if used and os.path.realpath(used[-1]) != os.path.realpath(config.MAIN_FILE):
+            if used and os.path.realpath(used[-1]) != os.path.realpath(config_files.MAIN_FILE):
                 yield (
-                    "Dovecot runs with %s: start it with %s, the only file that mail_listeners knows"
-                    % (used[-1], config.MAIN_FILE)
+                    "Dovecot runs with %s: start it with %s, the only main file that "
+                    "mail_listeners supports" % (used[-1], config_files.MAIN_FILE)
                 )
-    if has_systemd() and run(["systemctl", "is-active", "--quiet", "dovecot.socket"])[0] == 0:
-        yield (
-            "dovecot.socket is active: systemd holds Dovecot's ports, and new listeners on them fail. "
-            "End that first: systemctl disable --now dovecot.socket && systemctl restart %s" % UNIT
-        )
 
 
 # -- running
 
 
-def _master() -> t.Optional[int]:
-    """The main process's number; None where it does not run."""
+def _main_process() -> t.Optional[int]:
+    """The main process's number; None if it does not run."""
     with contextlib.suppress(OSError, ValueError):
         with open(PID_FILE, encoding="ascii") as file:
             pid = int(file.read())
         with open("/proc/%d/comm" % pid, encoding="utf-8", errors="replace") as file:
             return pid if file.read() == "dovecot\n" else None
     return None
-
-
-def _brief(said: str) -> str:
-    """The errors of what a program said on its standard error."""
-    lines = [
-        line for line in said.splitlines() if "Error" in line or "Fatal" in line
-    ] or said.splitlines()
-    return " / ".join(dict.fromkeys(lines[-3:])) or "it does not say why"

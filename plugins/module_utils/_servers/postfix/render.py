@@ -1,11 +1,10 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is to be written in Postfix's master.cf, and how it is taken out again. Pure.
+"""What is to be written for Postfix: master.cf, and the drop-in of its unit. Pure.
 
-What is ours in the file are blocks between two marks, which hold our entries; and other people's entries that ours displace:
-they stay where they are, each of their lines behind C(DISPLACED). So this is how a file is written: all that is ours is taken
-out, which is the file as somebody else wrote it, and what is wanted is put in again.
+The file is always written from what others wrote: all that is ours is taken out of it, and what is
+desired is put in again.
 """
 
 from __future__ import annotations
@@ -13,45 +12,56 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK, Options
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.parser import (
-    LOOPBACK,
-    SAYS,
-    TLS,
-    WILDCARDS,
-    Entry,
-    Host,
-    Service,
-    entries,
-    expanded,
-    family,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     is_loopback,
+    is_wildcard,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import boot_file
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Options, Plan
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.desired import (
+    DesiredEntries,
+    NewEntry,
+    desired_entries,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.limits import (
+    PostfixCase,
+    refusals,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.managed import (
+    DECLARED,
+    DISPLACED,
+    block,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.master_cf import (
+    MasterCf,
+    MasterEntry,
+    parse,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.parser import (
+    PostfixDetails,
+    bound_sockets,
+    configured_listeners,
+    interpret,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.settings import (
+    TLS_PARAMETERS,
+    PostfixHost,
+    expanded,
     is_yes,
-    masked,
-    physical_lines,
-    saying,
     security_level,
-    services,
 )
 
-DISPLACED = "#%s# " % MARK
-_BEGIN = "# %s begin: mail_listeners wrote this from " % MARK
-_END = "# %s end" % MARK
 _ABOUT = (
-    '# Changes in here are lost: change that config, and apply it. "state: absent" gives back the lines behind "%s".'
-    % DISPLACED.strip()
+    "# Changes in here are lost: change that config, and apply it. "
+    '"state: absent" gives back the lines behind "%s".' % DISPLACED.strip()
 )
-_MEANWHILE = "# For a moment only: entries that go, beside those that come."
-
-#: Beside these, a number that answers on loopback only is a content filter's, and no business of ours.
-_STANDARD_NUMBERS = (25, 465, 587)
-
+#: They beat smtpd_tls_cert_file, and so are emptied where main.cf sets them.
 _OTHER_CERTIFICATES = ("smtpd_tls_chain_files", "smtpd_tls_eccert_file", "smtpd_tls_dcert_file")
 
-#: A submission listener that is made from no other, or from one for smtp: for those who log in, and for nobody else (Postfix's own
-#: proposal in master.cf). What a mail exchanger asks of other servers is not asked of people's clients.
+#: For submission made from no other entry, or from one for smtp: for clients that log in, and for
+#: no others (as master.cf of Postfix itself proposes it). What a mail exchanger demands of other
+#: servers is not demanded of mail clients.
 _SUBMISSION = (
     "smtpd_sasl_auth_enable=yes",
     "smtpd_delay_reject=yes",
@@ -61,368 +71,161 @@ _SUBMISSION = (
     "smtpd_recipient_restrictions=permit_sasl_authenticated,reject",
     "milter_macro_daemon_name=ORIGINATING",
 )
-#: What of it counts even where an entry for smtp says otherwise: a login can be given, is asked of everybody, and asked only when a
-#: client could have given it. smtpd takes a recipient only if no list rejects it, so that no other list of that entry makes a
-#: relay of this: as it was, it can but forbid more.
+#: Of these, the ones that replace what an entry for smtp says: a login is possible, is demanded of
+#: all, and is demanded only when a client could have given it. smtpd accepts a recipient only if no
+#: list rejects it, so the entry's other lists can't open a relay: they can only forbid more.
 _LOGINS = ("smtpd_sasl_auth_enable", "smtpd_delay_reject", "smtpd_relay_restrictions")
 
 
-# -- what is ours
-
-
-def without_ours(text: str) -> str:
-    """The text as it was before we wrote in it, with what others changed meanwhile. Raises Refused."""
-    return "".join(line for line, kind in _kinds(text) if kind != "block")
-
-
-def _kinds(text: str) -> list:
-    """[line, kind] of each line: C(block) of ours, C(displaced) and as it was before that, or C(foreign). Raises Refused."""
-    found: list = []
-    begun = 0
-    for number, line in enumerate(physical_lines(text), 1):
-        bare = line.rstrip("\r\n")
-        if bare.startswith(_BEGIN):
-            if begun:
-                raise Refused(_BROKEN % (number, "begins within another block of ours", begun))
-            begun = number
-        if bare == _END:
-            if not begun:
-                raise Refused(
-                    _BROKEN % (number, "ends no block of ours: its first line is missing", number)
-                )
-            begun = 0
-            before = next((each for each in reversed(found) if each[1] != "block"), None)
-            if (
-                line == bare and before
-            ):  # the last line of all: what was the last one had no end of its own
-                before[0] = re.sub(r"\r?\n\Z", "", before[0])
-            found.append([line, "block"])
-        elif begun:
-            found.append([line, "block"])
-        elif line.startswith(DISPLACED):
-            found.append([line[len(DISPLACED) :], "displaced"])
-        else:
-            found.append([line, "foreign"])
-    if begun:
-        raise Refused(_BROKEN % (begun, "begins a block of ours that has no end", begun))
-    return found
-
-
-_BROKEN = (
-    'master.cf, line %d: %s. Put back the missing mark, "'
-    + _END
-    + '" or "'
-    + _BEGIN
-    + '…", at line %d or where its block was'
-)
-
-
-def written_from(text: str) -> str:
-    """The bindings config that our parts were written from; '' without any."""
-    match = re.search("^%s(.*?)\r?$" % re.escape(_BEGIN), text, re.MULTILINE)
-    return match.group(1) if match else ""
-
-
-# -- what is wanted
-
-
-class Written(t.NamedTuple):
-    """An entry to be written."""
-
-    name: str
-    template: t.Optional[Service]
-    sockets: tuple
-    listener: t.Optional[Listener]  # None: loopback, as it was
-
-    @property
-    def begins_logins(self) -> bool:
-        """Is it for those who log in, and made from what was not?"""
-        return (
-            bool(self.listener)
-            and self.listener.protocol == "submission"
-            and not (self.template and self.template.protocol == "submission")
+def plan(
+    details: PostfixDetails,
+    listeners: t.Optional[t.Sequence[Listener]],
+    options: Options,
+    live: t.Callable[[], t.AbstractSet[tuple[str, int]]],
+) -> Plan:
+    """See C(Server.plan). C(live): gives the sockets that Postfix has now; for a change only."""
+    host, current, original = details.host, details.current, details.original
+    desired, text = DesiredEntries(kept=original.services), original.file.text
+    if listeners is not None:
+        desired = desired_entries(
+            original.services, listeners, host.loopback, options.keep_loopback
         )
-
-
-class Wish(t.NamedTuple):
-    """What becomes of somebody else's master.cf."""
-
-    kept: tuple  # of Service: they say already what is declared, or are none of our business
-    displaced: tuple  # of Service
-    written: tuple  # of Written
-
-
-def wish(
-    found: t.Sequence[Service], wanted: t.Sequence[Listener], host: Host, options: Options
-) -> Wish:
-    """Which of the services that were C(found) stay, and what is written beside them or in their place."""
-    declared = {(listener.address, listener.port): listener for listener in wanted}
-
-    def ours(service: Service) -> list:
-        return [
-            socket
-            for socket in service.sockets
-            if service.protocol
-            and (
-                not is_loopback(socket[0])
-                or socket in declared
-                or (not options.keep_loopback and socket[1] in _STANDARD_NUMBERS)
-            )
-        ]
-
-    displaced = [
-        service
-        for service in found
-        if any(
-            socket not in declared or not service.says(declared[socket]) for socket in ours(service)
-        )
-    ]
-    keys = {service.key for service in displaced}
-    kept = [service for service in found if service.key not in keys]
-    done = {socket for service in kept for socket in service.sockets}
-    written: list = []
-    for (
-        service
-    ) in displaced:  # one entry for what one entry has been: master(8) then keeps its sockets
-        listeners = [
-            declared[socket]
-            for socket in ours(service)
-            if socket in declared and socket not in done
-        ]
-        if len(listeners) == len(service.sockets) and len(set(map(saying, listeners))) == 1:
-            written.append(
-                Written(
-                    service.entry.fields[0],
-                    _template(found, listeners[0]),
-                    service.sockets,
-                    listeners[0],
-                )
-            )
-            done.update(service.sockets)
-    for socket, listener in declared.items():
-        if socket not in done:
-            written.append(Written(listener.name, _template(found, listener), (socket,), listener))
-            done.add(socket)
-    if options.keep_loopback:
-        for service in displaced:
-            for address, port in service.sockets:
-                address = LOOPBACK.get(address, address)
-                covered = {(address, port), (WILDCARDS[family(address)], port)} & done
-                if is_loopback(address) and address in host.loopback and not covered:
-                    name = ("[%s]:%d" if ":" in address else "%s:%d") % (address, port)
-                    written.append(Written(name, service, ((address, port),), None))
-                    done.add((address, port))
-    return Wish(
-        tuple(kept), tuple(service for service in found if service.key in keys), tuple(written)
+        text = with_entries(original.file, desired, host, options.config_path)
+    changes = text != current.file.text
+    case = PostfixCase(host, details.can_authenticate, listeners or (), desired, changes)
+    refused = refusals(case, gives_back=listeners is None)
+    if refused:
+        return Plan(refusals=refused)
+    after = interpret(parse(text), host) if changes else current
+    # Where nothing is ours in master.cf, its owner decides how it boots: state: absent would find
+    # nothing to give back.
+    bound = listeners or () if text != original.file.text else ()
+    boot = _changed_boot_files(details, bound, options.config_path)
+    unchanged = Plan(
+        listeners=configured_listeners(after.services), sockets=bound_sockets(after.services)
+    )
+    if not changes and not boot:
+        return unchanged
+    from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+        transition,
     )
 
-
-def _template(found: t.Sequence[Service], listener: Listener) -> t.Optional[Service]:
-    """The entry that answers there today, or else one of the same number elsewhere, of the same protocol if it can be, wildcards first.
-
-    Of another protocol too: submission or smtp is for most numbers but a guess, and what an entry filters and forbids must not go for it.
-    But postscreen certainly is for smtp alone.
-    """
-
-    def nearness(service: Service) -> tuple:
-        addresses = [address for address, ignored in service.sockets]
-        wildcard = WILDCARDS[family(listener.address)]
-        return (
-            listener.address not in addresses,
-            wildcard not in addresses,
-            service.protocol != listener.protocol,
-            not set(addresses) & set(LOOPBACK),
-        )
-
-    candidates = [
-        service
-        for service in found
-        if service.protocol
-        and (service.protocol == listener.protocol or not service.screen)
-        and any(
-            port == listener.port and (not is_loopback(address) or address == listener.address)
-            for address, port in service.sockets
-        )
-    ]
-    return min(candidates, key=nearness, default=None)
+    return transition.planned(unchanged, details, after, boot, live, options.config_path)
 
 
-# -- writing
+def _changed_boot_files(
+    details: PostfixDetails, listeners: t.Iterable[Listener], config_path: str
+) -> dict[str, t.Optional[bytes]]:
+    """The drop-ins that change: the unit gets one where an address may be missing at boot."""
+    desired: dict[str, t.Optional[bytes]] = dict.fromkeys(details.boot_files)
+    if details.unit and any(
+        not is_wildcard(listener.address) and not is_loopback(listener.address)
+        for listener in listeners
+    ):
+        path, content = boot_file(details.unit, config_path)
+        desired[path] = content
+    return {
+        path: content for path, content in desired.items() if content != details.boot_files[path]
+    }
 
 
-def with_wish(text: str, wished: Wish, host: Host, config_path: str) -> str:
-    """Somebody else's master.cf with what is wanted in it."""
-    lines = physical_lines(text)
-    end = _line_end(lines)
-    everything = entries(lines)
-    screened = next(
-        (entry for entry in everything if entry.fields[1] == "pass" and entry.fields[7] == "smtpd"),
-        None,
-    )
-    chroot = next(
-        (
-            entry.fields[4]
-            for entry in everything
-            if entry.fields[1] == "inet" and entry.fields[7] == "smtpd"
-        ),
-        "-",
-    )
-    plain = Entry(0, 0, ("", "inet", "n", "-", chroot, "-", "-", "smtpd"), ())
-    blocks: dict = {}  # number of the line that it stands behind -> lines
-    for service in wished.displaced:
+# -- writing entries
+
+
+def with_entries(
+    file: MasterCf, desired: DesiredEntries, host: PostfixHost, config_path: str
+) -> str:
+    """The text of a file of others' with the desired entries in it."""
+    lines = list(file.lines)
+    blocks: dict[int, list[str]] = {}  # number of the line that it stands behind -> its lines
+    for service in desired.displaced:
         blocks.setdefault(service.entry.last, [])
-        for number in range(service.entry.first, service.entry.last + 1):
+        for number in file.lines_of(service.entry):
             lines[number] = DISPLACED + lines[number]
-    for written in wished.written:
-        last, template = (
-            (written.template.entry.last, written.template.entry)
-            if written.template
-            else (len(lines) - 1, plain)
-        )
-        if written.template and written.template.screen and not written.listener:
-            template = (
-                screened or plain
-            )  # there can be only one postscreen, and programs of this host need none
-        blocks.setdefault(last, []).extend(_written_lines(written, template, host))
+    for entry in desired.new:
+        last = entry.template.entry.last if entry.template else len(lines) - 1
+        blocks.setdefault(last, []).extend(_entry_lines(entry, _model(entry, file), host))
     for number in sorted(blocks, reverse=True):
-        lines.insert(
-            number + 1,
-            _block(lines[: number + 1], end, [_BEGIN + config_path, _ABOUT] + blocks[number]),
-        )
+        previous = lines[number] if lines else ""
+        text = block(previous, file.line_end, config_path, [_ABOUT, *blocks[number]])
+        lines.insert(number + 1, text)
     return "".join(lines)
 
 
-def with_going(text: str, going: t.Sequence[Service], before: str, config_path: str) -> str:
-    """A text of ours with services that were in the text C(before), and go, once more at its end."""
-    lines, old = physical_lines(text), physical_lines(before)
-    block = [
-        line.rstrip("\r\n")
-        for service in going
-        for line in old[service.entry.first : service.entry.last + 1]
+def _model(entry: NewEntry, file: MasterCf) -> MasterEntry:
+    """The entry whose columns and options are copied."""
+    if entry.template and (entry.listener or not entry.is_postscreen):
+        return entry.template.entry
+    if entry.template:
+        # There can be only one postscreen, and programs of this host need none.
+        for each in file.entries:
+            if each.fields[1] == "pass" and each.command == "smtpd":
+                return each
+    chroots = (
+        each.fields[4]
+        for each in file.entries
+        if each.fields[1] == "inet" and each.command == "smtpd"
+    )
+    return MasterEntry(0, 0, ("", "inet", "n", "-", next(chroots, "-"), "-", "-", "smtpd"))
+
+
+def _entry_lines(entry: NewEntry, model: MasterEntry, host: PostfixHost) -> list[str]:
+    """Our entry, a line for each setting, below a comment that says what it was declared as."""
+    comment, copied = "# on loopback as it was", model.arguments
+    settings: tuple[str, ...] = ()
+    if entry.listener:
+        comment = "%s%s, %s" % (DECLARED, entry.listener.protocol, entry.listener.encryption)
+        if model.command == "smtpd":
+            settings, replaced = _tls_settings(entry.listener, model, host)
+            copied = tuple(each for each in copied if each[0] not in replaced)
+    if entry.listener and entry.adds_logins:
+        copied = tuple(each for each in copied if each[0] not in _LOGINS)
+        settings += _login_settings(entry.listener, {name for name, _, _ in copied})
+    return [
+        comment,
+        " ".join((entry.name, "inet", "n") + model.fields[3:]),
+        *("  -o " + _quoted(setting) for setting in settings),
+        *("  " + text for _, _, text in copied),
     ]
-    return text + _block(lines, _line_end(lines), [_BEGIN + config_path, _MEANWHILE] + block)
 
 
-def without(text: str, keys: t.Container[str], host: Host) -> str:
-    """The text with these services commented out."""
-    lines = physical_lines(text)
-    for service in services(text, host):
-        if service.key in keys:
-            for number in range(service.entry.first, service.entry.last + 1):
-                lines[number] = DISPLACED + lines[number]
-    return "".join(lines)
+def _quoted(setting: str) -> str:
+    return "{ %s }" % setting if re.search(r"\s", setting) else setting
 
 
-def _line_end(lines: t.Sequence[str]) -> str:
-    return "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
-
-
-def _block(before: t.Sequence[str], end: str, lines: t.Sequence[str]) -> str:
-    """These lines, to stand behind those before. Where those end without a newline, so do these."""
-    block = end.join(list(lines) + [_END])
-    return end + block if before and not before[-1].endswith("\n") else block + end
-
-
-def _written_lines(written: Written, template: Entry, host: Host) -> list:
-    """Our entry, one line for each setting, below a comment that says what it was declared as."""
-    listener, copied = written.listener, template.arguments
-    about, ours = "# on loopback as it was", []
-    if listener:
-        about = "%s%s, %s" % (SAYS, listener.protocol, listener.encryption)
-        if template.fields[7] == "smtpd":
-            ours, copied = _tls(listener, template, host)
-        if written.begins_logins:
-            copied = tuple(argument for argument in copied if argument[0] not in _LOGINS)
-            said = {name for name, ignored, ignored in copied}
-            ours += tuple(
-                setting
-                for setting in ("smtpd_tls_auth_only=yes",) * (listener.encryption == "tls")
-                + _SUBMISSION
-                if setting.partition("=")[0] not in said
-            )
-    settings = [
-        "-o " + ("{ %s }" % setting if re.search(r"\s", setting) else setting) for setting in ours
-    ]
-    return (
-        [about, " ".join((written.name, "inet", "n") + template.fields[3:])]
-        + ["  " + text for text in settings]
-        + ["  " + text for ignored, ignored, text in copied]
+def _login_settings(listener: Listener, copied: t.Container[str]) -> tuple[str, ...]:
+    """What lets clients log in, and nobody else send, as far as copied options leave it open."""
+    settings = ("smtpd_tls_auth_only=yes",) if listener.encryption == "tls" else ()
+    return tuple(
+        setting for setting in settings + _SUBMISSION if setting.partition("=")[0] not in copied
     )
 
 
-def _tls(listener: Listener, template: Entry, host: Host) -> tuple:
-    """(our settings, what is copied of the template)."""
-    if (
-        listener.encryption == "none"
-    ):  # what is offered stays; only that nothing goes without it does not
-        ours = ()
-        if is_yes(expanded("smtpd_tls_wrappermode", host.main, template.overrides)):
-            ours += ("smtpd_tls_wrappermode=no",)
-        if security_level(
-            lambda parameter: expanded(parameter, host.main, template.overrides)
-        ) not in ("none", "may"):
-            ours += ("smtpd_tls_security_level=may",)
-        replaced = [setting.partition("=")[0] for setting in ours]
-    else:
-        ours = (
-            "smtpd_tls_wrappermode=" + ("yes" if listener.encryption == "ssl" else "no"),
-            "smtpd_tls_security_level="
-            + ("may" if (listener.protocol, listener.encryption) == ("smtp", "tls") else "encrypt"),
-            "smtpd_tls_cert_file=" + listener.certificate_path.replace("$", "$$"),
-            "smtpd_tls_key_file=" + listener.key_path.replace("$", "$$"),
-        ) + tuple(name + "=" for name in _OTHER_CERTIFICATES if expanded(name, host.main))
-        replaced = TLS
-    return ours, tuple(argument for argument in template.arguments if argument[0] not in replaced)
-
-
-# -- from one text to another
-
-
-def way(before: str, after: str, host: Host, live: t.AbstractSet, config_path: str) -> tuple:
-    """(texts to be put and activated one after the other, texts on the way back but for the last, which is C(before)).
-
-    New before old: where entries come and others go, all of them are there for a moment; but none that does not listen now
-    (C(live)), as it may be what Postfix died of. Of postscreen there can't be two.
-    Back: a service that has failed with what we wrote is throttled for a minute, reload or not, unless it is away for a moment.
-    """
-    if before == after:
-        return (), ()
-    old, new = (
-        {service.key: service for service in services(text, host) if service.sockets}
-        for text in (before, after)
+def _tls_settings(
+    listener: Listener, model: MasterEntry, host: PostfixHost
+) -> tuple[tuple[str, ...], t.Container[str]]:
+    """(settings of TLS, the parameters that are not copied from the model)."""
+    if listener.encryption == "none":
+        settings = tuple(_settings_without_tls(model, host))
+        return settings, [setting.partition("=")[0] for setting in settings]
+    required = listener.encryption == "ssl" or listener.protocol == "submission"
+    settings = (
+        "smtpd_tls_wrappermode=" + ("yes" if listener.encryption == "ssl" else "no"),
+        "smtpd_tls_security_level=" + ("encrypt" if required else "may"),
+        "smtpd_tls_cert_file=" + listener.certificate_path.replace("$", "$$"),
+        "smtpd_tls_key_file=" + listener.key_path.replace("$", "$$"),
     )
-    going = [
-        service
-        for key, service in old.items()
-        if key not in new and live.issuperset(service.sockets)
-    ]
-    coming = [service for key, service in new.items() if key not in old]
-    changed = {key for key in old.keys() & new.keys() if old[key].entry.text != new[key].entry.text}
-    steps, back = (after,), ()
-    if going and coming and not any(service.screen for service in going + coming):
-        steps = (with_going(after, going, before, config_path), after)
-    if changed:
-        back = (without(before, changed, host),)
-    return steps, back
+    emptied = tuple(name + "=" for name in _OTHER_CERTIFICATES if expanded(name, host.main))
+    return settings + emptied, TLS_PARAMETERS
 
 
-def difference(before: str, after: str) -> tuple:
-    """(our lines and those that they are about to displace, our lines and those that are given back), as they may be shown."""
-    old, new = _kinds(before), _kinds(after)
-    displaced = [
-        {
-            number
-            for number, (line, kind) in enumerate(each for each in kinds if each[1] != "block")
-            if kind == "displaced"
-        }
-        for kinds in (old, new)
-    ]
-    shown = []
-    for kinds in (old, new):
-        number, lines = 0, []
-        for line, kind in kinds:
-            if kind == "block" or number in displaced[0] | displaced[1]:
-                lines.append((DISPLACED if kind == "displaced" else "") + line)
-            number += kind != "block"
-        shown.append(masked("".join(lines)))
-    return tuple(shown)
+def _settings_without_tls(model: MasterEntry, host: PostfixHost) -> t.Iterator[str]:
+    """TLS stays on offer as it was; only, it is not required any more."""
+
+    def setting(parameter: str) -> str:
+        return expanded(parameter, host.main, model.overrides)
+
+    if is_yes(setting("smtpd_tls_wrappermode")):
+        yield "smtpd_tls_wrappermode=no"
+    if security_level(setting) not in ("none", "may"):
+        yield "smtpd_tls_security_level=may"

@@ -1,48 +1,56 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What OpenLDAP's files on Debian say, and what they would say: all pure, texts in, texts out.
+"""What OpenLDAP's files say, as Debian lays them out. Pure: texts in, values out.
 
-    /etc/default/slapd          SLAPD_SERVICES, the URLs for slapd's -h: the only place where listeners come from (slapd(8))
-    slapd.service, or /etc/init.d/slapd, which read it: as systemd reads it (systemd.exec(5), EnvironmentFile), or as a shell does
-    /etc/ldap/slapd.d           cn=config as LDIF (slapd-config(5)): one certificate for all listeners
-
-What we take over stays in /etc/default/slapd as a comment, also what cn=config had, so that it can be given back.
+/etc/default/slapd    SLAPD_SERVICES: the URLs for slapd's -h, which are all that it
+                      listens on (slapd(8)), and our lines, with what we took over
+slapd.service         or /etc/init.d/slapd, which read that file: as systemd does
+                      (systemd.exec(5), EnvironmentFile), or as a shell does
+/etc/ldap/slapd.d     cn=config as LDIF (slapd-config(5)): one certificate for all listeners
 """
 
 from __future__ import annotations
 
-import base64
-import functools
 import json
 import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import LOOPBACK
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Refused,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    LOOPBACK,
+    WILDCARDS,
     canonical_address,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import MARK
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
+    MANAGED_MARK,
+    SocketKey,
+)
 
 DEFAULTS = "/etc/default/slapd"
 SERVICES = "SLAPD_SERVICES"
-WILDCARDS = ("0.0.0.0", "::")
+UNIT = "slapd.service"
+#: The two values of cn=config that are ours, as one resource; results name it so.
+TLS = "cn=config"
+
+#: Our lines in /etc/default/slapd.
+URLS_HEAD = "# %s: the next line is by mail_listeners, from " % MANAGED_MARK
+URLS_TAIL = "; edits of it are lost, state: absent gives back what was before"
+BEFORE = "# %s: before: " % MANAGED_MARK
+TLS_HEAD = (
+    "# %s: olcTLSCertificateFile and olcTLSCertificateKeyFile of cn=config were set by "
+    "mail_listeners, from " % MANAGED_MARK
+)
+TLS_MIDDLE = "; state: absent gives back what was before; before and now: "
 
 _PORTS = {"ldap": 389, "ldaps": 636, "pldap": 389, "pldaps": 636}
 
-_URLS_HEAD = "# %s: the next line is by mail_listeners, from " % MARK
-_URLS_TAIL = "; edits of it are lost, state: absent gives back what was before"
-_BEFORE = "# %s: before: " % MARK
-_TLS_HEAD = (
-    "# %s: olcTLSCertificateFile and olcTLSCertificateKeyFile of cn=config were set by mail_listeners, from "
-    % MARK
-)
-_TLS_MIDDLE = "; state: absent gives back what was before; before and now: "
+#: Lower-case attribute or keyword, without olc -> its values.
+Settings = t.Mapping[str, t.Sequence[str]]
 
 
-class Unknown(Refused):
-    """A layout that we do not know: C(str()) says what of it."""
+class UnknownLayout(Refused):
+    """A layout that is not supported: C(str()) says what of it."""
 
 
 class Tls(t.NamedTuple):
@@ -56,118 +64,114 @@ class Tls(t.NamedTuple):
 
 
 class Assignment(t.NamedTuple):
-    """NAME=value in C(text[start:end]), which is whole lines. C(rest): what else stands there; C(fixed): the value has no expansions."""
+    """NAME=value in C(text[start:end]), which is whole lines."""
 
-    name: str
+    name: str  # '' for a line that is no assignment
     value: str
     start: int
     end: int
     exported: bool = False
-    rest: str = ""
-    fixed: bool = True
+    rest: str = ""  # what else is on the line
+    fixed: bool = True  # the value has no expansions
 
 
 _NAME = re.compile(r"(export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=")
 _CODE = re.compile(
-    r"(if|then|else|elif|fi|case|for|while|until|do|done|eval|source|test|return|exit|set)\b|[.\[{(]|\w+[ \t]*\("
+    r"(if|then|else|elif|fi|case|for|while|until|do|done|eval|source|test|return|exit|set)\b"
+    r"|[.\[{(]|\w+[ \t]*\("
 )
+#: A quoted or an unquoted piece of a shell word (sh(1), quoting); with what closes the quote.
+_PIECE = re.compile(
+    r"""'([^']*)('|\Z)|"((?:[^"\\]|\\.)*)("|\\?\Z)|((?:[^ \t\r\n;&|<>()'"\\]|\\.)+|\\\Z)""",
+    re.DOTALL,
+)
+_ESCAPE = re.compile(r"\\(?:\n|(.))", re.DOTALL)
+_ESCAPE_IN_QUOTES = re.compile(r'\\(?:\n|(["\\$`]))')
 
 
-def assignments(text: str) -> list:
-    """All assignments that begin a line, in order; other lines that are not blank or comments have no name (and are C(rest))."""
+def assignments(text: str) -> list[Assignment]:
+    """All assignments that begin a line, in order, and other lines but blank ones and comments."""
     found, position = [], 0
     while position < len(text):
         start = position
-        position = _past(text, position, " \t")
+        while position < len(text) and text[position] in " \t":
+            position += 1
         match = _NAME.match(text, position)
         value, fixed = "", True
         if match:
-            value, position, fixed = _word(text, match.end())
+            value, position, fixed = _shell_word(text, match.end())
         end = text.find("\n", position) + 1 or len(text)
         rest = text[position:end].strip()
         if match:
-            found.append(
-                Assignment(match.group(2), value, start, end, bool(match.group(1)), rest, fixed)
-            )
+            exported = bool(match.group(1))
+            found.append(Assignment(match.group(2), value, start, end, exported, rest, fixed))
         elif rest and not rest.startswith("#"):
             found.append(Assignment("", "", start, end, rest=rest))
         position = end
     return found
 
 
-def _past(text, position, characters):
-    while position < len(text) and text[position] in characters:
-        position += 1
-    return position
-
-
-def _word(text, position):
-    """(value, where it ends, fixed) of the shell word that begins here (sh(1), quoting)."""
-    value, fixed, quote = [], True, ""
-    while position < len(text):
-        character = text[position]
-        position += 1
-        if quote == "'":
-            if character == "'":
-                quote = ""
-            else:
-                value.append(character)
-        elif character == "\\" and position < len(text):
-            following = text[position]
-            position += 1
-            if following != "\n":
-                value.append(
-                    following if not quote or following in '"\\$`' else character + following
-                )
-        elif character in "$`":
-            fixed = False
-        elif quote:
-            if character == quote:
-                quote = ""
-            else:
-                value.append(character)
-        elif character in "'\"":
-            quote = character
-        elif character in " \t\r\n;&|<>()":
-            return "".join(value), position - 1, fixed
+def _shell_word(text: str, position: int) -> tuple[str, int, bool]:
+    """(value, where it ends, fixed) of the shell word that begins here."""
+    value, fixed = "", True
+    match = _PIECE.match(text, position)
+    while match:
+        in_single, single_end, in_double, double_end, plain = match.groups()
+        if in_single is not None:
+            value += in_single
+            fixed = fixed and bool(single_end)
+        elif in_double is not None:
+            value += _ESCAPE_IN_QUOTES.sub(r"\1", in_double)
+            fixed = fixed and double_end == '"' and not _expands(in_double)
         else:
-            value.append(character)
-    return "".join(value), position, fixed and not quote
+            value += _ESCAPE.sub(r"\1", plain)
+            fixed = fixed and not _expands(plain)
+        position = match.end()
+        match = position < len(text) and _PIECE.match(text, position) or None
+    return value, position, fixed
+
+
+def _expands(piece: str) -> bool:
+    """Does the shell expand something in it?"""
+    return bool(re.search("[$`]", re.sub(r"\\.", "", piece, flags=re.DOTALL)))
 
 
 def setting(text: str, name: str, reader: str) -> t.Optional[Assignment]:
-    """The assignment that counts, the last; None where there is none. C(reader): systemd or shell.
+    """The assignment that counts, the last; None without one. C(reader): systemd or shell.
 
-    Raises Unknown where its value can't be told from the text, or where the two readers are known to differ.
+    Raises UnknownLayout if the text does not tell its value, or the two readers may differ on it.
     """
     counts = None
     for found in assignments(text):
         if found.name == name and not (found.exported and reader == "systemd"):
             counts = found
-        comment = found.name and found.rest.startswith("#") and reader == "shell"
-        if (
-            reader == "shell"
-            and not found.name
-            and _CODE.match(found.rest)
-            or name in found.rest
-            and not comment
-        ):
-            raise Unknown(
+        if _may_be_code(found, name, reader):
+            raise UnknownLayout(
                 "%s, line %d, has shell code: %s"
                 % (DEFAULTS, line_number(text, found.start), found.rest[:60])
             )
-    if counts and not (
-        counts.fixed and (not counts.rest or counts.rest.startswith("#") and reader == "shell")
-    ):
-        raise Unknown(
-            '%s, line %d: write %s="…" on a line of its own, without $ and without a comment behind it'
-            % (DEFAULTS, line_number(text, counts.start), name)
+    if counts and not (counts.fixed and _is_harmless(counts.rest, reader)):
+        raise UnknownLayout(
+            '%s, line %d: write %s="…" on a line of its own, without $ and without a comment '
+            "behind it" % (DEFAULTS, line_number(text, counts.start), name)
         )
     return counts
 
 
-def value(text: str, name: str, reader: str) -> str:
-    """Its value, '' where there is none. Raises Unknown."""
+def _may_be_code(found: Assignment, name: str, reader: str) -> bool:
+    """May the rest of the line set the variable, or keep it from being set?"""
+    if reader == "shell" and not found.name and _CODE.match(found.rest):
+        return True
+    return name in found.rest and not (found.name and _is_harmless(found.rest, reader))
+
+
+def _is_harmless(rest: str, reader: str) -> bool:
+    """Is what follows a value nothing, or a comment? systemd has none behind values."""
+    return not rest or reader == "shell" and rest.startswith("#")
+
+
+def value_of(text: str, name: str, reader: str) -> str:
+    """The value of C(setting), '' without one. Raises UnknownLayout."""
     counts = setting(text, name, reader)
     return counts.value if counts else ""
 
@@ -177,242 +181,148 @@ def line_number(text: str, position: int) -> int:
     return text.count("\n", 0, position) + 1
 
 
+def lines_of(text: str) -> list[str]:
+    """As str.splitlines(keepends=True), but by newlines alone."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
 # -- URLs
 
 
-class Url(t.NamedTuple):
-    """One URL of slapd's -h. C(sockets): the (address, port) of TCP that slapd binds for it.
+class HostAddresses(t.NamedTuple):
+    """What decides which sockets a URL means on this host."""
 
-    C(unmapped): why it has no place in the model, '' where it has one. C(unknown): why its sockets can't be told.
-    """
+    wildcards: tuple[str, ...] = WILDCARDS  # those that slapd binds for a URL without a host
+    localhost: tuple[str, ...] = LOOPBACK  # the addresses of that name
+    loopback: tuple[str, ...] = LOOPBACK  # those that can be bound
+
+
+class Url(t.NamedTuple):
+    """One URL of slapd's -h."""
 
     text: str
     scheme: str = ""
-    sockets: tuple = ()
-    unmapped: str = ""
-    unknown: str = ""
+    sockets: tuple[SocketKey, ...] = ()  # of TCP, that slapd binds for it
+    unmapped: str = ""  # why it has no place in the model; '' if it has one
+    unknown: str = ""  # why its sockets can't be told; '' if they can
 
 
 _URL = re.compile(
     r"([a-z]+)://(\[[^\]/]*\]|[^:/?\[\]]*)(?::([0-9]+))?(?:[/?].*)?$", re.IGNORECASE | re.DOTALL
 )
+_NO_SOCKETS = {
+    "ldapi": Url("", "ldapi", unmapped="a local socket, not TCP"),
+    "cldap": Url("", "cldap", unmapped="not TCP"),
+}
+_INVALID = Url("", unmapped="not a valid URL", unknown="it is not a valid URL")
 
 
-def url(
-    text: str,
-    families: t.Sequence[str] = WILDCARDS,
-    localhost: t.Sequence[str] = ("127.0.0.1", "::1"),
-) -> Url:
-    """What slapd makes of a URL (slapd(8), -h). C(families): the wildcards that it binds for none; C(localhost): the name's addresses."""
+def url_of(text: str, addresses: HostAddresses = HostAddresses()) -> Url:
+    """What slapd makes of a URL (slapd(8), -h)."""
     match = _URL.match(text)
     scheme = match.group(1).lower() if match else ""
-    if scheme == "ldapi":
-        return Url(text, scheme, unmapped="a local socket, not TCP")
-    if scheme not in _PORTS:
-        return (
-            Url(text, scheme, unmapped="not TCP")
-            if scheme == "cldap"
-            else Url(text, unmapped="not a URL that we can read", unknown="it can't be read")
-        )
-    port = int(match.group(3) or 0) or _PORTS[scheme]
-    host = match.group(2)
+    if not match or scheme not in _PORTS:
+        return _NO_SOCKETS.get(scheme, _INVALID)._replace(text=text)
+    host, port = match.group(2), int(match.group(3) or 0) or _PORTS[scheme]
     proxy = "it expects the PROXY protocol before LDAP" if scheme[0] == "p" else ""
-    if host in ("", "*"):
-        return Url(text, scheme, tuple((wildcard, port) for wildcard in families), proxy)
-    if host.lower() == "localhost":
-        return Url(text, scheme, tuple((address, port) for address in localhost), proxy)
     try:
-        return Url(text, scheme, ((canonical_address(host.strip("[]")), port),), proxy)
+        bound = _bound(host, addresses)
     except ValueError:
         return Url(
             text,
             scheme,
-            unmapped="a host name, which may have any address",
-            unknown="%s is no address" % host,
+            unmapped="a host name, whose address may change",
+            unknown="%s is not an IP address" % host,
         )
+    return Url(text, scheme, tuple((address, port) for address in bound), proxy)
 
 
-def urls(text: str, *how) -> list:
-    """The URLs of a value of SLAPD_SERVICES; slapd takes none for ldap:///."""
-    return [url(word, *how) for word in text.split(" ") if word] or [url("ldap:///", *how)]
+def _bound(host: str, addresses: HostAddresses) -> tuple[str, ...]:
+    """The addresses that slapd binds for the host of a URL. Raises ValueError for other names."""
+    if host in ("", "*"):
+        return addresses.wildcards
+    if host.lower() == "localhost":
+        return addresses.localhost
+    return (canonical_address(host.strip("[]")),)
 
 
-def socket_url(scheme: str, address: str, port: int) -> str:
-    """The URL for one socket."""
-    return ("%s://[%s]:%d/" if ":" in address else "%s://%s:%d/") % (scheme, address, port)
-
-
-def scheme_of(listener) -> str:
-    """STARTTLS is offered on every ldap:// once slapd has a certificate."""
-    return "ldaps" if listener.encryption == "ssl" else "ldap"
-
-
-@functools.lru_cache(maxsize=None)
-def is_loopback(address: str) -> bool:
-    """Is it 127.0.0.0/8 or ::1?"""
-    import ipaddress
-
-    return ipaddress.ip_address(address).is_loopback
-
-
-def wildcard_of(address: str) -> str:
-    """The wildcard of its family."""
-    return WILDCARDS[":" in address]
-
-
-def merged(
-    before: t.Sequence[Url], wanted: t.Sequence, loopback: t.Optional[t.Container[str]]
-) -> list:
-    """The texts of the URLs to have: listeners C(wanted), loopback as it was, and what is none of ours.
-
-    A URL stays as it stands if all of its sockets are to be. What a wildcard that goes answered on loopback gets URLs of its own:
-    those of C(loopback), the addresses that can be bound. None: loopback is not kept.
-    """
-    declared = {(scheme_of(listener), listener.address, listener.port) for listener in wanted}
-    taken = {(address, port) for scheme, address, port in declared}
-
-    def stays(scheme, address, port):
-        if (scheme, address, port) in declared:
-            return {(scheme, address, port)}
-        wildcard, address = address in WILDCARDS, LOOPBACK.get(address, address)
-        covered = (address, port) in taken or (wildcard_of(address), port) in taken
-        keep = loopback is not None and (address in loopback if wildcard else is_loopback(address))
-        return {(scheme, address, port)} if keep and not covered else set()
-
-    kept, had, needed = [], set(), set(declared)
-    for one in before:
-        have = {(one.scheme, *socket) for socket in one.sockets}
-        stay = set().union(*(stays(*socket) for socket in have))
-        if one.unmapped or stay == have:
-            kept.append(one.text)
-            had |= have
-        needed |= stay
-    texts = kept + [socket_url(*socket) for socket in sorted(needed - had, key=_order)]
-    return texts or ["ldapi:///"]  # for slapd no URL means ldap:///
-
-
-def _order(socket):
-    import ipaddress
-
-    scheme, address, port = socket
-    return (
-        not is_loopback(address),
-        ":" in address,
-        int(ipaddress.ip_address(address)),
-        port,
-        scheme,
-    )
+def urls_of(services: str, addresses: HostAddresses = HostAddresses()) -> tuple[Url, ...]:
+    """The URLs of a value of SLAPD_SERVICES; slapd takes no URL for ldap:///."""
+    words = [word for word in services.split(" ") if word] or ["ldap:///"]
+    return tuple(url_of(word, addresses) for word in words)
 
 
 # -- our lines in /etc/default/slapd
 
 
 class Original(t.NamedTuple):
-    """/etc/default/slapd without our lines, the certificate from before us, and the bindings config that our lines were written from."""
+    """How OpenLDAP was set up before us."""
 
-    text: str
+    text: str  # /etc/default/slapd without our lines
     tls: Tls
-    config_path: str = ""
-    urls_are_ours: bool = False
+    config_path: str = ""  # the bindings config that our lines were written from; '' without any
 
 
 def original(text: str, tls: Tls) -> Original:
-    """What was before us. C(tls): what cn=config has now; if that is not what we have set, it is somebody's, and stays."""
-    lines, config_path, ours, skip, position, folded = [], "", False, False, 0, 0
-    for line in _lines(text):
+    """What was before us. C(tls): what cn=config has now, which stays unless it is what we set."""
+    lines, config_path, skip, position, folded = [], "", False, 0, 0
+    for line in lines_of(text):
         start, position = position, position + len(line)
-        if start < folded:  # the rest of our assignment, which somebody has folded
+        if start < folded:  # the rest of our assignment, which was edited to span lines
             continue
-        if line.startswith(_URLS_HEAD):
-            config_path, ours, skip = _quoted(line[len(_URLS_HEAD) :]) or config_path, True, True
+        if line.startswith(URLS_HEAD):
+            config_path, skip = _quoted(line[len(URLS_HEAD) :]) or config_path, True
             continue
-        if line.startswith(_TLS_HEAD):
-            config_path = _quoted(line[len(_TLS_HEAD) :]) or config_path
+        if line.startswith(TLS_HEAD):
+            config_path = _quoted(line[len(TLS_HEAD) :]) or config_path
             tls = _tls_before(line, tls)
         elif skip and line.startswith(SERVICES + "="):
             folded = start + assignments(text[start:])[0].end
         else:
-            lines.append(line[len(_BEFORE) :] if line.startswith(_BEFORE) else line)
+            lines.append(line[len(BEFORE) :] if line.startswith(BEFORE) else line)
         skip = False
-    return Original("".join(lines), tls, config_path, ours)
+    return Original("".join(lines), tls, config_path)
 
 
-def _lines(text):
-    """As str.splitlines(keepends=True), but by newlines alone."""
-    return re.findall(r"[^\n]*\n|[^\n]+", text)
-
-
-def _quoted(text):
-    """The JSON string that a text begins with, '' where somebody has edited it away."""
+def _quoted(text: str) -> str:
+    """The JSON string that a text begins with; '' if it was edited away."""
     try:
-        value = json.JSONDecoder().raw_decode(text)[0]
+        found = json.JSONDecoder().raw_decode(text)[0]
     except ValueError:
         return ""
-    return value if isinstance(value, str) else ""
+    return found if isinstance(found, str) else ""
 
 
-def _tls_before(line, tls):
+def _tls_before(line: str, tls: Tls) -> Tls:
     try:
-        before, now = (Tls(*pair) for pair in json.loads(line.partition(_TLS_MIDDLE)[2]))
+        before, ours = (Tls(*pair) for pair in json.loads(line.partition(TLS_MIDDLE)[2]))
     except (ValueError, TypeError):
         return tls
-    return before if now == tls else tls
+    return before if ours == tls else tls
 
 
-def written(
-    text: str, reader: str, services: t.Optional[str], before: Tls, now: Tls, config_path: str
-) -> str:
-    """An original text with our lines. C(services): the new value of SLAPD_SERVICES, None where the present one stays."""
-    counts = setting(text, SERVICES, reader)
-    start, end = (counts.start, counts.end) if counts else (0, 0)
-    path, ours = json.dumps(config_path), ""
-    if now != before:
-        ours += "%s%s%s%s\n" % (_TLS_HEAD, path, _TLS_MIDDLE, json.dumps([before, now]))
-    displaced = text[start:end]
-    if services is not None:
-        ours += '%s%s%s\n%s="%s"\n' % (
-            _URLS_HEAD,
-            path,
-            _URLS_TAIL,
-            SERVICES,
-            re.sub(r'(["\\$`])', r"\\\1", services),
-        )
-        displaced = "".join(_BEFORE + line for line in _lines(displaced))
-    return text[:start] + ours + displaced + text[end:]
+# -- cn=config, and slapd.conf
 
 
-def shown(text: str, reader: str) -> str:
-    """Our lines and the assignment that counts: what a diff shows of the file."""
-    counts = setting(text, SERVICES, reader)
-    lines, position = [], 0
-    for line in _lines(text):
-        if line.startswith("# %s: " % MARK) or counts and counts.start <= position < counts.end:
-            lines.append(line)
-        position += len(line)
-    return "".join(lines)
-
-
-# -- cn=config
-
-
-def ldif_settings(text: str) -> dict:
-    """Attribute name in lower case, without olc -> its values, of one entry (ldif(5))."""
-    found: dict = {}
+def ldif_settings(text: str) -> dict[str, list[str]]:
+    """The attributes of one entry (ldif(5)), as C(Settings)."""
+    found: dict[str, list[str]] = {}
     for line in text.replace("\r\n", "\n").replace("\n ", "").split("\n"):
         name, colon, value = line.partition(":")
         if not colon or line.startswith("#"):
             continue
         if value.startswith(":"):
+            import base64
+
             value = base64.b64decode(value[1:]).decode(errors="replace")
-        found.setdefault(
-            name.lower()[3:] if name.lower().startswith("olc") else name.lower(), []
-        ).append(value.strip())
+        name = name.lower()
+        found.setdefault(name[3:] if name.startswith("olc") else name, []).append(value.strip())
     return found
 
 
-def conf_settings(text: str) -> dict:
-    """The same of slapd.conf(5): 'keyword value'; a line that begins with a blank continues the one before."""
-    found: dict = {}
+def conf_settings(text: str) -> dict[str, list[str]]:
+    """The settings of slapd.conf(5): 'keyword value'; a leading blank continues a line."""
+    found: dict[str, list[str]] = {}
     for line in re.sub(r"\n[ \t]+", " ", text).split("\n"):
         words = line.split(None, 1)
         if len(words) == 2 and not line.startswith("#"):
@@ -420,54 +330,13 @@ def conf_settings(text: str) -> dict:
     return found
 
 
-def tls_settings(settings: t.Mapping) -> Tls:
-    """The two values that we manage, without the quotes and backslashes that stand for blanks in cn=config's values (slapd.conf(5))."""
-    return Tls(
-        *(
-            re.sub(r'\\(.)|"', r"\1", settings.get(name, [""])[0])
-            for name in ("tlscertificatefile", "tlscertificatekeyfile")
-        )
+def tls_settings(settings: Settings) -> Tls:
+    """The two values that are ours, without the quotes and backslashes of slapd.conf(5)."""
+    certificate, key = (
+        re.sub(r'\\(.)|"', r"\1", next(iter(settings.get(name, ())), ""))
+        for name in ("tlscertificatefile", "tlscertificatekeyfile")
     )
-
-
-def tls_lines(tls: Tls) -> t.Optional[bytes]:
-    """The two values as a resource: LDIF lines; None for neither."""
-    pairs = zip(("olcTLSCertificateFile", "olcTLSCertificateKeyFile"), tls)
-    return "".join(_ldif_line(name, value) for name, value in pairs if value).encode() or None
-
-
-def tls_change(tls: Tls) -> bytes:
-    """The one change that sets both values; an empty one is taken away, be it there or not."""
-    change = "dn: cn=config\nchangetype: modify\n"
-    for name, value in zip(("olcTLSCertificateFile", "olcTLSCertificateKeyFile"), tls):
-        change += "replace: %s\n%s-\n" % (name, _ldif_line(name, value) if value else "")
-    return change.encode()
-
-
-def _config_word(path):
-    return '"%s"' % re.sub(r'(["\\])', r"\\\1", path) if re.search(r'[\s"\\#]', path) else path
-
-
-def _ldif_line(name, path):
-    value = _config_word(path)
-    if re.match(r"[!-9;=-~][ -~]*$", value) and not value.endswith(" "):  # SAFE-STRING of RFC 2849
-        return "%s: %s\n" % (name, value)
-    return "%s:: %s\n" % (name, base64.b64encode(value.encode("utf-8", "surrogateescape")).decode())
-
-
-def rehearsal_conf(settings: t.Mapping, tls: Tls, pid_file: str) -> bytes:
-    """A slapd.conf for a slapd that has nothing but cn=config's TLS settings with this certificate: it ends at once if it can't use them."""
-    values = {
-        name: found[0]
-        for name, found in settings.items()
-        if name.startswith("tls") and ";" not in name
-    }
-    values.update(
-        tlscertificatefile=_config_word(tls.certificate),
-        tlscertificatekeyfile=_config_word(tls.key),
-        pidfile=_config_word(pid_file),
-    )
-    return "".join("%s %s\n" % pair for pair in sorted(values.items())).encode()
+    return Tls(certificate, key)
 
 
 # -- slapd.service
@@ -476,19 +345,46 @@ _TAKES_URLS = re.compile(r"""-h\s*(["']?)\$(?:%s|\{%s\})\1(?=[\s}']|$)""" % (SER
 
 
 def reads_defaults(units: t.Sequence[str]) -> t.Optional[bool]:
-    """Does the unit, the texts of its file and of its drop-ins in order, take its URLs from /etc/default/slapd, and no others?
+    """Does the unit take its URLs from /etc/default/slapd, and no others? None: it starts nothing.
 
-    None: it starts nothing itself.
+    C(units): the texts of its file and of its drop-ins, in order (systemd.unit(5)).
     """
-    start, environment = [], []
+    values: dict[str, list[str]] = {"ExecStart": [], "EnvironmentFile": []}
     for text in units:
         for line in re.sub(r"\\\n", " ", text).split("\n"):
             name, equals, value = line.strip().partition("=")
-            for wanted, values in (("ExecStart", start), ("EnvironmentFile", environment)):
-                if equals and name.strip() == wanted:
-                    values[:] = values + [value.strip()] if value.strip() else []
-    if not start:
+            name, value = name.strip(), value.strip()
+            if equals and name in values:
+                values[name] = [*values[name], value] if value else []
+    if not values["ExecStart"]:
         return None
-    return bool(_TAKES_URLS.search(start[-1])) and {path.lstrip("-") for path in environment} == {
-        DEFAULTS
-    }
+    files = {path.lstrip("-") for path in values["EnvironmentFile"]}
+    return bool(_TAKES_URLS.search(values["ExecStart"][-1])) and files == {DEFAULTS}
+
+
+# -- all of it
+
+
+class Setup(t.NamedTuple):
+    """How OpenLDAP is set up on this host."""
+
+    text: str  # /etc/default/slapd
+    reader: str  # of that file: systemd or shell
+    urls: tuple[Url, ...]
+    settings: Settings  # of cn=config, or of slapd.conf
+    tls: Tls
+    original: Original
+    addresses: HostAddresses = HostAddresses()
+    where: str = DEFAULTS  # the URLs are from
+    replicated: bool = False  # is cn=config?
+    boot: t.Optional[bytes] = None  # our drop-in
+    has_units: bool = False  # does the host have systemd's folder for them?
+    problems: tuple[str, ...] = ()  # why nothing can be changed here
+
+
+def setup_of(
+    text: str, reader: str, urls: tuple[Url, ...], settings: Settings, **more: t.Any
+) -> Setup:
+    """A setup, with its certificate and what was before us read from the texts. See C(Setup)."""
+    tls = tls_settings(settings)
+    return Setup(text, reader, urls, settings, tls, original(text, tls), **more)

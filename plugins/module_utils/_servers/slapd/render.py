@@ -1,333 +1,361 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From how OpenLDAP is set up to how it is to be: what it listens on, what can't be, and what is to be written. Pure."""
+"""From how OpenLDAP is set up to how it should be: listeners, the desired setup, the plan. Pure.
+
+What we take over stays in /etc/default/slapd as comments, also what cn=config had.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import (
-    LOOPBACK,
-    Listener,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    address_order,
+    is_loopback,
+    is_wildcard,
+    reached_at,
+    wildcard_of,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import parser as files
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import (
+from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import boot_file
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
+    MANAGED_MARK,
     Configured,
-    Found,
+    ConfiguredListener,
     Options,
     Plan,
+    SocketKey,
     Unmapped,
-    boot_file,
+    UnmappedKind,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import limits, parser
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.limits import (
+    DesiredSetup,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.parser import (
     DEFAULTS,
     SERVICES,
+    TLS,
+    UNIT,
+    Settings,
+    Setup,
     Tls,
+    Url,
 )
 
-#: The two values of cn=config that are ours, as one resource: it stands in results as the name of what changed.
-TLS = "cn=config"
+#: (scheme, address, port) of a socket: what is spoken on it counts too.
+SchemeSocket = tuple[str, str, int]
 
-UNIT = "slapd.service"
-
-
-class Host(t.NamedTuple):
-    """How things are."""
-
-    text: str = ""  # /etc/default/slapd
-    reader: str = "shell"
-    how: tuple = (
-        files.WILDCARDS,
-        ("127.0.0.1", "::1"),
-    )  # to read URLs by: the wildcards, localhost's addresses
-    urls: tuple = ()  # of Url: today's
-    where: str = DEFAULTS  # they are from
-    settings: t.Mapping = {}  # of cn=config, or of slapd.conf
-    replicated: bool = False  # is cn=config?
-    boot: t.Optional[bytes] = None  # the drop-in
-    units: bool = False  # does the host have systemd's?
-    problems: tuple = ()  # why nothing can be changed here
-    loopback: tuple = tuple(LOOPBACK.values())  # that can be bound
-
-    @property
-    def tls(self) -> Tls:
-        """The certificate of today."""
-        return files.tls_settings(self.settings)
-
-    @property
-    def before(self) -> files.Original:
-        """How it was before us."""
-        return files.original(self.text, self.tls)
+_TLS_ATTRIBUTES = ("olcTLSCertificateFile", "olcTLSCertificateKeyFile")
 
 
-def configured(host: Host) -> Configured:
-    """What read() gives."""
-    listeners, sockets = _listens(host.urls, host.tls, host.where)
-    return Configured(listeners, tuple(_unmapped(host)), sockets, host.before.config_path, host)
+# -- what is configured
 
 
-def _listens(urls, tls, where):
-    """(tuple of Found, frozenset of all sockets). A path that is not absolute is none that a config could have."""
-    certificate, key = (path if path.startswith("/") else "" for path in (tls.certificate, tls.key))
+def configured(setup: Setup) -> Configured:
+    """A setup as others see it."""
+    listeners, sockets = _listeners(setup.urls, setup.tls, setup.where)
+    return Configured(
+        listeners, tuple(_unmapped(setup)), sockets, setup.original.config_path, setup
+    )
+
+
+def _listeners(
+    urls: t.Sequence[Url], tls: Tls, where: str
+) -> tuple[tuple[ConfiguredListener, ...], frozenset[SocketKey]]:
+    """The listeners, and all sockets. A relative path is left out: no config could have it."""
+    certificate, key = (path if path.startswith("/") else "" for path in tls)
+    key = "" if key == certificate else key
     listeners = tuple(
-        Found(
-            Listener(
-                address,
-                port,
-                "ldap",
-                "ssl" if url.scheme == "ldaps" else "tls" if tls.certificate else "none",
-                certificate,
-                key if key != certificate else "",
-            ),
+        ConfiguredListener(
+            Listener(address, port, "ldap", _encryption(url, tls), certificate, key),
             "%s: %s" % (where, url.text),
         )
         for url in urls
-        if not url.unmapped and (tls.certificate or url.scheme != "ldaps")
+        if not url.unmapped and _can_answer(url, tls)
         for address, port in url.sockets
     )
     return listeners, frozenset(socket for url in urls for socket in url.sockets)
 
 
-def _unmapped(host):
-    for url in host.urls:
-        if url.unmapped:
-            yield Unmapped("slapd", host.where, url.text, url.unmapped)
-        elif url.scheme == "ldaps" and not host.tls.certificate:
-            yield Unmapped(
-                "slapd",
-                host.where,
-                url.text,
-                "ldaps without a certificate in cn=config: nobody can connect",
-            )
-    if "tlscertificate;binary" in host.settings:
-        yield Unmapped("slapd", TLS, "olcTLSCertificate;binary", "a certificate that is in no file")
-    verify = host.settings.get("tlsverifyclient", ["never"])[0]
+def _encryption(url: Url, tls: Tls) -> str:
+    """STARTTLS is offered on every ldap:// once slapd has a certificate."""
+    if url.scheme == "ldaps":
+        return "ssl"
+    return "tls" if tls.certificate else "none"
+
+
+def _can_answer(url: Url, tls: Tls) -> bool:
+    return bool(tls.certificate) or url.scheme != "ldaps"
+
+
+def _unmapped(setup: Setup) -> t.Iterator[Unmapped]:
+    for url in setup.urls:
+        reason = url.unmapped
+        if not reason and not _can_answer(url, setup.tls):
+            reason = "ldaps without a certificate in cn=config: no client can connect"
+        if reason:
+            yield Unmapped("slapd", setup.where, url.text, reason)
+    if "tlscertificate;binary" in setup.settings:
+        reason = "a certificate that is in no file"
+        yield Unmapped("slapd", TLS, "olcTLSCertificate;binary", reason, UnmappedKind.CERTIFICATE)
+    verify = next(iter(setup.settings.get("tlsverifyclient", ())), "never")
     if verify.lower() not in ("never", "0"):
-        yield Unmapped(
-            "slapd",
-            TLS,
-            "olcTLSVerifyClient: " + verify,
-            "clients are asked for a certificate; it stays so",
-        )
+        reason = "clients are asked for a certificate; this setting is kept"
+        yield Unmapped("slapd", TLS, "olcTLSVerifyClient: " + verify, reason)
 
 
-# -- what can't be: functions of (host, wanted, options) that yield whole messages
+# -- what is desired
 
 
-def layout_is_known(host, wanted, options):
-    """What read() has found to be in the way."""
-    yield from host.problems
-
-
-def one_certificate(host, wanted, options):
-    """cn=config has one certificate."""
-    users: dict = {}
-    for listener in wanted:
-        if listener.encryption != "none":
-            users.setdefault((listener.certificate_path, listener.key_path), []).append(
-                listener.name
-            )
-    if len(users) > 1:
-        yield (
-            "OpenLDAP has one certificate for all its listeners, and %s are declared: put all names in one certificate, and use it on every ldap port"
-            % (
-                " and ".join(
-                    "%s with the key %s (%s)" % (*pair, ", ".join(users[pair]))
-                    for pair in sorted(users)
-                )
-            )
-        )
-
-
-def urls_have_addresses(host, wanted, options):
-    """What a name means may change with every start."""
-    for url in _urls(host, host.before.text):
-        if url.unknown:
-            yield (
-                "SLAPD_SERVICES in %s has %s, and %s: write the address that slapd is to listen on, or take the URL out"
-                % (DEFAULTS, url.text, url.unknown)
-            )
-
-
-def sockets_do_not_meet(host, wanted, options):
-    """slapd does not start if two of its URLs meet, a wildcard and an address of its family for instance (no SO_REUSEPORT)."""
-    seen: dict = {}
-    for url in (files.url(text, *host.how) for text in _goal(host, wanted, options)[0]):
-        for socket in url.sockets:
-            seen.setdefault(socket, []).append(url.text)
-    for (address, port), texts in sorted(seen.items()):
-        beside = (
-            seen.get((files.wildcard_of(address), port), [])
-            if address not in files.WILDCARDS
-            else []
-        )
-        if len(texts) > 1 or beside:
-            yield (
-                "OpenLDAP can't have %s at the same time: it does not start with two URLs on one socket, nor with a wildcard beside an address on one port. "
-                "Declare either the wildcard or the addresses"
-                % " and ".join(sorted({*beside, *texts}))
-            )
-
-
-def families_are_served(host, wanted, options):
-    """slapd -4 and -6, or a host without IPv6."""
-    for listener in wanted:
-        if files.wildcard_of(listener.address) not in host.how[0]:
-            yield (
-                "%s: OpenLDAP has no IPv%d here: see SLAPD_OPTIONS in %s and the host's own settings"
-                % (listener.name, 6 if ":" in listener.address else 4, DEFAULTS)
-            )
-
-
-def server_ids_match(host, wanted, options):
-    """With URLs in olcServerID, slapd does not start unless it listens on one of them. It starts with today's, and so with more than these."""
-    known = {
-        value.split()[1].lower()
-        for value in host.settings.get("serverid", ())
-        if len(value.split()) > 1
-    }
-    texts = _goal(host, wanted, options)[0]
-    if (
-        known
-        and not set(_texts(host.urls)) <= set(texts)
-        and not known & {text.lower() for text in texts}
-    ):
-        yield (
-            "olcServerID in cn=config names URLs (%s), and OpenLDAP does not start unless it listens on one of them, written the same way; "
-            "it would listen on %s: change olcServerID first, to one of these, or to the number alone"
-            % (", ".join(sorted(known)), " ".join(texts))
-        )
-
-
-def certificate_is_ours_to_set(host, wanted, options):
-    """What would come in the way of a change of the certificate."""
-    tls = _goal(host, wanted, options)[1]
-    if tls == host.tls:
-        return
-    if host.replicated:
-        yield (
-            "cn=config is replicated (olcSyncrepl on olcDatabase={0}config): a certificate that is set here would be set on other servers too. "
-            "Set olcTLSCertificateFile %s and olcTLSCertificateKeyFile %s yourself, on the provider"
-            % tls
-        )
-    if "tlscertificate;binary" in host.settings or "tlscertificatekey;binary" in host.settings:
-        yield "cn=config has a certificate in itself (olcTLSCertificate;binary), beside which no file can be used: delete it and its key from cn=config first"
-    if tls.certificate and not any(
-        url.scheme == "ldapi" for url in host.urls
-    ):  # it is taken away while slapd is stopped
-        yield (
-            "OpenLDAP has no ldapi:/// to change its certificate by: add it to SLAPD_SERVICES in %s, and restart slapd"
-            % DEFAULTS
-        )
-
-
-GIVING_BACK = (
-    server_ids_match,
-    certificate_is_ours_to_set,
-)  # what cn=config may have come to say since
-REFUSALS = (
-    one_certificate,
-    urls_have_addresses,
-    sockets_do_not_meet,
-    families_are_served,
-    *GIVING_BACK,
-)
-
-
-def refusals(host: Host, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> list:
-    """Whole messages. Where the layout is not known, nothing more can be said."""
-    table = GIVING_BACK if wanted is None else REFUSALS
-    return list(layout_is_known(host, wanted, options)) or [
-        message for refuse in table for message in refuse(host, wanted, options)
-    ]
-
-
-# -- what is to be written
-
-
-def plan(host: Host, wanted: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:
-    """See Server.render."""
-    texts, tls = _goal(host, wanted, options)
-    before = host.before
-    ours = texts != _texts(_urls(host, before.text))
-    text = files.written(
-        before.text,
-        host.reader,
-        " ".join(texts) if ours else None,
-        before.tls,
-        tls,
-        options.config_path,
+def _desired_setup(
+    setup: Setup, listeners: t.Optional[t.Sequence[Listener]], options: Options
+) -> DesiredSetup:
+    """C(listeners) None: what was before us."""
+    original_urls = _urls(setup, setup.original.text)
+    if listeners is None:
+        return DesiredSetup((), original_urls, setup.original.tls, original_urls)
+    loopback = setup.addresses.loopback if options.keep_loopback else None
+    urls = tuple(
+        parser.url_of(text, setup.addresses) for text in _merged(original_urls, listeners, loopback)
     )
-    boot, drop_in = boot_file(UNIT, options.config_path)
-    if not (
-        ours and host.units and any(_is_specific(listener.address) for listener in wanted or ())
-    ):
-        drop_in = None
-    urls = _urls(host, text)
-    # slapd does not give its certificate up while it runs; all else of it is live
-    restart = _texts(urls) != _texts(host.urls) or (tls != host.tls and not tls.certificate)
+    certificates = {
+        Tls(listener.certificate_path, listener.key_path)
+        for listener in listeners
+        if listener.encryption != "none"
+    }
+    tls = min(certificates, default=setup.original.tls)
+    return DesiredSetup(tuple(listeners), urls, tls, original_urls)
 
-    now = {boot: host.boot, TLS: files.tls_lines(host.tls), DEFAULTS: _bytes(host.text)}
-    after = {boot: drop_in, TLS: files.tls_lines(tls), DEFAULTS: _bytes(text)}
-    # the certificate first: if it is refused, the rest is as it was. But slapd is stopped for it to go, and then starts with the new URLs
-    step = {
-        resource: after[resource]
-        for resource in sorted((boot, TLS, DEFAULTS), key=lambda resource: after[resource] is None)
-        if after[resource] != now[resource]
+
+def _urls(setup: Setup, text: str) -> tuple[Url, ...]:
+    """The URLs of a text of /etc/default/slapd."""
+    return parser.urls_of(parser.value_of(text, SERVICES, setup.reader), setup.addresses)
+
+
+def _merged(
+    before: t.Sequence[Url],
+    listeners: t.Sequence[Listener],
+    loopback: t.Optional[t.Container[str]],
+) -> list[str]:
+    """The URLs to have: C(listeners), loopback as it was, and what is not ours.
+
+    A URL stays as it stands if all of its sockets stay. What a wildcard answered on loopback gets
+    URLs of its own, on the addresses of C(loopback), which can be bound; None: it is not kept.
+    """
+    declared = {_scheme_socket(listener) for listener in listeners}
+    kept: list[str] = []
+    had: set[SchemeSocket] = set()
+    needed = set(declared)
+    for url in before:
+        sockets = {(url.scheme, address, port) for address, port in url.sockets}
+        staying = {found for socket in sockets for found in _staying(socket, declared, loopback)}
+        if url.unmapped or staying == sockets:
+            kept.append(url.text)
+            had |= sockets
+        needed |= staying
+    texts = kept + [_socket_url(*socket) for socket in sorted(needed - had, key=_url_order)]
+    return texts or ["ldapi:///"]  # for slapd no URL means ldap:///
+
+
+def _scheme_socket(listener: Listener) -> SchemeSocket:
+    scheme = "ldaps" if listener.encryption == "ssl" else "ldap"
+    return scheme, listener.address, listener.port
+
+
+def _staying(
+    socket: SchemeSocket,
+    declared: t.Collection[SchemeSocket],
+    loopback: t.Optional[t.Container[str]],
+) -> set[SchemeSocket]:
+    """What is left of a socket of today: itself, its part on loopback, or nothing."""
+    if socket in declared:
+        return {socket}
+    scheme, address, port = socket
+    reached = reached_at(address)
+    keep = loopback is not None and (
+        reached in loopback if is_wildcard(address) else is_loopback(address)
+    )
+    taken = {(other, number) for scheme_, other, number in declared}
+    covered = (reached, port) in taken or (wildcard_of(reached), port) in taken
+    return {(scheme, reached, port)} if keep and not covered else set()
+
+
+def _socket_url(scheme: str, address: str, port: int) -> str:
+    """The URL for one socket."""
+    return ("%s://[%s]:%d/" if ":" in address else "%s://%s:%d/") % (scheme, address, port)
+
+
+def _url_order(socket: SchemeSocket) -> tuple[bool, t.Any, int, str]:
+    """Sort key: loopback, IPv4, IPv6."""
+    scheme, address, port = socket
+    return not is_loopback(address), address_order(address), port, scheme
+
+
+# -- the plan
+
+
+def plan(setup: Setup, listeners: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:
+    """See C(Server.plan)."""
+    if setup.problems:  # then nothing more can be said
+        return Plan(refusals=setup.problems)
+    desired = _desired_setup(setup, listeners, options)
+    table = limits.ALWAYS if listeners is None else limits.DECLARING
+    refusals = limits.refusals(table, setup, desired)
+    return Plan(refusals=refusals) if refusals else _changes(setup, desired, options)
+
+
+def _changes(setup: Setup, desired: DesiredSetup, options: Options) -> Plan:
+    """What to write so that the setup becomes the desired one."""
+    text = _new_text(setup, desired, options.config_path)
+    boot, drop_in = boot_file(UNIT, options.config_path)
+    urls = _urls(setup, text)
+    removes_certificate = desired.tls != setup.tls and not desired.tls.certificate
+    # slapd does not give up its certificate while it runs; any other change of it is live
+    restart = _texts(urls) != _texts(setup.urls) or removes_certificate
+
+    before = {boot: setup.boot, TLS: tls_lines(setup.tls), DEFAULTS: _encoded(setup.text)}
+    waits = _waits_for_addresses(setup, desired)
+    after = {
+        boot: drop_in if waits else None,
+        TLS: tls_lines(desired.tls),
+        DEFAULTS: _encoded(text),
     }
-    # on the way back the URLs first, so that whatever starts slapd starts it with good ones
-    back = {resource: now[resource] for resource in (boot, DEFAULTS, TLS) if resource in step}
-    diffs = {
-        boot: (_shown(host.boot), _shown(drop_in)),
-        TLS: (_shown(now[TLS]), _shown(after[TLS])),
-        DEFAULTS: (files.shown(host.text, host.reader), files.shown(text, host.reader)),
-    }
-    listeners, sockets = _listens(urls, tls, DEFAULTS)
+    # the certificate before the URLs: if it is refused, these are as they were. But slapd is
+    # stopped for its removal, and then starts with the new URLs
+    order = sorted((boot, TLS, DEFAULTS), key=lambda resource: after[resource] is None)
+    step = {resource: after[resource] for resource in order if after[resource] != before[resource]}
+    # on the way back the URLs first, so that any start of slapd has good ones
+    back = {resource: before[resource] for resource in (boot, DEFAULTS, TLS) if resource in step}
+    shown = {resource: (_shown(before[resource]), _shown(after[resource])) for resource in step}
+    if DEFAULTS in step:
+        shown[DEFAULTS] = (_our_lines(setup.text, setup.reader), _our_lines(text, setup.reader))
+    listening, sockets = _listeners(urls, desired.tls, DEFAULTS)
     return Plan(
         steps=(step,) if step else (),
         back=(back,) if step else (),
         activation="restart" if restart else "none",
         ends_sessions="it has to be restarted" if restart else "",
-        listeners=listeners,
+        listeners=listening,
         sockets=sockets,
-        shown={resource: diffs[resource] for resource in step},
+        shown=shown,
     )
 
 
-def _goal(host, wanted, options):
-    """(texts of the URLs, certificate) to have."""
-    before = host.before
-    urls = _urls(host, before.text)
-    if wanted is None:
-        return _texts(urls), before.tls
-    pairs = sorted(
-        {
-            Tls(listener.certificate_path, listener.key_path)
-            for listener in wanted
-            if listener.encryption != "none"
-        }
+def _waits_for_addresses(setup: Setup, desired: DesiredSetup) -> bool:
+    """Do we have it bind an address that may not be there yet when it starts?"""
+    return (
+        setup.has_units
+        and _has_own_urls(desired)
+        and any(
+            not is_wildcard(listener.address) and not is_loopback(listener.address)
+            for listener in desired.listeners
+        )
     )
-    return files.merged(urls, wanted, host.loopback if options.keep_loopback else None), pairs[
-        0
-    ] if pairs else before.tls
 
 
-def _urls(host, text):
-    return files.urls(files.value(text, SERVICES, host.reader), *host.how)
+def _has_own_urls(desired: DesiredSetup) -> bool:
+    """Are the URLs to be other ones than before us?"""
+    return desired.texts != _texts(desired.original_urls)
 
 
-def _texts(urls):
+def _texts(urls: t.Iterable[Url]) -> list[str]:
     return [url.text for url in urls]
 
 
-def _is_specific(address):
-    return address not in files.WILDCARDS and not files.is_loopback(address)
+# -- /etc/default/slapd
 
 
-def _bytes(text):
+def _new_text(setup: Setup, desired: DesiredSetup, config_path: str) -> str:
+    """The original text with our lines."""
+    text, before = setup.original.text, setup.original.tls
+    counts = parser.setting(text, SERVICES, setup.reader)
+    start, end = (counts.start, counts.end) if counts else (0, 0)
+    path, ours, displaced = json.dumps(config_path), "", text[start:end]
+    if desired.tls != before:
+        values = json.dumps([before, desired.tls])
+        ours += "%s%s%s%s\n" % (parser.TLS_HEAD, path, parser.TLS_MIDDLE, values)
+    if _has_own_urls(desired):
+        services = re.sub(r'(["\\$`])', r"\\\1", " ".join(desired.texts))
+        ours += "%s%s%s\n" % (parser.URLS_HEAD, path, parser.URLS_TAIL)
+        ours += '%s="%s"\n' % (SERVICES, services)
+        displaced = "".join(parser.BEFORE + line for line in parser.lines_of(displaced))
+    return text[:start] + ours + displaced + text[end:]
+
+
+def _our_lines(text: str, reader: str) -> str:
+    """Our lines and the assignment that counts: what a diff shows of the file."""
+    counts = parser.setting(text, SERVICES, reader)
+    lines, position = [], 0
+    for line in parser.lines_of(text):
+        is_counted = counts is not None and counts.start <= position < counts.end
+        if is_counted or line.startswith("# %s: " % MANAGED_MARK):
+            lines.append(line)
+        position += len(line)
+    return "".join(lines)
+
+
+def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _shown(content):
+def _shown(content: t.Optional[bytes]) -> str:
     return (content or b"").decode(errors="replace")
+
+
+# -- cn=config
+
+
+def tls_lines(tls: Tls) -> t.Optional[bytes]:
+    """The two values as a resource: LDIF lines; None for neither."""
+    pairs = zip(_TLS_ATTRIBUTES, tls)
+    return "".join(_ldif_line(name, value) for name, value in pairs if value).encode() or None
+
+
+def tls_of(content: t.Optional[bytes]) -> Tls:
+    """What C(tls_lines) was made from."""
+    return parser.tls_settings(parser.ldif_settings((content or b"").decode()))
+
+
+def tls_change(tls: Tls) -> bytes:
+    """The one change that sets both values (ldif(5)); an empty one is removed, if it is there."""
+    change = "dn: cn=config\nchangetype: modify\n"
+    for name, value in zip(_TLS_ATTRIBUTES, tls):
+        change += "replace: %s\n%s-\n" % (name, _ldif_line(name, value) if value else "")
+    return change.encode()
+
+
+def validation_conf(settings: Settings, tls: Tls, pid_file: str) -> bytes:
+    """A slapd.conf(5) with nothing but cn=config's TLS settings and this certificate.
+
+    slapd ends at once if it can't use them.
+    """
+    values = {
+        name: found[0]
+        for name, found in settings.items()
+        if name.startswith("tls") and ";" not in name
+    }
+    values.update(
+        tlscertificatefile=_config_word(tls.certificate),
+        tlscertificatekeyfile=_config_word(tls.key),
+        pidfile=_config_word(pid_file),
+    )
+    return "".join("%s %s\n" % pair for pair in sorted(values.items())).encode()
+
+
+def _config_word(path: str) -> str:
+    """As slapd.conf(5) has it."""
+    return '"%s"' % re.sub(r'(["\\])', r"\\\1", path) if re.search(r'[\s"\\#]', path) else path
+
+
+def _ldif_line(name: str, path: str) -> str:
+    value = _config_word(path)
+    if re.match(r"[!-9;=-~][ -~]*$", value) and not value.endswith(" "):  # SAFE-STRING of RFC 2849
+        return "%s: %s\n" % (name, value)
+    import base64
+
+    encoded = base64.b64encode(value.encode("utf-8", "surrogateescape")).decode()
+    return "%s:: %s\n" % (name, encoded)

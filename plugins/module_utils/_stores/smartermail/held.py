@@ -1,11 +1,14 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a SmarterMail server holds, and what of it a bindings config can say. Pure.
+"""What a SmarterMail server holds, and what of it a bindings config can say.
 
-Much of what its administrators may have there has no place in a config: protocols whose numbers or words nobody has published,
-two ports of one name. That is named in C(unmapped), and no task touches it. What breaks our rules only (two ports with one
-number on an address, a certificate path left over) is in the bindings all the same, and named there too.
+Pure.
+
+Much of what its administrators may have there has no place in a config: protocols whose numbers or
+words nobody has published, two ports of one name. That is named in C(unmapped), and no task touches
+it. What breaks our rules only (two ports with one number on an address, a certificate path left
+over) is in the bindings all the same, and named there too.
 """
 
 from __future__ import annotations
@@ -13,9 +16,9 @@ from __future__ import annotations
 import collections
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (
-    model,
-    rules,
+from ansible_collections.mailops.bindings.plugins.module_utils._config import model, rules
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
@@ -23,7 +26,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     Port,
 )
 
-#: Protocols whose names both doors have been seen to take; how they call submission, LDAP and XMPP is not known.
+#: Protocols whose names both doors have been seen to take; how they call submission, LDAP and XMPP
+#: is not known.
 PROTOCOLS = {"smtp": "SMTP", "pop": "POP", "imap": "IMAP"}
 
 
@@ -37,7 +41,8 @@ class ServerPort(t.NamedTuple):
     encryption: str  # likewise
     certificate_path: str = ""
     description: str = ""
-    password: str = ""  # to send; or as the server gave it back: clear, masked or empty, and so never shown or compared
+    # to send; or as the server gave it back: clear, masked or empty, and so never shown or compared
+    password: str = ""
     more: t.Mapping = {}  # fields that we don't know, as they came
     words: str = ""  # protocol and encryption as the server says them
 
@@ -70,7 +75,8 @@ class Held(t.NamedTuple):
     ports: tuple  # of ServerPort
     assigned: dict  # address -> ids of its ports, sorted
     hostnames: dict  # address -> host name; only where the door can read them
-    unlisted: dict = {}  # addresses that the task names and the server does not know -> what it says of them
+    # addresses that the task names and the server does not know -> what it says of them
+    unlisted: dict = {}
     whole: bool = True  # False: only the ports were read
 
 
@@ -86,58 +92,64 @@ class View(t.NamedTuple):
 
 def view(held: Held) -> View:
     """What a config can say of what the server holds."""
-    unmapped: list = []
-    ports, others = {}, []
+    ports, others, unmapped = _sorted_ports(held)
+    spelled, ip_addresses, unmapped_addresses = _sorted_addresses(held, ports)
+    bindings = Bindings({name: port.port for name, port in ports.items()}, ip_addresses)
+    unmapped += [*unmapped_addresses, *broken_rules(bindings)]
+    return View(bindings, unmapped, ports, others, spelled)
+
+
+def _sorted_ports(held: Held) -> tuple[dict[str, ServerPort], list[ServerPort], list[dict]]:
+    """(those with a place in a config by name, the others, why not)."""
     ids = collections.Counter(port.id for port in held.ports)
     names = collections.Counter(port.name for port in held.ports)
+    ports, others, unmapped = {}, [], []
     for port in held.ports:
         reason = _no_place(port, ids, names)
         if reason:
             others.append(port)
-            unmapped.append(
-                _entry(
-                    "port " + port.title,
-                    "number %s, %s" % (port.number or "unknown", port.words),
-                    reason,
-                )
-            )
+            text = "number %s, %s" % (port.number or "unknown", port.words)
+            unmapped.append(_entry("port " + port.title, text, reason))
         else:
             ports[port.name] = port
+    return ports, others, unmapped
+
+
+def _sorted_addresses(
+    held: Held, ports: t.Mapping[str, ServerPort]
+) -> tuple[dict[str, str], dict[str, IPBinding], list[dict]]:
+    """(canonical address -> the server's spelling, the bindings, what has no place in them)."""
     name_of = {port.id: name for name, port in ports.items()}
-    spelled, bound, hostnames = {}, {}, {}
+    ids = {port.id for port in held.ports}
+    spelled: dict[str, str] = {}
+    bindings: dict[str, IPBinding] = {}
+    unmapped = []
     for address, assigned in held.assigned.items():
+        where = "IP address " + address
         unmapped += [
-            _entry(
-                "IP address " + address,
-                "port %s" % model.shown(gone),
-                "the server has no such port",
-            )
-            for gone in assigned
-            if gone not in ids
+            _entry(where, "port %s" % model.shown(lost), "the server has no such port")
+            for lost in assigned
+            if lost not in ids
         ]
+        hostname = held.hostnames.get(address, "")
         try:
-            canonical = model.canonical_address(address)
+            canonical = canonical_address(address)
         except ValueError as reason:
-            if assigned or held.hostnames.get(address):
-                unmapped.append(
-                    _entry("IP address " + address, "%d ports" % len(assigned), str(reason))
-                )
+            if assigned or hostname:
+                unmapped.append(_entry(where, "%d ports" % len(assigned), str(reason)))
             continue
         spelled.setdefault(canonical, address)
-        bound.setdefault(canonical, set()).update(
-            name_of[each] for each in assigned if each in name_of
+        binding = bindings.get(canonical, IPBinding(canonical))
+        names = {name_of[port_id] for port_id in assigned if port_id in name_of}
+        bindings[canonical] = binding._replace(
+            ports=tuple(sorted(names.union(binding.ports))), hostname=binding.hostname or hostname
         )
-        hostnames[canonical] = hostnames.get(canonical) or held.hostnames.get(address, "")
-    bindings = Bindings(
-        {name: port.port for name, port in ports.items()},
-        {
-            address: IPBinding(address, tuple(sorted(bound[address])), hostnames[address])
-            for address in bound
-            if bound[address] or hostnames[address]
-        },
-    )
-    unmapped += broken_rules(bindings)
-    return View(bindings, unmapped, ports, others, spelled)
+    used = {
+        address: binding
+        for address, binding in bindings.items()
+        if binding.ports or binding.hostname
+    }
+    return spelled, used, unmapped
 
 
 def _no_place(port: ServerPort, ids: t.Mapping, names: t.Mapping) -> str:
@@ -153,7 +165,10 @@ def _no_place(port: ServerPort, ids: t.Mapping, names: t.Mapping) -> str:
     if names[port.name] > 1:
         return "its name is not its own: give it another in SmarterMail's web interface"
     if not port.name or not port.name.isprintable() or port.name != port.name.strip():
-        return "its name is not printable, or has blanks at its ends: give it another in SmarterMail's web interface"
+        return (
+            "its name is not printable, or has blanks at its ends: give it another in "
+            "SmarterMail's web interface"
+        )
     try:
         (port.description + port.certificate_path).encode()
     except UnicodeEncodeError:
@@ -166,15 +181,16 @@ def broken_rules(bindings: Bindings) -> list:
     titles = ["port %s" % model.shown(name) for name in bindings.ports] + [
         "IP address %s" % address for address in bindings.ip_addresses
     ]
-    entries = [*bindings.ports.values(), *bindings.ip_addresses.values()]
-    # labels are numbers: a name may have anything in it that a message is taken apart by, and long ones are shown alike
+    entries: list[t.Any] = [*bindings.ports.values(), *bindings.ip_addresses.values()]
+    # labels are numbers: a name may have anything in it that a message is taken apart by, and long
+    # ones are shown alike
     labelled = [("%d." % index, entry) for index, entry in enumerate(entries)]
     found = []
     for message in rules.judge(
         labelled[: len(bindings.ports)], labelled[len(bindings.ports) :], []
     ):
-        index, ignored, message = message.partition(".")
-        key, ignored, reason = message.partition(": ")
+        index, _, message = message.partition(".")
+        key, _, reason = message.partition(": ")
         value = getattr(entries[int(index)], key)
         found.append(
             _entry(
@@ -191,7 +207,9 @@ def _entry(where: str, text: str, reason: str) -> dict:
 
 
 def meeting_others(seen: View, held: Held, desired: Bindings) -> list:
-    """Where what is desired would meet, on one number, a port that is none of the config's; but not where it does already."""
+    """Where what is desired would meet, on one number, a port that is none of the config's; but not
+    where it does already.
+    """
 
     def messages(bindings: Bindings, others: list) -> list:
         ports = [
@@ -211,7 +229,9 @@ def meeting_others(seen: View, held: Held, desired: Bindings) -> list:
         )
 
     others = [port for port in seen.others if port.number]
-    known = {*messages(seen.bindings, others), *messages(desired, [])} if others else ()
+    already = {*messages(seen.bindings, others), *messages(desired, [])} if others else ()
     return (
-        [message for message in messages(desired, others) if message not in known] if others else []
+        [message for message in messages(desired, others) if message not in already]
+        if others
+        else []
     )

@@ -12,11 +12,16 @@ import ssl
 import typing as t
 import urllib.parse
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config import model
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    canonical_address,
+)
 
 
 def wrong_options(options: t.Mapping, hide: t.Callable) -> t.Iterator[str]:
-    """What a task can't ask for with this store, and what it must. C(hide): told of a secret that stands where none belongs."""
+    """What a task can't ask for with this store, and what it must.
+
+    C(hide): told of a secret that stands where none belongs.
+    """
     for option in ("smartermail_url", "smartermail_username", "smartermail_password"):
         if not options.get(option):
             yield (
@@ -42,7 +47,8 @@ def wrong_options(options: t.Mapping, hide: t.Callable) -> t.Iterator[str]:
 
 def wrong_url(url: str, hide: t.Callable) -> t.Iterator[str]:
     for wrong in _wrong_url(url):
-        # where the password ends is for a person to see: a # or a / in it ends the host, and what is left of it is a port or a path
+        # where the password ends is for a person to see: a # or a / in it ends the host, and what
+        # is left of it is a port or a path
         secret = re.match(r"(?:[^/]*//)?[^:]*:(.+)@", url, re.DOTALL)
         if secret:
             hide(secret.group(1))
@@ -52,16 +58,25 @@ def wrong_url(url: str, hide: t.Callable) -> t.Iterator[str]:
 def _wrong_url(url: str) -> t.Iterator[str]:
     try:
         parts = urllib.parse.urlsplit(url)
-        host, ignored = parts.hostname, parts.port
+        host, _ = parts.hostname, parts.port  # port: to have it checked
     except ValueError:  # which may quote a password
-        yield "smartermail_url: is no URL: must be like https://mail.example.com or https://mail.example.com:9998"
+        yield (
+            "smartermail_url: is no URL: must be like https://mail.example.com or "
+            "https://mail.example.com:9998"
+        )
         return
     if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
-        yield "smartermail_url: must be like https://mail.example.com or https://mail.example.com:9998"
+        yield (
+            "smartermail_url: must be like https://mail.example.com or "
+            "https://mail.example.com:9998"
+        )
     elif parts.username is not None or parts.password is not None:
         yield "smartermail_url: leave user and password out of it: they have options of their own"
     elif parts.scheme == "http" and not _is_loopback(host):
-        yield "smartermail_url: http would send the password in clear text: give the https URL, or run the task on the server itself with http://127.0.0.1:PORT"
+        yield (
+            "smartermail_url: http would send the password in clear text: give the https URL, or "
+            "run the task on the server itself with http://127.0.0.1:PORT"
+        )
 
 
 def _is_loopback(host: str) -> bool:
@@ -79,5 +94,5 @@ def named(options: t.Mapping) -> tuple:
     for entry in [options, *(options.get("ip_addresses") or ())]:
         with contextlib.suppress(ValueError):
             if entry.get("address"):
-                addresses.append(model.canonical_address(entry["address"]))
+                addresses.append(canonical_address(entry["address"]))
     return names, list(dict.fromkeys(addresses))

@@ -1,10 +1,12 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SmarterMail's REST API, /api/v1, of version 17 and later: the calls and fields that public code uses, and no others.
+"""SmarterMail's REST API, /api/v1, of version 17 and later: the calls and fields that public code
+uses, and no others.
 
-It reads all in one call, adds ports with the addresses that they answer on, and deletes them. A call that edits a port, assigns
-one that is there, or knows the host name of an address has not been seen.
+It reads all in one call, adds ports with the addresses that they answer on, and deletes them. A
+call that edits a port, assigns one that is there, or knows the host name of an address has not been
+seen.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ _REMEDIES = (
     (("USER_NOT_FOUND",), "check smartermail_username: it must be a system administrator's"),
     (
         ("TWO_FACTOR",),
-        "the API has no second factor: use a system administrator without two-factor authentication",
+        "the API has no second factor: use a system administrator without two-factor "
+        "authentication",
     ),
     (
         ("CHANGE_PASSWORD_NEEDED", "PASSWORD_EXPIRED"),
@@ -65,7 +68,8 @@ _REMEDIES = (
     (("APP_PASSWORD_REQUIRED",), "give the user's application password as smartermail_password"),
     (
         ("DISABLED", "LOCKED", "BLOCKED", "SUSPENDED"),
-        "the user, or the address that this comes from, is shut out: see to it in the web interface",
+        "the user, or the address that this comes from, is shut out: see to it in the web "
+        "interface",
     ),
 )
 
@@ -85,7 +89,10 @@ class Rest:
     # -- logging in
 
     def log_in(self) -> bool:
-        """False where the server has no such door. Raises Refused where it says no, which is final: it may block who asks again."""
+        """False where the server has no such door.
+
+        Raises Refused where it says no, which is final: another try may block the login.
+        """
         login = {
             "username": self._username,
             "password": self._password,
@@ -96,19 +103,7 @@ class Rest:
             return False
         fields = folded(answer.content)
         if answer.status >= 300 or fields.get("success") is False or not fields.get("accesstoken"):
-            said = str(fields.get("message") or "HTTP %d" % answer.status)
-            remedy = next(
-                (
-                    remedy
-                    for words, remedy in _REMEDIES
-                    if any(word in said.upper() for word in words)
-                ),
-                _REMEDIES[0][1],
-            )
-            raise Refused(
-                "%s refuses the login of %s: %s: %s. It was not tried again, since the server may block who does"
-                % (self.session.url, self._username, self.session.quoted(said), remedy)
-            )
+            raise self._login_refused(str(fields.get("message") or "HTTP %d" % answer.status))
         self._take(fields)
         if fields.get("changepasswordneeded") is True:
             raise Refused(
@@ -122,6 +117,21 @@ class Rest:
             )
         return True
 
+    def _login_refused(self, reason: str) -> Refused:
+        remedies = [
+            remedy for words, remedy in _REMEDIES if any(word in reason.upper() for word in words)
+        ]
+        return Refused(
+            "%s refuses the login of %s: %s: %s. It was not tried again, since the server "
+            "may block the login"
+            % (
+                self.session.url,
+                self._username,
+                self.session.quoted(reason),
+                (remedies or [_REMEDIES[0][1]])[0],
+            )
+        )
+
     def _login(self, login: dict, end: float) -> Answer:
         try:
             return self._send("POST", "auth/authenticate-user", login, end)
@@ -129,8 +139,8 @@ class Rest:
             if why.answered:
                 raise
             raise Refused(
-                "%s: logging in: %s. It was not tried again, since the server may have refused it, and block who does"
-                % (self.session.url, why)
+                "%s: logging in: %s. It was not tried again, since the server may have refused "
+                "it, and block the login" % (self.session.url, why)
             ) from None
 
     def _take(self, fields: dict) -> None:
@@ -159,7 +169,10 @@ class Rest:
         )
 
     def _call(self, method: str, path: str, body: t.Any, end: float) -> dict:
-        """The fields of an answer that says success. A token that has run out is renewed, once: a call that was refused was not carried out."""
+        """The fields of an answer that says success.
+
+        A token that has run out is renewed, once: a call that was refused was not carried out.
+        """
         answer = self._send(method, path, body, end)
         if answer.status in (401, 403) and self._refresh:
             renewed = self._send("POST", "auth/refresh-token", {"token": self._refresh}, end)
@@ -170,13 +183,14 @@ class Rest:
         fields = folded(answer.content)
         if answer.status in (401, 403):
             raise Hopeless(
-                "%s took the login of %s and refuses its calls (HTTP %d): use a system administrator without two-factor authentication"
+                "%s took the login of %s and refuses its calls (HTTP %d): use a system "
+                "administrator without two-factor authentication"
                 % (self.session.url, self._username, answer.status)
             )
         if answer.status == 404:
             raise Refused(
-                "%s has no %s (HTTP 404): this version's API is another one. smartermail_api: soap may still work"
-                % (self.session.url, path)
+                "%s has no %s (HTTP 404): this version's API is another one. smartermail_api: "
+                "soap may still work" % (self.session.url, path)
             )
         if answer.status >= 300 or fields.get("success") is not True:
             raise Refused(
@@ -194,8 +208,8 @@ class Rest:
         """All that the server holds: one call, whatever is asked for."""
         if not self._access and not self.log_in():
             raise Refused(
-                "%s has no REST API (HTTP 404 for /api/v1): smartermail_api: soap is for versions before 17. Or is smartermail_url another one?"
-                % (self.session.url)
+                "%s has no REST API (HTTP 404 for /api/v1): smartermail_api: soap is for "
+                "versions before 17. Or is smartermail_url another one?" % (self.session.url)
             )
         fields = self.session.patiently(
             "reading the bindings", lambda end: self._call("GET", MANAGER, None, end)
@@ -210,8 +224,8 @@ class Rest:
             OverflowError,
         ):  # the last: JSON's 1e999 is infinite here
             raise Refused(
-                "%s answers with bindings in a form that is not known: smartermail_api: soap may still work"
-                % self.session.url
+                "%s answers with bindings in a form that is not known: smartermail_api: soap may "
+                "still work" % self.session.url
             ) from None
         for port in found.ports:
             self.session.keep_secret(port.password, everywhere=False)
@@ -251,7 +265,11 @@ def folded(fields: t.Any) -> dict:
 
 
 def held(manager: t.Any) -> Held:
-    """What C(bindingManager) says. Raises KeyError, TypeError, ValueError, AttributeError or OverflowError for what has another form."""
+    """What C(bindingManager) says.
+
+    Raises KeyError, TypeError, ValueError, AttributeError or OverflowError for what has another
+    form.
+    """
     fields = folded(manager)
     assigned: dict = {}
     for entry in map(folded, fields["bindinginfo"] or ()):
@@ -284,7 +302,9 @@ def _port(entry: dict) -> ServerPort:
 
 
 def added(port: ServerPort, addresses: t.Iterable[str]) -> dict:
-    """The entry of toAdd: number and booleans are texts, the protocol is a name, as public code has them."""
+    """The entry of toAdd: number and booleans are texts, the protocol is a name, as public code has
+    them.
+    """
     return {
         **port.more,
         "id": None,

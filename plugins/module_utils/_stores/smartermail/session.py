@@ -27,7 +27,8 @@ AGENT = "ansible-collection-mailops.bindings"
 class Transient(Exception):
     """No answer that could be used, which may pass.
 
-    C(wait): the seconds that the server asks for, if it does. C(answered): there was one, so that nothing is on its way any more.
+    C(wait): the seconds that the server asks for, if it does. C(answered): there was one, so that
+    nothing is on its way any more.
     """
 
     def __init__(self, message: str, wait: t.Optional[float] = None, answered: bool = False):
@@ -36,11 +37,16 @@ class Transient(Exception):
 
 
 class Hopeless(Refused):
-    """Whatever else is asked of the server now will fare no better: it does not answer, or shuts us out."""
+    """Whatever else is asked of the server now will fare no better: it does not answer, or shuts us
+    out.
+    """
 
 
 class Answer(t.NamedTuple):
-    """What the server answered, other than transiently: C(status) is under 500; C(content) is what C(parse) made of it, None if it could not."""
+    """What the server answered, other than transiently:
+
+    C(status) is under 500; C(content) is what C(parse) made of it, None if it could not.
+    """
 
     status: int
     content: t.Any
@@ -48,7 +54,10 @@ class Answer(t.NamedTuple):
 
 
 class Session:
-    """C(timeout): seconds for each call, with all that is tried again. C(hide): told of every secret, so that no result has it."""
+    """C(timeout): seconds for each call, with all that is tried again.
+
+    C(hide): told of every secret, so that no result has it.
+    """
 
     def __init__(
         self,
@@ -104,10 +113,12 @@ class Session:
     def patiently(
         self, what: str, attempt: t.Callable, beforehand: t.Callable = lambda: None
     ) -> t.Any:
-        """C(attempt(end)), again while its answers are transient, until the time is up. C(end) is when, on the clock.
+        """C(attempt(end)), again while its answers are transient, until the time is up.
 
-        C(beforehand()) is called before it is tried again; what it returns, if not None, is returned instead.
-        Raises Refused; C(what) names the call.
+        C(end) is when, on the clock.
+
+        C(beforehand()) is called before it is tried again; what it returns, if not None, is
+        returned instead. Raises Refused; C(what) names the call.
         """
         end, pause = self.clock() + self.timeout, FIRST_PAUSE
         while True:
@@ -121,8 +132,8 @@ class Session:
                 if settled is not None:
                     return settled
                 raise Hopeless(
-                    "%s: %s: %s, and nothing better within %g s. Raise smartermail_timeout, or look whether the service is well"
-                    % (self.url, what, message, self.timeout)
+                    "%s: %s: %s, and nothing better within %g s. Raise smartermail_timeout, or "
+                    "check the service" % (self.url, what, message, self.timeout)
                 )
             self.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -143,6 +154,22 @@ class Session:
 
         Raises Transient, and Refused where it can't be reached or sends us elsewhere.
         """
+        status, content = self._exchange(method, path, body, headers, end)
+        self._reached = True
+        text = content.decode("utf-8-sig", "replace")
+        try:
+            return Answer(status, parse(text), text)
+        except ValueError as why:
+            if status < 300:
+                raise Transient(
+                    "an answer that is none of SmarterMail's (%s)" % self.quoted(why), answered=True
+                ) from None
+            return Answer(status, None, text)
+
+    def _exchange(
+        self, method: str, path: str, body: t.Optional[bytes], headers: t.Mapping, end: float
+    ) -> tuple[int, bytes]:
+        """(status, body) of one exchange. Raises as C(once) does."""
         try:
             response = open_url(
                 self.url + path,
@@ -155,43 +182,34 @@ class Session:
                 use_netrc=False,
                 **self._tls,
             )
-            status, content = response.getcode(), self._body(response, end)
+            return response.getcode(), self._body(response, end)
         except urllib.error.HTTPError as error:
-            status = error.code
-            if 300 <= status < 400:
-                raise Refused(
-                    "%s sends us to %s: give that as smartermail_url, since a password is not carried elsewhere"
-                    % (self.url, shown(self.quoted(error.headers.get("Location", ""))))
-                ) from None
-            wait = _retry_after(error.headers.get("Retry-After"))
-            content = self._error_body(error, end)
-            if status in (408, 429) or status >= 500:
-                self._reached = True
-                raise Transient(
-                    self._with_text(
-                        "HTTP %d" % status, error.headers.get("Content-Type", ""), content
-                    ),
-                    wait,
-                    True,
-                ) from None
+            return error.code, self._content_of(error, end)
         except urllib.error.URLError as error:
             raise self._unreachable(error.reason) from None
         except (OSError, http.client.HTTPException) as error:  # after the request was sent
-            raise Transient(
-                "no answer (%s)" % (self.quoted(error) or type(error).__name__)
-            ) from None
+            reason = self.quoted(error) or type(error).__name__
+            raise Transient("no answer (%s)" % reason) from None
         except ValueError as error:  # a proxy or a file of certificates that can't be used
             raise Refused("%s can't be asked: %s" % (self.url, self.quoted(error))) from None
-        self._reached = True
-        text = content.decode("utf-8-sig", "replace")
-        try:
-            return Answer(status, parse(text), text)
-        except ValueError as why:
-            if status < 300:
-                raise Transient(
-                    "an answer that is none of SmarterMail's (%s)" % self.quoted(why), answered=True
-                ) from None
-            return Answer(status, None, text)
+
+    def _content_of(self, error: urllib.error.HTTPError, end: float) -> bytes:
+        """The body of an error that is final. Raises Transient, and Refused for a redirection."""
+        if 300 <= error.code < 400:
+            raise Refused(
+                "%s sends us to %s: give that as smartermail_url, since a password is not "
+                "carried elsewhere"
+                % (self.url, shown(self.quoted(error.headers.get("Location", ""))))
+            ) from None
+        wait = _retry_after(error.headers.get("Retry-After"))
+        content = self._error_body(error, end)
+        if error.code in (408, 429) or error.code >= 500:
+            self._reached = True
+            kind = error.headers.get("Content-Type", "")
+            raise Transient(
+                self._with_text("HTTP %d" % error.code, kind, content), wait, True
+            ) from None
+        return content
 
     def _body(self, response, end: float) -> bytes:
         """What is sent, in time: a timeout of the socket is one for each piece."""
@@ -225,7 +243,8 @@ class Session:
         message = self.quoted(getattr(reason, "strerror", None) or reason)
         if isinstance(reason, ssl.SSLCertVerificationError):
             return Refused(
-                "%s: its certificate can't be verified: %s. Name the authority's certificate in smartermail_ca_path, or the server as its certificate does"
+                "%s: its certificate can't be verified: %s. Name the authority's certificate in "
+                "smartermail_ca_path, or the server as its certificate does"
                 % (self.url, self.quoted(reason.verify_message))
             )
         if self._reached:

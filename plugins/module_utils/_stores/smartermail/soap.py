@@ -1,11 +1,13 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SmarterMail's SOAP API, svcServerAdmin.asmx, of versions 10 to 16 and kept in later ones: the methods of its published proxies.
+"""SmarterMail's SOAP API, svcServerAdmin.asmx, of versions 10 to 16 and kept in later ones: the
+methods of its published proxies.
 
-It is asked with plain form POSTs, which it takes too, and answers with XML. It can do all that the bindings pages can, but for one
-thing: no method lists the IP addresses of the server. What is known of them is where ListHostnames has a host name, and what the
-task names; an address that neither of the two has can't be seen, nor what answers there.
+It is asked with plain form POSTs, which it takes too, and answers with XML. It can do all that the
+bindings pages can, but for one thing: no method lists the IP addresses of the server. What is known
+of them is where ListHostnames has a host name, and what the task names; an address that neither of
+the two has can't be seen, nor what answers there.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.smarterma
     ServerPort,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import (
+    Answer,
     Hopeless,
     Session,
     Transient,
@@ -29,14 +32,16 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.smarterma
 
 SERVICE = "/Services/svcServerAdmin.asmx/"
 
-#: SMTP, POP and IMAP were seen; the others are read by the names that the web interface has for them
+#: SMTP, POP and IMAP were seen; the others are read by the names that the web interface has for
+#: them
 _PROTOCOLS = {
     **{name: protocol for protocol, name in PROTOCOLS.items()},
     "SUBMISSION": "submission",
     "SUBMISSION PORT": "submission",
     "LDAP": "ldap",
 }
-#: the words that were seen are SSL and TLS; what a port without either says, is not known: nothing, or that it is none
+#: the words that were seen are SSL and TLS; what a port without either says, is not known: nothing,
+#: or that it is none
 _ENCRYPTIONS = {"SSL": "ssl", "TLS": "tls", "NONE": "none", "": "none"}
 _KNOWN = {
     "id",
@@ -51,11 +56,11 @@ _KNOWN = {
 
 
 class SaysNo(Refused):
-    """The server's own answer is no. C(said): its message."""
+    """The server's own answer is no. C(reason): its message."""
 
-    def __init__(self, message: str, said: str):
+    def __init__(self, message: str, reason: str):
         super().__init__(message)
-        self.said = said
+        self.reason = reason
 
 
 class Soap:
@@ -67,13 +72,16 @@ class Soap:
     def __init__(self, session: Session, username: str, password: str):
         self.session = session
         self._credentials = {"authUsername": username, "authPassword": password}
-        # where nobody has seen the word, it is the server's own, from a port that it has
+        # a word that no documentation has is learned from a port of the server
         self.protocols = dict(PROTOCOLS)
         self._plain = ""  # likewise, for no encryption
         self._shut_out = ""  # that the login was refused, once that is certain
 
     def _call(self, method: str, arguments: t.Mapping, end: float) -> ElementTree.Element:
-        """The answer of a call that went well. None is sent once the login was refused: the server may block who tries again."""
+        """The answer of a call that went well.
+
+        None is sent once the login was refused: another try may block it.
+        """
         if self._shut_out:
             raise Hopeless(self._shut_out)
         body = urllib.parse.urlencode({**self._credentials, **arguments}).encode()
@@ -85,22 +93,9 @@ class Soap:
             end,
             _xml,
         )
-        if answer.status == 404:
-            raise Refused(
-                "%s has no SOAP API (HTTP 404 for /Services/svcServerAdmin.asmx): smartermail_api: rest is for version 17 and later. "
-                "Or is smartermail_url another one?" % self.session.url
-            )
         if answer.status >= 300:
-            message = "%s: %s: HTTP %d: %s" % (
-                self.session.url,
-                method,
-                answer.status,
-                self.session.quoted(answer.text) or "no reason given",
-            )
-            if answer.status in (401, 403):
-                self._shut_out = message
-            raise (Hopeless if self._shut_out else Refused)(message)
-        said = self.session.quoted(
+            raise self._http_refused(method, answer)
+        reason = self.session.quoted(
             _field(answer.content, "Message")
             or "ResultCode " + (_field(answer.content, "ResultCode") or "unknown")
         )
@@ -111,26 +106,62 @@ class Soap:
                     self.session.url,
                     method,
                     " " + arguments["ipAddress"] if "ipAddress" in arguments else "",
-                    said,
+                    reason,
                 ),
-                said,
+                reason,
             )
         return answer.content
+
+    def _http_refused(self, method: str, answer: Answer) -> Refused:
+        if answer.status == 404:
+            return Refused(
+                "%s has no SOAP API (HTTP 404 for /Services/svcServerAdmin.asmx): "
+                "smartermail_api: rest is for version 17 and later. "
+                "Or is smartermail_url another one?" % self.session.url
+            )
+        message = "%s: %s: HTTP %d: %s" % (
+            self.session.url,
+            method,
+            answer.status,
+            self.session.quoted(answer.text) or "no reason given",
+        )
+        if answer.status in (401, 403):
+            self._shut_out = message
+        return (Hopeless if self._shut_out else Refused)(message)
 
     def _ask(self, method: str, **arguments: str) -> ElementTree.Element:
         return self.session.patiently(method, lambda end: self._call(method, arguments, end))
 
     def read(self, whole: bool = True, named: t.Iterable[str] = ()) -> Held:
-        """What the server holds, as far as it can be seen: see above. C(named): the addresses that the task names.
+        """What the server holds, as far as it can be seen: see above.
+
+        C(named): the addresses that the task names.
 
         C(whole) takes a call for each address, and else one is enough.
         """
+        ports = self._ports()
+        if not whole:
+            return Held(ports, {}, {}, whole=False)
+        hostnames, assigned = self._named_addresses()
+        listed = {steps.canonical(address) for address in hostnames}
+        unlisted = {}
+        for address in named:
+            if address not in listed:
+                try:
+                    assigned[address] = self._assigned(address)
+                except SaysNo as no:
+                    unlisted[address] = no.reason
+        return Held(ports, assigned, hostnames, unlisted)
+
+    def _ports(self) -> tuple[ServerPort, ...]:
+        """The server's ports. Its words for protocols and encryption are learned from them."""
         try:
             records = [_fields(record) for record in _items(self._ask("ListServerPorts"), "Ports")]
-        except SaysNo as no:  # to a call that says nothing but who we are
+        except SaysNo as no:  # to a call that carries only the login
             self._shut_out = (
-                "%s. If it is the login that it refuses, check smartermail_username and smartermail_password: it was not tried again, "
-                "since the server may block who does" % no
+                "%s. If it is the login that it refuses, check smartermail_username and "
+                "smartermail_password: it was not tried again, "
+                "since another try may block the login" % no
             )
             raise Hopeless(self._shut_out) from None
         ports = tuple(map(_port, records))
@@ -147,28 +178,21 @@ class Soap:
             ),
             self._plain,
         )
-        if not whole:
-            return Held(ports, {}, {}, whole=False)
+        return ports
+
+    def _named_addresses(self) -> tuple[dict[str, str], dict[str, tuple]]:
+        """(host name by address, ids of ports by address) of the addresses with a host name."""
         hostnames = {}
         for record in _items(self._ask("ListHostnames"), "Hostnames"):
             fields = _fields(record)
             hostnames[fields.get("ipaddress", "")] = fields.get("hostname", "")
         try:
-            assigned = {address: self._assigned(address) for address in hostnames}
+            return hostnames, {address: self._assigned(address) for address in hostnames}
         except SaysNo as no:
             raise Refused(
-                "%s. Nothing is done without knowing what answers there: if the server has the address no more, delete its host name in the web interface"
-                % no
+                "%s. Nothing is done without knowing what answers there: if the server has the "
+                "address no more, delete its host name in the web interface" % no
             ) from None
-        listed = {steps.canonical(address) for address in hostnames}
-        unlisted = {}
-        for address in named:
-            if address not in listed:
-                try:
-                    assigned[address] = self._assigned(address)
-                except SaysNo as no:
-                    unlisted[address] = no.said
-        return Held(ports, assigned, hostnames, unlisted)
 
     def _assigned(self, address: str) -> tuple:
         return tuple(
@@ -224,7 +248,8 @@ class Soap:
 
 
 def _xml(text: str) -> ElementTree.Element:
-    # entities can be declared in a DOCTYPE only; without one the parser expands nothing, and reads nothing from elsewhere
+    # entities can be declared in a DOCTYPE only; without one the parser expands nothing, and reads
+    # nothing from elsewhere
     if "<!DOCTYPE" in text.upper():
         raise ValueError("a page, or XML with a DOCTYPE")
     try:

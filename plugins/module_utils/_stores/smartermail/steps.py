@@ -1,23 +1,28 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From what a SmarterMail server holds to what it should: which calls, in which order. Pure.
+"""From what a SmarterMail server holds to what it should: which calls, in which order.
 
-Neither door can edit a port: it is added again. The SOAP door can assign one that is there, the REST door says with the addition
-where a port is to answer. So over SOAP what is new is added first, where it disturbs nobody, then address by address what is old
-is swapped for it, and what is old goes last; over REST a port that keeps its number on an address must go before it comes back.
-The same code undoes: from what the server holds in the middle to what it held before.
+Pure.
+
+Neither door can edit a port: it is added again. The SOAP door can assign one that is there, the
+REST door says with the addition where a port is to answer. So over SOAP what is new is added first,
+where nothing listens yet, then address by address what is old is swapped for it, and what is old
+goes last; over REST a port that keeps its number on an address must go before it comes back. The
+same code undoes: from what the server holds in the middle to what it held before.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
-    Bindings,
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     address_order,
     canonical_address,
+    family,
+    wildcard_of,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings, Port
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
     Held,
     ServerPort,
@@ -132,13 +137,11 @@ def wanted(
 ) -> Wanted:
     """What the server should hold for its bindings to be C(desired).
 
-    C(passwords): name -> certificate password, for ports that are added. C(again): names of ports to add again though they do
-    not differ. C(assigns): the door can assign a port that is there; else one whose addresses change is added again too.
+    C(passwords): name -> certificate password, for ports that are added. C(again): names of ports
+    to add again though they do not differ. C(assigns): the door can assign a port that is there;
+    else one whose addresses change is added again too.
     """
-    on: dict = {name: set() for name in desired.ports}
-    for address, binding in desired.ip_addresses.items():
-        for name in set(binding.ports) & set(on):  # a port that is not there is another's complaint
-            on[name].add(seen.spelled.get(address, address))
+    on = _desired_addresses(seen, desired)
     # an address that a config can't name keeps the port
     nameless = set(held.assigned) - set(seen.spelled.values())
     now = {entry.port.name: entry for entry in entries(held, seen.ports.values())}
@@ -146,40 +149,46 @@ def wanted(
     for name, port in desired.ports.items():
         old = now.get(name)
         addresses = frozenset(on[name].union(old.addresses & nameless if old else ()))
-        if (
-            old
-            and old.port.port == port
-            and name not in again
-            and (assigns or old.addresses == addresses)
-        ):
+        can_stay = old and old.port.port == port and name not in again
+        if old and can_stay and (assigns or old.addresses == addresses):
             found.append(Entry(old.port, addresses))
-            continue
-        found.append(
-            Entry(
-                ServerPort(
-                    "",
-                    name,
-                    port.protocol,
-                    port.port,
-                    port.encryption,
-                    port.certificate_path,
-                    port.description,
-                    passwords.get(name) or "",
-                    old.port.more if old else {},
-                ),
-                addresses,
-            )
-        )
-    hostnames = {
-        address: desired.ip_addresses[canonical].hostname
-        if canonical in desired.ip_addresses
-        else ""
-        for canonical, address in {
-            **{canonical: canonical for canonical in desired.ip_addresses},
-            **seen.spelled,
-        }.items()
+        else:
+            found.append(Entry(_new_port(port, passwords.get(name) or "", old), addresses))
+    return Wanted(found, _desired_hostnames(seen, desired))
+
+
+def _desired_addresses(seen: View, desired: Bindings) -> dict[str, set[str]]:
+    """Port name -> the addresses that it should answer on, as the server spells them."""
+    on: dict[str, set[str]] = {name: set() for name in desired.ports}
+    for address, binding in desired.ip_addresses.items():
+        for name in set(binding.ports) & set(on):  # the rules report a port that is missing
+            on[name].add(seen.spelled.get(address, address))
+    return on
+
+
+def _new_port(port: Port, password: str, old: t.Optional[Entry]) -> ServerPort:
+    """A port that is to be added, or added again."""
+    return ServerPort(
+        "",
+        port.name,
+        port.protocol,
+        port.port,
+        port.encryption,
+        port.certificate_path,
+        port.description,
+        password,
+        old.port.more if old else {},
+    )
+
+
+def _desired_hostnames(seen: View, desired: Bindings) -> dict[str, str]:
+    """Address, as the server spells it -> its host name; '' for none."""
+    spelled = {**{canonical: canonical for canonical in desired.ip_addresses}, **seen.spelled}
+    bindings = desired.ip_addresses
+    return {
+        address: bindings[canonical].hostname if canonical in bindings else ""
+        for canonical, address in spelled.items()
     }
-    return Wanted(found, hostnames)
 
 
 # -- the calls between
@@ -188,31 +197,16 @@ def wanted(
 def steps(now: list, held_hostnames: t.Mapping, target: Wanted, assigns: bool) -> list:
     """The calls that take the server from the entries C(now) to C(target), in their order."""
     old = {entry.port.id: entry for entry in now}
-    stay = {entry.port.id for entry in target.entries if entry.port.id}
-    new = sorted(
-        (entry for entry in target.entries if not entry.port.id), key=lambda entry: entry.port.name
-    )
-    gone = sorted(
-        (entry for entry in now if entry.port.id not in stay), key=lambda entry: entry.port.name
-    )
+    stay = {entry.port.id: entry for entry in target.entries if entry.port.id}
+    new = sorted((entry for entry in target.entries if not entry.port.id), key=_by_name)
+    gone = sorted((entry for entry in now if entry.port.id not in stay), key=_by_name)
     names = _hostname_steps(held_hostnames, target.hostnames)
     if not assigns:
-        return (
-            _ordered(
-                [_Move(Add(*entry), _places(entry)) for entry in new],
-                [_Move(Delete(*entry), _places(entry)) for entry in gone],
-            )
-            + names
-        )
-    comes, goes = [], []
-    for entry in new:
-        comes += _moves(Assign, entry.port, entry.addresses)
-    for entry in gone:
-        goes += _moves(Unassign, entry.port, entry.addresses)
-    for entry in target.entries:
-        if entry.port.id:
-            comes += _moves(Assign, entry.port, entry.addresses - old[entry.port.id].addresses)
-            goes += _moves(Unassign, entry.port, old[entry.port.id].addresses - entry.addresses)
+        comes = [_Move(Add(*entry), _places(entry)) for entry in new]
+        goes = [_Move(Delete(*entry), _places(entry)) for entry in gone]
+        return _ordered(comes, goes) + names
+    comes = _moves(Assign, [*new, *(_beyond(entry, old[key]) for key, entry in stay.items())])
+    goes = _moves(Unassign, [*gone, *(_beyond(old[key], entry) for key, entry in stay.items())])
     return [
         *(Add(entry.port, frozenset()) for entry in new),
         *_ordered(comes, goes),
@@ -221,8 +215,17 @@ def steps(now: list, held_hostnames: t.Mapping, target: Wanted, assigns: bool) -
     ]
 
 
+def _by_name(entry: Entry) -> str:
+    return entry.port.name
+
+
+def _beyond(entry: Entry, other: Entry) -> Entry:
+    """The entry with those of its addresses that the other has not."""
+    return entry._replace(addresses=entry.addresses - other.addresses)
+
+
 class _Move(t.NamedTuple):
-    """A call by which somebody begins or ceases to listen at these places, each (address, number)."""
+    """A call that begins or ends listening at these places, each (address, number)."""
 
     step: t.Any
     places: list
@@ -232,15 +235,18 @@ def _places(entry: Entry) -> list:
     return [(canonical(address), entry.port.number) for address in entry.addresses]
 
 
-def _moves(kind: t.Callable, port: ServerPort, addresses: t.Iterable[str]) -> list:
+def _moves(kind: t.Callable, moved: t.Iterable[Entry]) -> list:
     return [
-        _Move(kind(port, address), [(canonical(address), port.number)])
-        for address in sorted(addresses)
+        _Move(kind(entry.port, address), [(canonical(address), entry.port.number)])
+        for entry in moved
+        for address in sorted(entry.addresses)
     ]
 
 
 def _ordered(comes: list, goes: list) -> list:
-    """What comes before what goes; but what is in the way of another goes just before that comes, and then what brings new places first."""
+    """What comes before what goes; but what is in the way of another goes just before that comes,
+    and then what brings new places first.
+    """
     by_number: dict = {}
     for index, move in enumerate(goes):
         for place in move.places:
@@ -270,10 +276,11 @@ def _by_place(move: _Move) -> list:
 
 
 def _meet(address: str, other: str) -> bool:
-    """Whether two listeners of one number can't have these; a wildcard listens on all of its family."""
+    """Whether two listeners of one number can't have these; a wildcard listens on all of its
+    family.
+    """
     return address == other or (
-        (":" in address) == (":" in other)
-        and ("::" if ":" in address else "0.0.0.0") in (address, other)
+        family(address) == family(other) and wildcard_of(address) in (address, other)
     )
 
 

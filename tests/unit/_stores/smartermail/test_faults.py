@@ -1,7 +1,7 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes wrong with a SmarterMail server in the middle, and what is then put back and told; through both doors, as in test_smartermail_doors.py."""
+"""What goes wrong with a SmarterMail server in the middle, and what is then put back and told."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ import pytest
 pytestmark = [pytest.mark.needs_ansible, pytest.mark.once]
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 
+from support.in_process import run  # noqa: E402
 from support.smartermail import Answer, Port  # noqa: E402
 from support.smartermail.state import Refusal  # noqa: E402
-
-from support.in_process import run  # noqa: E402
-from .test_doors import (  # noqa: E402, F401  # pylint: disable=unused-import  # the fixture is for every test here too
+from support.smartermail.tasks import (  # noqa: E402
     CERTIFICATE_PASSWORD,
     DOORS,
     HERE,
@@ -27,7 +26,6 @@ from .test_doors import (  # noqa: E402, F401  # pylint: disable=unused-import  
     SIXTH,
     SMTP,
     THERE,
-    _environment,
     assert_declares,
     assert_refuses,
     declare,
@@ -39,7 +37,9 @@ LEFTOVER = Port("POP", "POP", 110, "none", OLD, "the old password")
 
 
 def taking(server, change):
-    """Every port that is added goes through C(change) first: it may be another one then, or be refused."""
+    """Every port that is added goes through C(change) first: it may be another one then, or be
+    refused.
+    """
     add = server.state.add_port
     server.state.add_port = lambda port, addresses=(): add(change(port), addresses)
 
@@ -361,7 +361,8 @@ def test_over_soap_a_login_that_is_refused_on_the_way_is_tried_no_more_than_show
         server.fail("write", before=_lock)
         result = declare(server, "soap", "mail_port", {"name": "POP", "protocol": "pop"})
         assert result["failed"] and "Account locked" in result["msg"]
-        # a call that is refused may be refused for what it says; a reading says nothing but who we are
+        # a call that is refused may be refused for what it says; a reading says nothing but who we
+        # are
         assert [call.name for call in server.calls][-2:] == ["AddServerPort", "ListServerPorts"]
         assert server.soap.refused_logins == 2
         server.violations.clear()
@@ -437,7 +438,9 @@ def test_over_soap_a_port_that_may_be_in_use_does_not_go_unless_it_may():
 
 
 def test_over_soap_it_is_said_where_was_looked():
-    """Nobody knows whether the list of host names has all addresses: where each in it has one, it may, and it may not."""
+    """Nobody knows whether the list of host names has all addresses: where each in it has one, it
+    may, and it may not.
+    """
     for options, then in (
         ({"description": "x"}, "assign it there"),
         ({"state": "absent"}, "they do no longer"),

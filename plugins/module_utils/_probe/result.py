@@ -1,0 +1,56 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Probe results: what a connection saw of a listener, and the status of it."""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class ProbeStatus:
+    """Statuses of a listener, plain strings as results have them."""
+
+    OK = "ok"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+    WRONG_CERTIFICATE = "wrong_certificate"
+    NO_STARTTLS = "no_starttls"
+    TLS_FAILED = "tls_failed"
+    WRONG_PROTOCOL = "wrong_protocol"
+    NO_AUTH = "no_auth"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    NOT_LOCAL = "not_local"
+    UNEXPECTED = "unexpected"
+
+
+class Ending(t.NamedTuple):
+    """Why a visit ended before everything was seen."""
+
+    status: str
+    note: str  # for people
+    sure: bool = False  # a second visit would end in the same way
+
+
+class ProbeResult:
+    """What one connection saw of a listener. A visit fills it in as it goes on."""
+
+    def __init__(self, status: str = ProbeStatus.OK, note: str = ""):
+        self.status = status
+        self.notes = [note] if note else []  # for people
+        self.sure = False  # a second visit would show the same
+        self.spoken = (
+            ""  # the dialogue of the server's protocol; '' while the server has not shown it
+        )
+        self.encryption = ""  # ssl, tls if STARTTLS is offered, none; '' if that was not seen
+        self.offered: t.AbstractSet[str] = frozenset()  # keywords of its last answer
+        self.greeting = ""
+        self.tls_version = ""
+        self.cipher = ""
+        self.der = b""  # the certificate that was served
+
+    def end(self, ending: Ending) -> None:
+        """Record that the visit ended so."""
+        self.status, self.sure = ending.status, ending.sure
+        self.notes.insert(0, ending.note)

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SMTP, submission with it: RFC 5321; STARTTLS: RFC 3207; AUTH: RFC 4954."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.conversation import (
+    Conversation,
+    readable,
+    words,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import Dialogue
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
+    Ending,
+    ProbeStatus,
+)
+
+
+class Smtp(Dialogue):
+    """What a probe says to an SMTP server."""
+
+    name, starttls, farewell = "smtp", "STARTTLS", b"QUIT\r\n"
+    greeting = rb"[2-5]\d\d(?:[ -]|$)"
+    refusal = rb"[345]"
+
+    def whole_greeting(self, conversation: Conversation, line: bytes) -> bytes:
+        """postscreen says "220-" at once, and six seconds later "220 ", or that it refuses."""
+        return line if _is_last(line) else conversation.lines(_is_last)[-1]
+
+    def offers(self, conversation: Conversation) -> t.Union[t.AbstractSet[str], Ending]:
+        """The extensions that EHLO lists; none where only HELO is understood (RFC 5321, 3.2)."""
+        conversation.send(b"EHLO %s\r\n" % conversation.own_name(), "answer to EHLO")
+        reply = conversation.lines(_is_last)
+        if reply[-1].startswith((b"500", b"502")):
+            conversation.send(b"HELO %s\r\n" % conversation.own_name(), "answer to HELO")
+            if conversation.lines(_is_last)[-1].startswith(b"250"):
+                return frozenset()
+        if not reply[-1].startswith(b"250"):  # LMTP greets with 220 too, and so does FTP
+            return Ending(ProbeStatus.WRONG_PROTOCOL, "answers EHLO with " + readable(reply[-1]))
+        return {words(line[4:])[0] for line in reply[1:]}
+
+    def start_tls(
+        self, conversation: Conversation, offered: t.AbstractSet[str]
+    ) -> t.Optional[Ending]:
+        """Ask for TLS where it is offered."""
+        if self.starttls not in offered:
+            return Ending(ProbeStatus.NO_STARTTLS, "does not offer STARTTLS")
+        conversation.send(b"STARTTLS\r\n", "answer to STARTTLS")
+        reply = conversation.lines(_is_last)[-1]
+        if reply.startswith(b"220"):
+            return None
+        return Ending(ProbeStatus.TLS_FAILED, "offers STARTTLS but refuses it: " + readable(reply))
+
+
+def _is_last(line: bytes) -> bool:
+    """The last line of a reply (RFC 5321, 4.2.1). A line that is none of a reply ends it too."""
+    return line[3:4] != b"-" or not line[:3].isdigit()

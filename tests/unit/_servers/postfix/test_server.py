@@ -1,0 +1,120 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Postfix is read on a host, and validates a new file."""
+
+from __future__ import annotations
+
+import fcntl
+
+import pytest
+
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._host import sandbox
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+    reading,
+    server,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.server import (
+    Postfix,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.settings import (
+    PARAMETERS,
+)
+from support.postfix import DEBIAN, PATH, SMTP, FakeHost
+
+
+def test_one_call_of_postconf_reads_a_host_and_more_only_resolve_references(monkeypatch):
+    main = {
+        **dict.fromkeys(PARAMETERS, ""),
+        **DEBIAN,
+        "config_directory": "/etc/postfix",
+        "smtpd_sasl_type": "dovecot",
+    }
+    host = FakeHost(monkeypatch, {"main": main, "expanded": {}}, {PATH: SMTP.encode()})
+    found = Postfix().read()
+    assert len(host.ran) == 1
+    assert [each.listener.name for each in found.listeners] == ["0.0.0.0:25", "[::]:25"]
+    assert found.config_path == ""
+
+    host.files[PATH] = b"192.0.2.1:25 inet n - n - - smtpd -o smtpd_tls_cert_file=$mine\n"
+    main.update(mine="$yours/x.pem", yours="/tls", smtpd_tls_key_file="${{a} == {b} ? {c}}")
+    host.answers["expanded"] = {"smtpd_tls_key_file": "/tls/x.key"}
+    assert [each.listener[4:6] for each in Postfix().read().listeners] == [
+        ("/tls/x.pem", "/tls/x.key")
+    ]
+
+
+def test_postconf_that_was_started_early_is_waited_for(monkeypatch):
+    main = {**dict.fromkeys(PARAMETERS, ""), **DEBIAN, "config_directory": "/etc/postfix"}
+    main["smtpd_tls_security_level"] = "none"
+    host = FakeHost(monkeypatch, {"main": main}, {PATH: SMTP.encode()})
+    monkeypatch.setattr(server, "start", lambda argv: host.run(argv))
+    monkeypatch.setattr(reading, "finished", lambda begun: begun)
+    postfix = Postfix()
+    postfix.begin_reading()
+    postfix.begin_reading()
+    assert len(host.ran) == 1
+    assert postfix.read().listeners[0].listener.encryption == "none"
+    assert len(host.ran) == 1
+    postfix.read()
+    assert len(host.ran) == 2
+
+
+def test_keywords_of_inet_interfaces_are_not_looked_up(monkeypatch):
+    """Where the resolver does not answer, a lookup of C(all) would take seconds."""
+    lookups = []
+    monkeypatch.setattr(
+        reading.socket, "getaddrinfo", lambda name, *_, **_options: lookups.append(name) or []
+    )
+    main = {**dict.fromkeys(PARAMETERS, ""), **DEBIAN, "config_directory": "/etc/postfix"}
+    for interfaces in ("all", "loopback-only", "192.0.2.1, [2001:db8::1], mail.test"):
+        main["inet_interfaces"] = interfaces
+        FakeHost(monkeypatch, {"main": main}, {PATH: SMTP.encode()})
+        Postfix().read()
+    assert lookups == ["mail.test"]
+
+
+def test_running_master_is_known_by_its_lock(monkeypatch, tmp_path):
+    host = FakeHost(monkeypatch, {"running": False})
+    (tmp_path / "pid").mkdir()
+    monkeypatch.setattr(Postfix, "_queue", str(tmp_path))
+    with open(tmp_path / "pid" / "master.pid", "w") as file:
+        assert not Postfix().running()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert Postfix().running()
+    assert not Postfix().running()
+    assert host.ran == ["/usr/lib/postfix/sbin/master -t"] * 2
+
+
+def test_missing_configuration_is_refused(monkeypatch):
+    host = FakeHost(monkeypatch, {"main": {**DEBIAN, "config_directory": "/etc/postfix"}})
+    with pytest.raises(
+        Refused,
+        match="/etc/postfix/master.cf is missing: check that Postfix is set up on this host",
+    ):
+        Postfix().read()
+    host.answers["main"] = {}
+    with pytest.raises(
+        Refused,
+        match=r"postconf does not say where Postfix's files are \(config_directory\): "
+        "check that Postfix is set up",
+    ):
+        Postfix().read()
+
+
+def test_validation_reports_only_new_messages(monkeypatch):
+    messages = ["unused parameter: x=1\n"]
+    host = FakeHost(monkeypatch, {"main": {"config_directory": "/etc/postfix"}})
+    host.answers["postconf -M"] = 0, "", "unused parameter: x=1\n"
+    monkeypatch.setattr(
+        sandbox,
+        "validate_in_copy",
+        lambda folder, state, argv: (len(messages) - 1, "".join(messages)),
+    )
+    Postfix().validate({PATH: b""})
+    messages.append("fatal: bad field count\n")
+    with pytest.raises(
+        Refused, match="Postfix does not accept the new master.cf: fatal: bad field count"
+    ):
+        Postfix().validate({PATH: b""})
