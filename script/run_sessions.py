@@ -138,7 +138,7 @@ def run_interruptibly(command: list[str], environment: dict[str, str]) -> None:
     process = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
     )
-    for ending in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, lambda *_: process.send_signal(signal.SIGINT))
     process.wait()
 
