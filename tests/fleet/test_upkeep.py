@@ -172,7 +172,7 @@ def test_only_the_server_of_a_renewed_certificate_reloads(
                 )
                 == renewed[host]
             )
-    for host, result in run({}).items():
+    for result in run({}).values():
         assert result["changes"] == []
 
 
@@ -198,7 +198,7 @@ def test_changes_by_hand_are_seen_and_undone(hosts, run, clients):
     for host, result in run({}).items():
         assert result["changes"] == foreseen[host]["changes"]
         assert clients.served_certificate(host.address, 465) == host.facts["fingerprint"]
-    for host, result in run({}).items():
+    for result in run({}).values():
         assert result["changes"] == []
 
 
@@ -250,7 +250,7 @@ def test_a_stopped_server_is_refused_or_started(hosts, run):
     """Without Dovecot no client can log in to Postfix. The run did not break that, and goes on."""
     for host in hosts:
         host.run("systemctl stop dovecot")
-    for host, result in run({}, fails=True).items():
+    for result in run({}, fails=True).values():
         assert (
             "Dovecot is not running: start it first, or set start to true, "
             "or take dovecot off servers" in result["msg"]
@@ -281,8 +281,8 @@ def test_keep_loopback_false_removes_loopback(hosts, run):
 
 
 def test_state_absent_gives_the_servers_back(hosts, run):
-    for host, result in run({"state": "absent"}).items():
+    for host in run({"state": "absent"}):
         assert "mailops" not in host.read(MASTER_CF) + host.read(DEFAULTS)
         assert host.run("find /etc/dovecot /etc/systemd -name '*mailops*'").stdout == ""
-    for host, result in run({"state": "absent"}).items():
+    for result in run({"state": "absent"}).values():
         assert result["changes"] == []
