@@ -92,66 +92,6 @@ def test_a_fault_of_ours_is_undone_too(api, monkeypatch):
         assert server.state.summary() == before
 
 
-# -- secrets
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://admin:S3cret#1@mail.example.com",
-        "https://admin:S3cret/1@mail.example.com",
-        "https://admin:S3cret?1@mail.example.com",
-        "https://admin:S3cret@1@mail.example.com",
-        "admin:S3cret@mail.example.com",
-        "https://admin:S3cret@mail.example.com:99999",
-    ],
-)
-def test_a_password_in_the_url_is_in_no_result(url):
-    result = run(
-        "mail_bindings_info",
-        {
-            "store": "smartermail",
-            "smartermail_username": "u",
-            "smartermail_password": "p",
-            "smartermail_url": url,
-        },
-    )
-    assert result["failed"] and "smartermail_url" in result["msg"]
-    assert "S3cret" not in json.dumps(result)
-
-
-def test_a_password_with_blanks_is_not_quoted_with_fewer():
-    with serving() as server:
-        server.account.password = "correct horse  battery\tstaple"
-        server.fail(
-            "*",
-            answer=Answer(
-                200,
-                json.dumps({"success": False, "message": "no: " + server.account.password}),
-                "application/json",
-            ),
-        )
-        assert "battery" not in declare(server, "rest", "mail_bindings_info", {})["msg"]
-
-
-def test_half_a_password_is_one_too():
-    with serving() as server:
-        server.account.password = "Abcdefghijklmnopqrstuvwxyz0123456789"
-        server.fail(
-            "*",
-            answer=Answer(
-                302,
-                "",
-                headers={
-                    "Location": "https://login.example.com/?username=admin&password=%s&returnUrl=%%2Fapi%%2Fv1%%2Fauth%%2Fauthenticate"
-                    % server.account.password
-                },
-            ),
-        )
-        message = declare(server, "rest", "mail_bindings_info", {})["msg"]
-        assert "sends us to" in message and "Abcdef" not in message and "456789" not in message
-
-
 # -- answers
 
 
