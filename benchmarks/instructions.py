@@ -38,7 +38,7 @@ def payload(name: str, task: dict, checkout: pathlib.Path, folder: pathlib.Path)
     tasks = [{"name": name, **task}]
     play.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
     remote = home / "remote"
-    for _ in range(2):
+    for dummy in range(2):
         shutil.rmtree(remote, ignore_errors=True)
         done = subprocess.run(
             [

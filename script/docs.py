@@ -61,7 +61,7 @@ def documented(source: str, texts: t.Iterable[str]) -> str:
     for text in texts:
         name = text.partition(":")[0]
         block, count = re.subn(
-            r"^%s:.*?(?=^\w|\Z)" % name, lambda _: text, block, flags=re.DOTALL | re.MULTILINE
+            r"^%s:.*?(?=^\w|\Z)" % name, lambda dummy: text, block, flags=re.DOTALL | re.MULTILINE
         )
         assert count == 1, "%d results of the name %s" % (count, name)
     return source[: returns.start()] + block + source[returns.end() :]

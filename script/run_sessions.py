@@ -139,7 +139,7 @@ def run_interruptibly(command: list[str], environment: dict[str, str]) -> None:
         command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
     )
     for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, lambda *_: process.send_signal(signal.SIGINT))
+        signal.signal(ending, lambda *dummy: process.send_signal(signal.SIGINT))
     process.wait()
 
 

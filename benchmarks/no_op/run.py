@@ -114,7 +114,7 @@ def main() -> None:
             paths = {"ping": payload(player, host, PING, "ping", {})}
             for name, environment in contenders.items():
                 paths[name] = payload(player, host, TASK, name, environment)
-            for _ in range(arguments.rounds):
+            for dummy in range(arguments.rounds):
                 for name, path in paths.items():
                     processor.setdefault(name, []).append(processor_seconds(host, path))
                 for name, environment in contenders.items():

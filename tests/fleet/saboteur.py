@@ -86,7 +86,7 @@ def main(when, what="", after=0.0, do="", signal_name=""):
 
     def reached():
         if when == "bound":
-            return any(int(port, 16) == int(what) for _, port in listening() - old)
+            return any(int(port, 16) == int(what) for dummy, port in listening() - old)
         return os.path.exists(JOURNAL) and (when == "journal" or inode(what) != was)
 
     print("ready", flush=True)

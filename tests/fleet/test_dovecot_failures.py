@@ -27,7 +27,7 @@ def test_active_dovecot_socket_is_refused(dovecot):
             in message
         )
         assert dovecot("apply", wanted="what it has")["refusals"] == []
-        assert "systemd" in {program for _, port, program in host.listening() if port == 143}
+        assert "systemd" in {program for dummy, port, program in host.listening() if port == 143}
     finally:
         host.run("systemctl disable --now dovecot.socket && systemctl restart dovecot.service")
 

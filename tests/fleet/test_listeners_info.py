@@ -147,11 +147,11 @@ def declaration(host):
     ports = [(number, *what, CERTIFICATE) for number, what in HEALTHY.items()]
     ports += [
         (number, protocol, encryption, path)
-        for number, (protocol, encryption, path, *_) in FAULTY.items()
+        for number, (protocol, encryption, path, *dummy) in FAULTY.items()
     ]
     healthy, every = (
         [str(number) for number in HEALTHY],
-        [str(number) for number, *_ in ports],
+        [str(number) for number, *dummy in ports],
     )
     return {
         "ports": [
@@ -207,7 +207,7 @@ def seen(host, play):
             "encryption": encryption,
             "hostname": host.fqdn,
         }
-        for number, (protocol, encryption, *_) in {**HEALTHY, **FAULTY}.items()
+        for number, (protocol, encryption, *dummy) in {**HEALTHY, **FAULTY}.items()
     ]
     given += [
         {"address": address, "port": number, "protocol": protocol, "encryption": encryption}
@@ -294,7 +294,7 @@ def test_undeclared_listeners_are_unexpected(seen, host):
     assert set(unexpected) == {
         (wildcard, number) for wildcard in WILDCARDS for number in (*HEALTHY, 2525)
     } | imap | {(host.address, 2515)}
-    protocols = {number: listener["protocol"] for (_, number), listener in unexpected.items()}
+    protocols = {number: listener["protocol"] for (dummy, number), listener in unexpected.items()}
     assert protocols == {
         **{number: what[0] for number, what in HEALTHY.items()},
         2525: "smtp",

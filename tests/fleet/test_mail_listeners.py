@@ -37,7 +37,7 @@ def outside(host):
     """What listens on other than loopback addresses, of the numbers of mail."""
     return {
         (address, port)
-        for address, port, _ in host.listening()
+        for address, port, dummy in host.listening()
         if port in MAIL_PORTS and address not in ("127.0.0.1", "::1")
     }
 
@@ -162,7 +162,7 @@ def test_folders_may_be_symbolic_links(host, play):
         assert done["changes"] == foreseen["changes"] and {
             change["kind"] for change in done["changes"]
         } >= {"file"}
-        assert {number for _, number in outside(host)} == MAIL_PORTS - {110}
+        assert {number for dummy, number in outside(host)} == MAIL_PORTS - {110}
         assert play([task], host)["step"]["changes"] == []
         back = play(
             [{"name": "step", "mailops.bindings.mail_listeners": {"state": "absent"}}], host
@@ -332,7 +332,7 @@ def test_a_host_without_ipv6_works(make_host, play, clients, suite):
     )
     host.wait_for_ports(25, 993, 389)
     before = host.listening()
-    assert {address for address, port, _ in before if port == 993} == {"0.0.0.0", "::"}
+    assert {address for address, port, dummy in before if port == 993} == {"0.0.0.0", "::"}
     task = {
         "name": "step",
         "mailops.bindings.mail_listeners": {
@@ -348,7 +348,7 @@ def test_a_host_without_ipv6_works(make_host, play, clients, suite):
     assert outside(host) == {
         (host.address, number) for number in (25, 465, 587, 143, 993, 995, 389, 636)
     }
-    assert {address for address, port, _ in host.listening() if port in MAIL_PORTS} == {
+    assert {address for address, port, dummy in host.listening() if port in MAIL_PORTS} == {
         host.address,
         "127.0.0.1",
     }

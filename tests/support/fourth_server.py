@@ -35,7 +35,7 @@ def parse(text):
 
 
 def listener_of(entry):
-    address, _, port = entry["on"].rpartition("!")
+    address, dummy, port = entry["on"].rpartition("!")
     return Listener(address, int(port), NAMES.get(entry["speak"], ""), "none")
 
 
@@ -50,13 +50,15 @@ def configured_by(text):
     document = parse(text)
     found = [(listener_of(entry), entry) for entry in document["listen"]]
     return Configured(
-        tuple(ConfiguredListener(listener, "listen") for listener, _ in found if listener.protocol),
+        tuple(
+            ConfiguredListener(listener, "listen") for listener, dummy in found if listener.protocol
+        ),
         tuple(
             Unmapped("fourth", "listen", entry["on"], "speaks %s" % entry["speak"])
             for listener, entry in found
             if not listener.protocol
         ),
-        frozenset((listener.address, listener.port) for listener, _ in found),
+        frozenset((listener.address, listener.port) for listener, dummy in found),
         document.get(MANAGED_MARK, {}).get("config_path", ""),
         text,
     )

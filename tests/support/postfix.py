@@ -13,8 +13,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
     control,
-    managed,
     master_cf,
+    own_lines,
     parser,
     reading,
     server,
@@ -91,7 +91,9 @@ def details(text, main=(), **host):
 def with_text(found, text):
     """The host with another master.cf."""
     current = master_cf.parse(text)
-    original = master_cf.parse_lines(managed.original_lines(managed.marked_lines(current.lines)))
+    original = master_cf.parse_lines(
+        own_lines.original_lines(own_lines.marked_lines(current.lines))
+    )
     return found._replace(
         current=parser.interpret(current, found.host),
         original=parser.interpret(original, found.host),
@@ -110,7 +112,7 @@ def read(found):
         parser.configured_listeners(services),
         parser.unmapped("postfix", services),
         parser.bound_sockets(services),
-        managed.written_from(found.current.file.lines),
+        own_lines.written_from(found.current.file.lines),
         found,
     )
 

@@ -46,7 +46,7 @@ class Session:
         """The next line, without its end."""
         while b"\n" not in self._received:
             self._receive()
-        line, _, self._received = self._received.partition(b"\n")
+        line, dummy, self._received = self._received.partition(b"\n")
         self.heard.append(line.rstrip(b"\r"))
         return self.heard[-1]
 
@@ -64,7 +64,7 @@ class Session:
         self.connection.recv(1, socket.MSG_PEEK)
 
     def start_tls(self, context: ssl.SSLContext) -> None:
-        context.sni_callback = lambda connection, name, _: setattr(self, "server_name", name)
+        context.sni_callback = lambda connection, name, dummy: setattr(self, "server_name", name)
         self.connection = context.wrap_socket(self.connection, server_side=True)
 
     def _receive(self) -> None:
@@ -98,7 +98,7 @@ class Server:
         self._accepting.start()
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *dummy) -> None:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)  # wakes accept()
         self._socket.close()
@@ -189,7 +189,7 @@ def imap(
             session.start_tls(tls)
         session.say(greeting)
         while True:
-            tag, _, verb = session.hear().partition(b" ")
+            tag, dummy, verb = session.hear().partition(b" ")
             verb = verb.upper()
             if verb == b"CAPABILITY":
                 more = b" STARTTLS LOGINDISABLED" if tls and not secured else b" AUTH=PLAIN"
@@ -311,7 +311,7 @@ def answering(greeting: t.Iterable[bytes], answer: t.Iterable[bytes]) -> Script:
 
     def script(session: Session) -> None:
         session.say(*greeting)
-        for _ in until_farewell(session):
+        for dummy in until_farewell(session):
             session.say(*answer)
 
     return script

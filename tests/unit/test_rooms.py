@@ -9,6 +9,7 @@ All imports count, also those inside functions. They are read, not run.
 from __future__ import annotations
 
 import ast
+import collections
 import fnmatch
 import pathlib
 import typing as t
@@ -39,7 +40,7 @@ PURE = (
     "_servers.*.parser",
     "_servers.*.render",
     "_servers.*.limits",
-    "_stores.smartermail.held",
+    "_stores.smartermail.state",
     "_stores.smartermail.steps",
 )
 #: What they must not reach through any chain of imports.
@@ -97,8 +98,9 @@ IMPORTS = graph(sources())
 
 def chain(imports: Imports, start: str, ends: t.AbstractSet[str]) -> str:
     """The shortest chain of imports from this module to one of the ends, '' if there is none."""
-    queue, seen = [[start]], {start}
-    for path in queue:
+    queue, seen = collections.deque([[start]]), {start}
+    while queue:
+        path = queue.popleft()
         for other in sorted(imports.get(path[-1], ())):
             if other in ends:
                 return " -> ".join([*path, other])

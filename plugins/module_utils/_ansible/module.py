@@ -83,7 +83,7 @@ class ReportingModule(AnsibleModule):
         # mistyped key or a list too deep, and its log shows lists by repr(), which escapes quotes
         # and backslashes.
         for secret in _secrets(self.params):
-            for _ in range(3):  # a list in a list is shown as the repr() of a repr()
+            for dummy in range(3):  # a list in a list is shown as the repr() of a repr()
                 self.no_log_values.add(secret)
                 secret = repr(secret)[1:-1]
         self._as_given = dict(self.params)

@@ -12,7 +12,7 @@ import datetime
 import stat
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._certificates.checks import (
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.findings import (
     CHECKS,
     Checked,
 )
@@ -111,7 +111,7 @@ class Certificate:
             self._blame_key("does not match the certificate in %s: %s" % (path, why))
 
     def _blame_key(self, problem: str) -> None:
-        path, key_path, _ = self.source
+        path, key_path, dummy = self.source
         option = "private_key_path" if key_path else "certificate_path"
         message = "the private key in %s %s" % (key_path or path, problem)
         self._findings.append(Finding(option, message))

@@ -13,6 +13,7 @@ import types
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates.read import (
+    PemKey,
     Unusable,
     content_of,
     form_of_openssl,
@@ -170,7 +171,7 @@ def leaf_in(path: str) -> x509.Certificate:
     """The server's own certificate in a file, whatever else is in it. Raises Refused."""
     require_library()
     try:
-        content, _ = content_of(path, "certificate_path")
+        content, dummy = content_of(path, "certificate_path")
         if is_pkcs12(content):
             return pkcs12(path, content, None)[0]
         return certificate_in(path, content)
@@ -233,7 +234,7 @@ def pkcs12(path: str, content: bytes, password: t.Optional[str]) -> tuple[x509.C
 
     secret = password.encode() if password else None
     try:
-        key, certificate, _ = library.load_key_and_certificates(content, secret)
+        key, certificate, dummy = library.load_key_and_certificates(content, secret)
     except Exception:  # pylint: disable=broad-except  # by the library's version
         if password is None:
             why = "that needs its password: give certificate_password"
@@ -265,14 +266,15 @@ def _pkcs12_problem(option: str, path: str, why: str) -> Unusable:
 
 def key_in(path: str, content: bytes, password: t.Optional[str], option: str) -> Key:
     """The private key of a file in PEM or DER that C(option) names. Raises Unusable."""
-    if not pem_key(content) and not is_der(content):
+    in_pem = pem_key(content)
+    if not in_pem and not is_der(content):
         certificate = "a certificate, but " if pem_certificates(content) else ""
         raise Unusable(
             option, "%s holds %sno private key: name the key's file" % (path, certificate)
         )
     try:
-        if pem_key(content):
-            return _pem_key_in(path, content, password, option)
+        if in_pem:
+            return _pem_key_in(path, in_pem, password, option)
         return _der_key_in(path, content, password)
     except UnsupportedAlgorithm:
         raise Unusable(
@@ -286,9 +288,7 @@ def key_in(path: str, content: bytes, password: t.Optional[str], option: str) ->
         ) from None
 
 
-def _pem_key_in(path: str, content: bytes, password: t.Optional[str], option: str) -> Key:
-    found = pem_key(content)
-    assert found
+def _pem_key_in(path: str, found: PemKey, password: t.Optional[str], option: str) -> Key:
     if found.is_encrypted and not password:
         raise _password_needed(path)
     if found.is_openssh:

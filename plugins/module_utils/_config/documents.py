@@ -124,8 +124,8 @@ def read_document(document: t.Any) -> Bindings:
     if problems:
         raise Refused("\n".join(problems))
     return Bindings(
-        {port.name: port for _, port in ports},
-        {binding.address: binding for _, binding in ip_addresses},
+        {port.name: port for dummy, port in ports},
+        {binding.address: binding for dummy, binding in ip_addresses},
         document.get("$schema"),
     )
 

@@ -92,8 +92,8 @@ def declared(
         stored = current.ip_addresses.get(address)
         ip_addresses[address] = (label, merged_ip(stored, given, declaration.exact_assignments))
     desired = Bindings(
-        {name: port for name, (_, port) in ports.items()},
-        {address: binding for address, (_, binding) in ip_addresses.items()},
+        {name: port for name, (dummy, port) in ports.items()},
+        {address: binding for address, (dummy, binding) in ip_addresses.items()},
         current.schema,
     )
     if desired != current:  # else it keeps the rules, as it did when it was read

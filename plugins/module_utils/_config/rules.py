@@ -165,7 +165,7 @@ def certificates_belong_to_tls(ports: Ports, ip_addresses: IPBindings) -> Messag
 
 def assigned_ports_exist(ports: Ports, ip_addresses: IPBindings) -> Messages:
     """An IP can only answer on a port that is declared."""
-    declared = {port.name for _, port in ports}
+    declared = {port.name for dummy, port in ports}
     for label, binding in ip_addresses:
         for name in binding.ports:
             if name not in declared:
@@ -177,7 +177,7 @@ def assigned_ports_exist(ports: Ports, ip_addresses: IPBindings) -> Messages:
 
 def numbers_do_not_meet(ports: Ports, ip_addresses: IPBindings) -> Messages:
     """Two listeners can't share a number on an IP; a wildcard covers all IPs of its family."""
-    number = {port.name: port.port for _, port in ports}
+    number = {port.name: port.port for dummy, port in ports}
     on_wildcard: t.Dict[str, t.Dict[int, str]] = {wildcard: {} for wildcard in WILDCARDS}
     for label, binding in ip_addresses:
         yield from _met_on_one(label, binding, number, on_wildcard.get(binding.address, {}))
@@ -248,7 +248,9 @@ def judge(ports: Ports, ip_addresses: IPBindings, all_ports: Entries) -> t.List[
     Entries in C(all_ports) that are not among C(ports) have problems that were reported: an
     assignment to one of them is not reported again.
     """
-    reported = {entry["name"] for _, entry in all_ports}.difference(port.name for _, port in ports)
+    reported = {entry["name"] for dummy, entry in all_ports}.difference(
+        port.name for dummy, port in ports
+    )
     if reported:
         ip_addresses = [
             (

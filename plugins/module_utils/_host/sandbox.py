@@ -55,7 +55,7 @@ def validate_in_copy(
     removed = [name for name, content in inside.items() if content is None]
     written = {name: content for name, content in inside.items() if content is not None}
     in_namespace = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _SCRIPT, "sh"]
-    status, _, complaints = run(
+    status, dummy, complaints = run(
         [*in_namespace, folder, *folders, "--", *removed, "--", *argv],
         input=_archive(folder, written),
     )

@@ -56,7 +56,9 @@ def listening(ports: t.Optional[t.Container[int]] = None) -> t.List[Socket]:
 def established() -> t.List[Endpoint]:
     """Local address and port of every established TCP connection of this network namespace."""
     return [
-        (address, port) for table in _TABLES for address, port, _ in _entries(table, _ESTABLISHED)
+        (address, port)
+        for table in _TABLES
+        for address, port, dummy in _entries(table, _ESTABLISHED)
     ]
 
 

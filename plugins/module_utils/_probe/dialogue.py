@@ -8,9 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.conversation import (
-    Conversation,
-)
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.connection import Conversation
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import Ending
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.conversation import (
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.connection import (
     Conversation,
     readable,
     words,

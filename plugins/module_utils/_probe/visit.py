@@ -16,7 +16,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.listener 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols import (
     standard_number,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._probe.conversation import (
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.connection import (
     HANDSHAKE,
     Conversation,
     readable,

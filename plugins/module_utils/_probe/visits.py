@@ -65,7 +65,8 @@ class VisitPool:
 
         # daemons: a task that is interrupted does not wait for a slow greeting
         threads = [
-            threading.Thread(target=work, daemon=True) for _ in range(min(self._workers, len(jobs)))
+            threading.Thread(target=work, daemon=True)
+            for dummy in range(min(self._workers, len(jobs)))
         ]
         try:
             for thread in threads:
@@ -83,7 +84,7 @@ class VisitPool:
         """The next job, as soon as there is one that may begin; None when all are taken."""
         with self._changed:
             while self._waiting:
-                for index, (_, listener) in enumerate(self._waiting):
+                for index, (dummy, listener) in enumerate(self._waiting):
                     scouts = self._scouts.get(listener.address, 0)
                     if listener.address in self._alive or scouts < SCOUTS:
                         self._scouts[listener.address] = scouts + 1

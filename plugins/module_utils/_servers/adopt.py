@@ -49,7 +49,7 @@ def adopted(configured: t.Mapping[str, Configured], away: t.Container[str] = ())
     ]
     wildcards = {
         (listener.listener.address, listener.listener.port)
-        for _, listener in found
+        for dummy, listener in found
         if is_wildcard(listener.listener.address)
     }
     unmapped = [remark for config in configured.values() for remark in config.unmapped]

@@ -84,7 +84,7 @@ def _object(pairs: t.List[t.Tuple[str, t.Any]], twice: Repeated) -> t.Dict[str, 
     """An object; if it has keys more than once, it is added to C(twice)."""
     value = dict(pairs)
     if len(value) != len(pairs):
-        keys = [key for key, _ in pairs]
+        keys = [key for key, dummy in pairs]
         twice.append((value, sorted({key for key in keys if keys.count(key) > 1})))
     return value
 

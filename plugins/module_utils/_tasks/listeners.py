@@ -30,7 +30,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction impo
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
     TransactionOptions,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction.selection import (
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.server_choice import (
     Selection,
 )
 

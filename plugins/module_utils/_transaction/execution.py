@@ -37,7 +37,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction.part
     Result,
     TransactionOptions,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction.visits import Visits
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.proof import Visits
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.wait import (
     Expectation,
     Unmet,
@@ -296,7 +296,7 @@ def _units(state: State) -> list[tuple[str, t.Optional[bytes]]]:
 
 def _fail(unmet: Unmet) -> None:
     if unmet:
-        raise Failed("\n".join(problem for _, problem in unmet))
+        raise Failed("\n".join(problem for dummy, problem in unmet))
 
 
 def _incomplete(problems: t.Iterable[str]) -> list[str]:

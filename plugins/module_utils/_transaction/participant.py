@@ -129,7 +129,7 @@ class Participant:
         """
         replacing = {
             wildcard_of(address): address
-            for address, _ in sorted(self.after.keys() - self.before.keys())
+            for address, dummy in sorted(self.after.keys() - self.before.keys())
             if not is_wildcard(address) and not is_loopback(address) and is_here(address)
         }
         parts = [

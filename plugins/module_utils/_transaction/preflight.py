@@ -148,7 +148,7 @@ def certificates(participants: t.Iterable[Participant], now: datetime.datetime) 
     for participant in participants:
         for listener in participant.must_be_servable:
             from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
-                servable,
+                certificate_files,
             )
 
             server = participant.server
@@ -158,7 +158,7 @@ def certificates(participants: t.Iterable[Participant], now: datetime.datetime) 
                 server.reads_keys_as,
             )
             if source not in checked:
-                checked[source] = servable.why_not_servable(
+                checked[source] = certificate_files.why_not_servable(
                     listener, server.reads_keys_as, server.title, now
                 )
             if checked[source]:

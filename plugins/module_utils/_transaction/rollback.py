@@ -142,7 +142,7 @@ def _activate_again(followers: t.Iterable[Follower]) -> list[str]:
         _activate(expected[follower.server.name], how, failures)
     activated = [expectation for name, expectation in expected.items() if name not in failures]
     late = wait.wait_until_listening(activated, PATIENCE, STABLE_SECONDS)
-    again = {expectation.server.name for expectation, _ in late} | set(failures)
+    again = {expectation.server.name for expectation, dummy in late} | set(failures)
     if not again:
         return []
     for name in again:

@@ -67,7 +67,7 @@ def lost_connection_told() -> t.Iterator[None]:
 
     def look() -> None:
         while not ended.wait(LOOK_SECONDS):
-            if any(event & (select.POLLERR | select.POLLHUP) for _, event in output.poll(0)):
+            if any(event & (select.POLLERR | select.POLLHUP) for dummy, event in output.poll(0)):
                 signal.pthread_kill(task, signal.SIGHUP)
                 return
 

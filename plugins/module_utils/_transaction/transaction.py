@@ -38,12 +38,12 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction.part
     Result,
     TransactionOptions,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction.selection import (
-    Selection,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction.visits import (
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.proof import (
     Visits,
     missing,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.server_choice import (
+    Selection,
 )
 
 if t.TYPE_CHECKING:

@@ -224,7 +224,7 @@ class Lock:
         self.handle = os.open(LOCK, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(self.handle, fcntl.LOCK_EX)
 
-    def __exit__(self, *_: t.Any) -> None:
+    def __exit__(self, *dummy: t.Any) -> None:
         os.close(self.handle)
 
 

@@ -77,7 +77,7 @@ def state(host, but=()) -> dict:
 
 
 def sockets(host) -> set:
-    return {(address, port) for address, port, _ in host.listening()}
+    return {(address, port) for address, port, dummy in host.listening()}
 
 
 def differences(before, now) -> dict:

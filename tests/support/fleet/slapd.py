@@ -150,16 +150,18 @@ def _other(address):
 def restored(driven: DrivenSlapd) -> t.Iterator[DrivenSlapd]:
     """slapd is as Debian sets it up again, whatever is left by what comes in between."""
     host = driven.host
-    yield driven
-    host.run("rm -rf /etc/systemd/system/slapd.service.d; systemctl daemon-reload")
-    host.write(DEFAULTS, driven.defaults)
-    change_config(
-        host,
-        "replace: olcTLSCertificateFile\n"
-        "-\n"
-        "replace: olcTLSCertificateKeyFile\n"
-        "-\n"
-        "replace: olcServerID\n"
-        "-",
-    )
+    try:
+        yield driven
+    finally:
+        host.run("rm -rf /etc/systemd/system/slapd.service.d; systemctl daemon-reload")
+        host.write(DEFAULTS, driven.defaults)
+        change_config(
+            host,
+            "replace: olcTLSCertificateFile\n"
+            "-\n"
+            "replace: olcTLSCertificateKeyFile\n"
+            "-\n"
+            "replace: olcServerID\n"
+            "-",
+        )
     assert slapds(host) == STOCK, host.journal()

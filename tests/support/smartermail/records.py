@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.state import (
     Held,
     ServerPort,
 )

@@ -105,7 +105,8 @@ def test_ipv4_comes_before_ipv6_and_numbers_count():
     ],
 )
 def test_a_wildcard_meets_every_address_of_its_family(first, second, expected):
-    assert meet(first, second) is meet(second, first) is expected
+    pairs = ((first, second), (second, first))
+    assert [meet(*pair) for pair in pairs] == [expected, expected]
 
 
 def test_an_endpoint_has_brackets_around_ipv6_and_a_wildcard_is_reached_at_loopback():

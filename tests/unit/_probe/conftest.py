@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._probe import (
     client,
-    conversation,
+    connection,
     visit,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.errors import Silent
@@ -37,17 +37,17 @@ def impatient(monkeypatch):
 @pytest.fixture
 def short_farewell(monkeypatch):
     """For servers that do not close after a farewell."""
-    monkeypatch.setattr(conversation, "FAREWELL_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "FAREWELL_SECONDS", 0.2)
 
 
 @pytest.fixture
 def no_greeting(monkeypatch):
     """In plain text, every wait for a line is over at once: the server waits for a handshake."""
-    line = conversation.Conversation.line
+    line = connection.Conversation.line
 
     def silent_without_tls(self):
         if not self.secured:
             raise Silent
         return line(self)
 
-    monkeypatch.setattr(conversation.Conversation, "line", silent_without_tls)
+    monkeypatch.setattr(connection.Conversation, "line", silent_without_tls)

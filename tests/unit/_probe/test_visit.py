@@ -10,7 +10,7 @@ import time
 import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
-from ansible_collections.mailops.bindings.plugins.module_utils._probe import conversation, visit
+from ansible_collections.mailops.bindings.plugins.module_utils._probe import connection, visit
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import probe
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.tls import TlsSession
 from support import scripted
@@ -127,13 +127,13 @@ def test_a_listener_without_tls_that_is_not_as_expected(protocol, script, status
 
 
 def test_a_command_without_an_answer_is_a_timeout(monkeypatch):
-    send = conversation.Conversation.send
+    send = connection.Conversation.send
 
     def impatient_from_here_on(self, data, awaited):
         self.timeout = 0.1
         send(self, data, awaited)
 
-    monkeypatch.setattr(conversation.Conversation, "send", impatient_from_here_on)
+    monkeypatch.setattr(connection.Conversation, "send", impatient_from_here_on)
     result, server = ask(scripted.answering([b"220 hi"], []), "smtp")
     assert (result["status"], result["detail"], len(server.sessions)) == (
         "timeout",
@@ -219,13 +219,13 @@ def test_a_server_that_closes_within_the_handshake_has_sent_something():
 
 @pytest.mark.usefixtures("short_farewell")
 def test_a_handshake_without_an_answer_is_a_timeout(monkeypatch):
-    start_tls = conversation.Conversation.start_tls
+    start_tls = connection.Conversation.start_tls
 
     def impatient_from_here_on(self, hostname):
         self.timeout = 0.1
         return start_tls(self, hostname)
 
-    monkeypatch.setattr(conversation.Conversation, "start_tls", impatient_from_here_on)
+    monkeypatch.setattr(connection.Conversation, "start_tls", impatient_from_here_on)
     result = ask(scripted.imap(Nonsense(b"", then_close=False)), "imap", "tls")[0]
     assert (result["status"], result["detail"]) == (
         "timeout",
@@ -243,7 +243,7 @@ def test_an_answer_before_tls_does_not_count_in_tls(tls):
         session.hear()
         session.say(b"220 go ahead", b"250-hi", b"250 AUTH PLAIN")
         session.start_tls(tls)
-        for _ in scripted.until_farewell(session):
+        for dummy in scripted.until_farewell(session):
             session.say(b"250 hi")
 
     assert ask(script, "submission", "tls")[0]["status"] == "no_auth"
@@ -284,7 +284,7 @@ def test_a_handshake_with_an_empty_line_in_it_is_ended_by_the_farewell(protocol,
 def test_on_the_standard_number_tls_begins_at_once(monkeypatch, tls):
     waited = []
     monkeypatch.setattr(
-        conversation.Conversation, "greeted_within", lambda self, seconds: waited.append(seconds)
+        connection.Conversation, "greeted_within", lambda self, seconds: waited.append(seconds)
     )
     ask(scripted.imap(tls, implicit=True), "imap", "ssl")
     with scripted.Server(scripted.imap(tls, implicit=True)) as server:

@@ -67,7 +67,7 @@ def test_listeners_that_are_alike_are_one_port_on_several_addresses():
 
 def test_another_number_or_certificate_makes_a_port_with_a_name_of_its_own():
     other = {"certificate_path": "/etc/ssl/b.pem"}
-    bindings, _ = adopted(
+    bindings, dummy = adopted(
         {
             "postfix": configured(
                 Listener("192.0.2.1", 25, "smtp", "tls", **PEM),
@@ -110,7 +110,7 @@ def test_a_remark_of_a_server_is_not_repeated():
     loopback = Listener("127.0.0.1", 25, "smtp", "none")
     text = "127.0.0.1:25 inet n - y - - smtpd"
     theirs = Unmapped("postfix", "line 0", text, "stays", UnmappedKind.LOOPBACK)
-    _, unmapped = adopted({"postfix": configured(loopback, unmapped=[theirs])})
+    dummy, unmapped = adopted({"postfix": configured(loopback, unmapped=[theirs])})
     assert unmapped == [theirs]
 
 
@@ -157,7 +157,7 @@ def test_addresses_that_the_config_can_not_name_are_listed():
 
 
 def test_an_address_that_is_away_is_floating():
-    bindings, _ = adopted(
+    bindings, dummy = adopted(
         {"slapd": configured(Listener("192.0.2.1", 389, "ldap", "none"))}, away={"192.0.2.1"}
     )
     assert bindings.ip_addresses["192.0.2.1"].floating

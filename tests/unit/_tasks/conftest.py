@@ -5,4 +5,4 @@
 
 from __future__ import annotations
 
-from support.pretended_world import world  # noqa: F401  # fixtures are found by name
+from support.pretended_world import world  # noqa: F401  # pylint: disable=unused-import  # fixtures are found by name

@@ -143,7 +143,7 @@ def _section(lines: t.Iterator[str]) -> Section:
         if setting:
             settings.setdefault(setting.group(1), setting.group(2) or "")
         elif line.endswith("{") and not line.startswith("#"):
-            key, _, name = line[:-1].strip().partition(" ")
+            key, dummy, name = line[:-1].strip().partition(" ")
             blocks.append(Block(key, name.strip(), _section(lines)))
     return Section(settings, tuple(blocks))
 

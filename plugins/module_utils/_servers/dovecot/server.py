@@ -27,7 +27,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd imp
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import UNITS
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import config_files
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.doveconf import (
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.command import (
     Reading,
     brief,
     hidden_files,
@@ -223,16 +223,16 @@ class Dovecot(Server):
             self._end_orphans()
             # its processes keep the output that they are given, and run() waits for its end
             argv = ["sh", "-c", "exec dovecot >/dev/null 2>&1"]
-        status, _, errors = run(argv)
+        status, dummy, errors = run(argv)
         if status:
             reason = brief(errors) if errors else "it ended with status %d, see its log" % status
             raise Failed("Dovecot can't be started: %s" % reason)
 
     def stop(self) -> None:
         if has_systemd():
-            status, _, errors = run(["systemctl", "stop", config_files.UNIT])
+            status, dummy, errors = run(["systemctl", "stop", config_files.UNIT])
         else:
-            status, _, errors = run(["doveadm", "stop"])
+            status, dummy, errors = run(["doveadm", "stop"])
         self._end_orphans()
         if self.running():
             raise Failed(
@@ -292,7 +292,7 @@ class Dovecot(Server):
 
 
 def _reload() -> None:
-    status, _, errors = run(["doveadm", "reload"])
+    status, dummy, errors = run(["doveadm", "reload"])
     if status and _main_process():
         raise Failed("doveadm reload failed: %s" % brief(errors))
 

@@ -74,7 +74,7 @@ class Control:
 
         systemd runs one when master exits. Raises Failed.
         """
-        status, _, errors = run(["postfix", "reload"])
+        status, dummy, errors = run(["postfix", "reload"])
         deadline = time.monotonic() + _EXIT_SECONDS
         while status and self._running():
             if time.monotonic() > deadline:
@@ -121,7 +121,7 @@ class Control:
 
 
 def _succeed(command: list[str]) -> None:
-    status, _, errors = run(command, timeout=_COMMAND_SECONDS)
+    status, dummy, errors = run(command, timeout=_COMMAND_SECONDS)
     if status:
         raise Failed("%s failed: %s" % (" ".join(command), errors.strip()))
 

@@ -153,7 +153,7 @@ def _template(services: t.Iterable[Service], listener: Listener) -> t.Optional[S
     """
 
     def distance(service: Service) -> tuple[bool, ...]:
-        addresses = [address for address, _ in service.sockets]
+        addresses = [address for address, dummy in service.sockets]
         return (
             listener.address not in addresses,
             wildcard_of(listener.address) not in addresses,

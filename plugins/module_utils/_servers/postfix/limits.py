@@ -155,7 +155,7 @@ def _no_authentication(case: PostfixCase) -> t.Iterator[dict[str, str]]:
 
 def _unwritable_path(case: PostfixCase) -> t.Iterator[dict[str, str]]:
     """master.cf has no way to quote a brace, or a blank at an end."""
-    for _, listener in _declared(case):
+    for dummy, listener in _declared(case):
         for path in dict.fromkeys((listener.certificate_path, listener.key_path)):
             if "{" in path or "}" in path or path != path.rstrip():
                 yield {"name": listener.name, "path": path}

@@ -38,12 +38,12 @@ class MasterEntry(t.NamedTuple):
     @property
     def overrides(self) -> dict[str, str]:
         """The parameters of main.cf that its options -o replace."""
-        return {name: value for name, value, _ in self.arguments if name}
+        return {name: value for name, value, dummy in self.arguments if name}
 
     @property
     def text(self) -> str:
         """The entry on one line."""
-        return " ".join(self.fields + tuple(text for _, _, text in self.arguments))
+        return " ".join(self.fields + tuple(text for dummy, dummy, text in self.arguments))
 
 
 class MasterCf(t.NamedTuple):
@@ -122,7 +122,7 @@ def _arguments(tokens: t.Iterable[str]) -> t.Iterator[tuple[str, str, str]]:
             continue
         setting = next(remaining, "") if token == "-o" else token[2:]
         inner = setting[1:-1] if setting.startswith("{") and setting.endswith("}") else setting
-        name, _, value = inner.partition("=")
+        name, dummy, value = inner.partition("=")
         yield name.strip(), value.strip(), "-o " + setting
 
 

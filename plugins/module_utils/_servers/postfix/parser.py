@@ -18,12 +18,12 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
     Unmapped,
     UnmappedKind,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.managed import (
-    declared_as,
-)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.master_cf import (
     MasterCf,
     MasterEntry,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.own_lines import (
+    declared_as,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.settings import (
     KEY_OF,
@@ -230,7 +230,7 @@ def _remarks(
     setting: Setting, pairs: t.Sequence[tuple[str, str]], encryption: str
 ) -> t.Iterator[str]:
     """What of these settings the model can't express."""
-    for certificate, _ in pairs[1:]:
+    for certificate, dummy in pairs[1:]:
         yield "serves a second certificate, %s" % certificate
     if pairs and setting("tls_server_sni_maps"):
         yield "tls_server_sni_maps serves other certificates to clients that ask for a name in it"
@@ -318,7 +318,7 @@ def _unmapped_reasons(service: Service) -> t.Iterator[tuple[str, UnmappedKind]]:
     elif not service.protocol:
         reason = "%s speaks neither smtp nor submission: left as it is" % service.entry.command
         yield reason, UnmappedKind.OTHER
-    elif all(is_loopback(address) for address, _ in service.sockets):
+    elif all(is_loopback(address) for address, dummy in service.sockets):
         yield "listens on loopback only: left as it is", UnmappedKind.LOOPBACK
 
 

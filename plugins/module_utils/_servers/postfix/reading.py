@@ -20,14 +20,14 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.files impor
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._host.local import loopback
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import UNITS, boot_file
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.managed import (
-    marked_lines,
-    original_lines,
-)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.master_cf import (
     MasterEntry,
     parse,
     parse_lines,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.own_lines import (
+    marked_lines,
+    original_lines,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.parser import (
     PostfixDetails,
@@ -108,7 +108,7 @@ def postconf(
     if status:
         raise Refused("postconf can't read Postfix's settings: %s" % errors.strip())
     pairs = (line.partition("=") for line in output.splitlines() if "=" in line)
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    return {name.strip(): value.strip() for name, dummy, value in pairs}
 
 
 def _host(main: dict[str, str], entries: t.Collection[MasterEntry]) -> PostfixHost:
@@ -128,7 +128,7 @@ def _host(main: dict[str, str], entries: t.Collection[MasterEntry]) -> PostfixHo
 def _add_references(main: dict[str, str], overrides: t.Sequence[str]) -> None:
     """Add the parameters that these values and main's own refer to, directly or not."""
     values: t.Iterable[str] = [*main.values(), *overrides]
-    for _ in range(_MAX_ROUNDS):
+    for dummy in range(_MAX_ROUNDS):
         missing = {name for value in values for name in references(value)}.difference(main)
         if not missing:
             return

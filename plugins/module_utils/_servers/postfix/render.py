@@ -28,15 +28,15 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.
     PostfixCase,
     refusals,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.managed import (
-    DECLARED,
-    DISPLACED,
-    block,
-)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.master_cf import (
     MasterCf,
     MasterEntry,
     parse,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.own_lines import (
+    DECLARED,
+    DISPLACED,
+    block,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.parser import (
     PostfixDetails,
@@ -180,12 +180,12 @@ def _entry_lines(entry: NewEntry, model: MasterEntry, host: PostfixHost) -> list
             copied = tuple(each for each in copied if each[0] not in replaced)
     if entry.listener and entry.adds_logins:
         copied = tuple(each for each in copied if each[0] not in _LOGINS)
-        settings += _login_settings(entry.listener, {name for name, _, _ in copied})
+        settings += _login_settings(entry.listener, {name for name, dummy, dummy in copied})
     return [
         comment,
         " ".join((entry.name, "inet", "n") + model.fields[3:]),
         *("  -o " + _quoted(setting) for setting in settings),
-        *("  " + text for _, _, text in copied),
+        *("  " + text for dummy, dummy, text in copied),
     ]
 
 

@@ -78,7 +78,7 @@ class Postfix(Server):
 
     def read(self) -> Configured:
         from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
-            managed,
+            own_lines,
             parser,
         )
 
@@ -88,7 +88,7 @@ class Postfix(Server):
             listeners=parser.configured_listeners(services),
             unmapped=parser.unmapped(self.name, services),
             sockets=parser.bound_sockets(services),
-            config_path=managed.written_from(details.current.file.lines),
+            config_path=own_lines.written_from(details.current.file.lines),
             details=details,
         )
 

@@ -154,9 +154,9 @@ def chain_files(entries: t.Iterable[MasterEntry], host: PostfixHost) -> set[str]
 def split_endpoint(name: str) -> tuple[str, str]:
     """(host, port) of a service name: [::1]:465, host:smtp, :25 or 25."""
     if name.startswith("["):
-        host, _, port = name[1:].partition("]")
+        host, dummy, port = name[1:].partition("]")
         return re.sub("^ipv6:", "", host, flags=re.IGNORECASE), port.lstrip(":")
-    host, _, port = name.rpartition(":")
+    host, dummy, port = name.rpartition(":")
     return host, port
 
 
@@ -173,8 +173,8 @@ def unresolved_names(entries: t.Iterable[MasterEntry]) -> tuple[set[str], set[st
     """(host names, port names) of the entries for TCP that are not numbers."""
     endpoints = [split_endpoint(entry.fields[0]) for entry in entries if entry.fields[1] == "inet"]
     return (
-        {host for host, _ in endpoints if host and not _canonical(host)},
-        {port for _, port in endpoints if not _is_number(port)},
+        {host for host, dummy in endpoints if host and not _canonical(host)},
+        {port for dummy, port in endpoints if not _is_number(port)},
     )
 
 

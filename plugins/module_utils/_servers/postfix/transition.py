@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Plan
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.managed import (
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.own_lines import (
     DISPLACED,
     MarkedLine,
     block,

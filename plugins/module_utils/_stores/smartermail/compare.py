@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Port
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import Held
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.state import Held
 
 
 def differences(before: Held, now: Held) -> t.Iterator[str]:

@@ -17,16 +17,16 @@ import uuid
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
-    PROTOCOLS,
-    Held,
-    ServerPort,
-)
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import (
     Answer,
     Hopeless,
     Session,
     Transient,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.state import (
+    PROTOCOLS,
+    Held,
+    ServerPort,
 )
 
 API = "/api/v1/"

@@ -12,11 +12,11 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.smarterma
     steps,
     undo,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import Held
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.session import (
     Hopeless,
     Session,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.state import Held
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.undo import (
     port_key,
 )

@@ -23,7 +23,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     wildcard_of,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Bindings, Port
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.state import (
     Held,
     ServerPort,
     View,

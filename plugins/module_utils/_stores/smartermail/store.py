@@ -24,17 +24,11 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import Fitting, Stored
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import (
+    limits,
     steps,
-    unfit,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.compare import (
     differences,
-)
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
-    Held,
-    View,
-    broken_rules,
-    view,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.options import (
     named,
@@ -46,6 +40,12 @@ from ansible_collections.mailops.bindings.plugins.module_utils._stores.smarterma
     Session,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.soap import Soap
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.state import (
+    Held,
+    View,
+    broken_rules,
+    view,
+)
 
 DOORS = {"rest": Rest, "soap": Soap}
 
@@ -162,7 +162,7 @@ class SmarterMailStore:
                 if binding.ports or binding.hostname
             }
         )
-        request = unfit.Request(
+        request = limits.Request(
             self._door,
             self._session.url,
             held,
@@ -175,8 +175,8 @@ class SmarterMailStore:
             self._unassign,
         )
         stored = self._after(stored, seen, desired)
-        stored = stored.replaced(warnings=[*stored.warnings, *unfit.warnings(request)])
-        return Fitting(desired, stored, unfit.problems(request))
+        stored = stored.replaced(warnings=[*stored.warnings, *limits.warnings(request)])
+        return Fitting(desired, stored, limits.problems(request))
 
     def _after(self, stored: Stored, seen: View, desired: Bindings) -> Stored:
         """What breaks the rules only may be mended by the change: results have what there is after

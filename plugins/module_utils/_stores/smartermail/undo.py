@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.state import (
     Held,
     ServerPort,
     view,

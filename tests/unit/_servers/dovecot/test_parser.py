@@ -32,10 +32,10 @@ from support.dovecot import (
 
 
 def test_service_of_an_inactive_protocol_does_not_listen():
-    assert 587 not in {port for _, port in parser.sockets(configuration((2, 3)).inet_listeners)}
+    assert 587 not in {port for dummy, port in parser.sockets(configuration((2, 3)).inet_listeners)}
     assert 587 in {
         port
-        for _, port in parser.sockets(
+        for dummy, port in parser.sockets(
             configuration((2, 3), protocols="imap submission").inet_listeners
         )
     }

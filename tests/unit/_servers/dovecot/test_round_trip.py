@@ -112,7 +112,7 @@ def test_declared_listeners_are_listened_on(base, declared, keep):
     places = {(entry.address, entry.port) for entry in declared}
     assert places | foreign <= planned.sockets
     rest = planned.sockets - places - foreign
-    assert all(is_loopback(address) for address, _ in rest)
+    assert all(is_loopback(address) for address, dummy in rest)
     assert keep or not rest
     for address, port in planned.sockets - foreign:  # nothing that can't be bound
         wildcard = "::" if ":" in address else "0.0.0.0"

@@ -10,8 +10,8 @@ import pytest
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
+    command,
     config_files,
-    doveconf,
     server,
 )
 from support.dovecot import FOUR, OPTIONS, STOCK_CONF, listener, plan, printed
@@ -56,7 +56,7 @@ class Host:
         monkeypatch.setattr(
             server,
             "hidden_files",
-            lambda: [path for path in doveconf.OWN_FILES if self.files[path] is not None],
+            lambda: [path for path in command.OWN_FILES if self.files[path] is not None],
         )
         monkeypatch.setattr(server.Dovecot, "installed", lambda self: True)
         self.dovecot = server.Dovecot()
@@ -118,7 +118,7 @@ def test_doveconf_reads_our_file_if_it_is_not_as_we_write_it(host, change):
     host.declare(listener(FOUR, 993))
     change(host)
     configured = host.dovecot.read()
-    assert host.started == [[path for path in doveconf.OWN_FILES if host.files[path]], []]
+    assert host.started == [[path for path in command.OWN_FILES if host.files[path]], []]
     assert len(configured.listeners) == 8  # as it prints
 
 

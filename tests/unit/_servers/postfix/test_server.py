@@ -49,7 +49,7 @@ def test_postconf_that_was_started_early_is_waited_for(monkeypatch):
     main = {**dict.fromkeys(PARAMETERS, ""), **DEBIAN, "config_directory": "/etc/postfix"}
     main["smtpd_tls_security_level"] = "none"
     host = FakeHost(monkeypatch, {"main": main}, {PATH: SMTP.encode()})
-    monkeypatch.setattr(server, "start", lambda argv: host.run(argv))
+    monkeypatch.setattr(server, "start", host.run)
     monkeypatch.setattr(reading, "finished", lambda begun: begun)
     postfix = Postfix()
     postfix.begin_reading()
@@ -65,7 +65,7 @@ def test_keywords_of_inet_interfaces_are_not_looked_up(monkeypatch):
     """Where the resolver does not answer, a lookup of C(all) would take seconds."""
     lookups = []
     monkeypatch.setattr(
-        reading.socket, "getaddrinfo", lambda name, *_, **_options: lookups.append(name) or []
+        reading.socket, "getaddrinfo", lambda name, *dummy, **_options: lookups.append(name) or []
     )
     main = {**dict.fromkeys(PARAMETERS, ""), **DEBIAN, "config_directory": "/etc/postfix"}
     for interfaces in ("all", "loopback-only", "192.0.2.1, [2001:db8::1], mail.test"):

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.needs_ansible
 pytest.importorskip("ansible", reason="needs ansible, of which a managed host has nothing")
 
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import rest, soap  # noqa: E402
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.state import (
     ServerPort,
 )  # noqa: E402
 from support.smartermail.records import HERE, THERE, port  # noqa: E402

@@ -19,7 +19,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     Port,
 )  # noqa: E402
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail import steps  # noqa: E402
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.state import (
     Held,
     view,
 )  # noqa: E402

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
-    doveconf,
+    command,
     parser,
 )
 
@@ -88,7 +88,7 @@ def printed(folder, plain, by_name="", status=0, shell=("sh",)):
     )
     program.chmod(0o755)
     done = subprocess.run(
-        [*shell, "-c", doveconf._SCRIPT, "sh"],
+        [*shell, "-c", command._SCRIPT, "sh"],
         env={"PATH": f"{folder}:{os.environ['PATH']}"},
         stdout=subprocess.PIPE,
         check=False,
@@ -125,7 +125,7 @@ def test_one_call_is_enough_for_2_3(tmp_path, shell):
 def test_2_4_is_asked_for_defaults_too(tmp_path):
     text, status, calls = printed(tmp_path, NEW, NEW_BY_NAME)
     assert (status, calls) == (0, 2)
-    section = parser.combined(text.split(doveconf._END + "\n"))
+    section = parser.combined(text.split(command._END + "\n"))
     assert section.settings == {"listen": "* ::", "ssl": "yes"}
     (service,) = section.named("service")
     assert service.section.blocks[0].section.settings == {"port": "993", "ssl": "yes"}
@@ -135,7 +135,7 @@ def test_2_4_is_asked_for_defaults_too(tmp_path):
 
 @pytest.mark.parametrize("texts", [(OLD,), (NEW, NEW_BY_NAME)], ids=["2.3", "2.4"])
 def test_secrets_stay_in_the_shell(tmp_path, texts):
-    text, _, _ = printed(tmp_path, *texts)
+    text, dummy, dummy = printed(tmp_path, *texts)
     assert "secret" in "".join(texts) and "secret" not in text
     assert "0600" not in text
 
@@ -148,19 +148,19 @@ def test_failure_of_doveconf_is_the_shell_s(tmp_path):
 def own_files(tmp_path, monkeypatch):
     """dovecot.conf and our files in a folder of this test."""
     main, here, beside = (str(tmp_path / name) for name in ("main", "here", "beside"))
-    monkeypatch.setattr(doveconf.config_files, "MAIN_FILE", main)
-    monkeypatch.setattr(doveconf, "OWN_FILES", (here, beside))
-    monkeypatch.setattr(doveconf, "start", lambda argv: argv)
+    monkeypatch.setattr(command.config_files, "MAIN_FILE", main)
+    monkeypatch.setattr(command, "OWN_FILES", (here, beside))
+    monkeypatch.setattr(command, "start", lambda argv: argv)
     return tmp_path
 
 
 def test_reading_is_current_until_a_file_changes(own_files):
     (own_files / "main").write_text("a")
-    reading = doveconf.Reading(())
+    reading = command.Reading(())
     assert reading.is_current()
     (own_files / "here").write_text("b")
     assert not reading.is_current()
-    reading = doveconf.Reading(())
+    reading = command.Reading(())
     (own_files / "main").rename(own_files / "old")
     (own_files / "main").write_text("a")
     assert not reading.is_current()
@@ -168,10 +168,10 @@ def test_reading_is_current_until_a_file_changes(own_files):
 
 def test_existing_files_of_ours_are_hidden(own_files):
     (own_files / "beside").write_text("")
-    hidden = doveconf.hidden_files()
+    hidden = command.hidden_files()
     assert hidden == [str(own_files / "beside")]
-    assert doveconf.Reading(hidden)._process[:2] == ["unshare", "--mount"]
-    assert doveconf.Reading(())._process[0] == "sh"
+    assert command.Reading(hidden)._process[:2] == ["unshare", "--mount"]
+    assert command.Reading(())._process[0] == "sh"
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_existing_files_of_ours_are_hidden(own_files):
     ],
 )
 def test_message_has_the_last_errors(monkeypatch, errors, reason):
-    monkeypatch.setattr(doveconf, "start", lambda argv: argv)
-    monkeypatch.setattr(doveconf, "finished", lambda process: (89, "", errors))
+    monkeypatch.setattr(command, "start", lambda argv: argv)
+    monkeypatch.setattr(command, "finished", lambda process: (89, "", errors))
     with pytest.raises(Refused) as refused:
-        doveconf.Reading(()).printed()
+        command.Reading(()).printed()
     assert str(refused.value) == "Dovecot's configuration can't be read: " + reason

@@ -85,7 +85,7 @@ class Conversation:
             if len(self._received) > MAX_REPLY_BYTES:
                 raise Endless(readable(self._received[:1000]))
             self._receive()
-        line, _, self._received = self._received.partition(b"\n")
+        line, dummy, self._received = self._received.partition(b"\n")
         return line.rstrip(b"\r")
 
     def lines(self, is_last: t.Callable[[bytes], bool]) -> list[bytes]:
@@ -122,16 +122,15 @@ class Conversation:
 
     def _receive(self) -> None:
         """Wait until the server has sent more."""
-        data = self._decrypted() if self._tls else self._receive_raw()
+        data = self._decrypted(self._tls) if self._tls else self._receive_raw()
         self.answered = True
         self._received += data
 
-    def _decrypted(self) -> bytes:
-        assert self._tls
-        data = self._tls.decrypted(MAX_REPLY_BYTES)
+    def _decrypted(self, tls: TlsSession) -> bytes:
+        data = tls.decrypted(MAX_REPLY_BYTES)
         while data is None:
-            self._tls.feed(self._receive_raw())
-            data = self._tls.decrypted(MAX_REPLY_BYTES)
+            tls.feed(self._receive_raw())
+            data = tls.decrypted(MAX_REPLY_BYTES)
         if not data:
             raise Closed
         return data

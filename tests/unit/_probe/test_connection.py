@@ -14,7 +14,7 @@ import warnings
 
 import pytest
 
-from ansible_collections.mailops.bindings.plugins.module_utils._probe import conversation
+from ansible_collections.mailops.bindings.plugins.module_utils._probe import connection
 from support import scripted
 from support.probing import ask
 
@@ -22,14 +22,14 @@ from support.probing import ask
 @pytest.fixture
 def lines_read(monkeypatch):
     """Released once for each line that the probe has read."""
-    read, real = threading.Semaphore(0), conversation.Conversation.line
+    read, real = threading.Semaphore(0), connection.Conversation.line
 
     def line(self):
         found = real(self)
         read.release()
         return found
 
-    monkeypatch.setattr(conversation.Conversation, "line", line)
+    monkeypatch.setattr(connection.Conversation, "line", line)
     return read
 
 
@@ -44,13 +44,13 @@ def test_a_long_greeting_comes_in_parts(lines_read):
 
 
 def test_a_slow_greeting_is_waited_for(monkeypatch):
-    waiting, receive = threading.Event(), conversation.Conversation._receive_raw
+    waiting, receive = threading.Event(), connection.Conversation._receive_raw
 
     def receiving(self):
         waiting.set()
         return receive(self)
 
-    monkeypatch.setattr(conversation.Conversation, "_receive_raw", receiving)
+    monkeypatch.setattr(connection.Conversation, "_receive_raw", receiving)
 
     def slow(session):
         assert waiting.wait(10)
@@ -72,7 +72,7 @@ def test_an_endless_answer_is_not_kept_in_memory():
     tracemalloc.start()
     try:
         assert ask(scripted.endless_lines, "smtp")[0]["status"] == "wrong_protocol"
-        assert tracemalloc.get_traced_memory()[1] < 20 * conversation.MAX_REPLY_BYTES
+        assert tracemalloc.get_traced_memory()[1] < 20 * connection.MAX_REPLY_BYTES
     finally:
         tracemalloc.stop()
 

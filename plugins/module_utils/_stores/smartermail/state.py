@@ -189,8 +189,8 @@ def broken_rules(bindings: Bindings) -> list:
     for message in rules.judge(
         labelled[: len(bindings.ports)], labelled[len(bindings.ports) :], []
     ):
-        index, _, message = message.partition(".")
-        key, _, reason = message.partition(": ")
+        index, dummy, message = message.partition(".")
+        key, dummy, reason = message.partition(": ")
         value = getattr(entries[int(index)], key)
         found.append(
             _entry(

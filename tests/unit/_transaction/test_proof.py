@@ -54,7 +54,7 @@ def test_a_silent_listener_is_no_measure_for_patience(world, monkeypatch):
     world.statuses[("127.0.0.3", 143)] = "timeout"
     world.run(ALL, timeout=30.0)
     assert probed[:2] == [([25, 143, 389, 2525], 2.5), ([143], 30.0)]
-    assert {timeout for _, timeout in probed[2:]} == {5.0}
+    assert {timeout for dummy, timeout in probed[2:]} == {5.0}
 
 
 def test_a_new_listener_that_is_not_ok_is_rolled_back(world):

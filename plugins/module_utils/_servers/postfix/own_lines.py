@@ -107,7 +107,7 @@ def declared_as(file: MasterCf, entry: MasterEntry) -> tuple[str, str]:
     before = file.lines[entry.first - 1].rstrip("\r\n") if entry.first else ""
     if not before.startswith(DECLARED):
         return "", ""
-    protocol, _, encryption = before[len(DECLARED) :].partition(", ")
+    protocol, dummy, encryption = before[len(DECLARED) :].partition(", ")
     return protocol, encryption
 
 

@@ -16,7 +16,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
     TransactionOptions,
 )
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction.selection import (
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.server_choice import (
     Reason,
     Selection,
 )
@@ -100,7 +100,7 @@ def test_all_servers_that_may_take_part_begin_to_read_before_any_is_read(world, 
     desired = [Listener(*listener, "none") for listener in (SMTP, IMAP, LDAP)]
     selection = Selection(options)
     selection.begin_reading(desired)
-    _, problems = selection.read(desired)
+    dummy, problems = selection.read(desired)
     assert order == ["begin post", "begin dove", "read post", "read dove"] and len(problems) == 1
 
 

@@ -15,7 +15,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     IPBinding,
     Port,
 )  # noqa: E402
-from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.held import (
+from ansible_collections.mailops.bindings.plugins.module_utils._stores.smartermail.state import (
     meeting_others,
     view,
 )  # noqa: E402

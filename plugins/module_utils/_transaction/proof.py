@@ -87,7 +87,7 @@ class Visits:
     ) -> tuple[float, list[tuple[Participant, Listener]]]:
         """(seconds that it took, those without an answer in time)."""
         began = time.monotonic()
-        results = self._probe([listener for _, listener in to_probe])
+        results = self._probe([listener for dummy, listener in to_probe])
         silent = []
         for (participant, listener), result in zip(to_probe, results):
             participant.add_result(result)
@@ -157,11 +157,11 @@ class Visits:
         ]
         expected.sort(key=lambda visit: socket_order(visit[1]))
         unsettled = [visit for visit in expected if visit[:2] not in self._settled]
-        results = self._probe([listener for _, _, listener in unsettled])
+        results = self._probe([listener for dummy, dummy, listener in unsettled])
         found = dict(self._settled)
         found.update(zip((visit[:2] for visit in unsettled), results))
         return [
-            Visit(participant, key, found[participant, key]) for participant, key, _ in expected
+            Visit(participant, key, found[participant, key]) for participant, key, dummy in expected
         ]
 
     def _probe(self, listeners: t.Sequence[Listener]) -> list[Result]:
