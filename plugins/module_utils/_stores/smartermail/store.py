@@ -84,7 +84,7 @@ class SmarterMailStore:
     def _opened(self) -> t.Any:
         """The door that the task asks for; auto: REST, unless the server has no such login."""
         if self._door is None:
-            door = DOORS.get(self._api, Rest)(self._session, *self._login)
+            door: t.Any = DOORS.get(self._api, Rest)(self._session, *self._login)
             if self._api == "auto" and not door.log_in():
                 door = Soap(self._session, *self._login)
             self._door = door
@@ -117,7 +117,7 @@ class SmarterMailStore:
             seen.bindings, held, unmapped=list(seen.unmapped), whole=held.whole, warnings=warnings
         )
 
-    def _of_unmapped(self, unmapped: list) -> list:
+    def _of_unmapped(self, unmapped: t.Sequence[t.Any]) -> t.List[str]:
         return (
             [
                 "%s: what has no place in a bindings config stays as it is (see unmapped): %s"
