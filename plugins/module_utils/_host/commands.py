@@ -17,14 +17,14 @@ _ENVIRONMENT = {
 }
 
 #: (exit status, standard output, standard error)
-Outcome = tuple[int, str, str]
+Finished = tuple[int, str, str]
 
 
 def run(
     argv: t.Sequence[str],
     input: t.Optional[bytes] = None,  # pylint: disable=redefined-builtin  # as in subprocess
     timeout: float = 60,
-) -> Outcome:
+) -> Finished:
     """What a program answers, in the C locale. C(timeout) in seconds.
 
     Raises Refused if it can't be run or takes longer.
@@ -55,7 +55,7 @@ def finished(
     process: subprocess.Popen[bytes],
     input: t.Optional[bytes] = None,  # pylint: disable=redefined-builtin  # as in subprocess
     timeout: float = 60,
-) -> Outcome:
+) -> Finished:
     """Wait for a program of C(start), C(timeout) seconds at most. Raises Refused after that."""
     with process:
         try:

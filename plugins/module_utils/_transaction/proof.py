@@ -157,7 +157,7 @@ class Visits:
         ]
         expected.sort(key=lambda visit: socket_order(visit[1]))
         unsettled = [visit for visit in expected if visit[:2] not in self._settled]
-        results = self._probe([listener for dummy, dummy, listener in unsettled])
+        results = self._probe([visit[2] for visit in unsettled])
         found = dict(self._settled)
         found.update(zip((visit[:2] for visit in unsettled), results))
         return [
