@@ -21,20 +21,23 @@ class Protocol:
         number: int,  # standard port without TLS or with STARTTLS (IANA, service names)
         tls_number: t.Optional[int],  # with TLS from the first byte (RFC 8314); None: not defined
         dialogue: str,  # what is spoken there: the file of C(_probe) that knows it
+        starttls: str,  # the word for it after -starttls of s_client(1)
+        farewell: str,  # what ends a session politely; '' if the client just closes it
     ):
         self.name, self.title, self.tls_title = name, title, tls_title
         self.number, self.tls_number, self.dialogue = number, tls_number, dialogue
+        self.starttls, self.farewell = starttls, farewell
 
 
 #: By name, in the order in which people list them. A new protocol is a line here.
 PROTOCOLS: t.Dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
-        Protocol("smtp", "SMTP", "SMTPS", 25, 465, "smtp"),
-        Protocol("submission", "Submission", "Submissions", 587, 465, "smtp"),
-        Protocol("imap", "IMAP", "IMAPS", 143, 993, "imap"),
-        Protocol("pop", "POP3", "POP3S", 110, 995, "pop"),
-        Protocol("ldap", "LDAP", "LDAPS", 389, 636, "ldap"),
+        Protocol("smtp", "SMTP", "SMTPS", 25, 465, "smtp", "smtp", "QUIT\r\n"),
+        Protocol("submission", "Submission", "Submissions", 587, 465, "smtp", "smtp", "QUIT\r\n"),
+        Protocol("imap", "IMAP", "IMAPS", 143, 993, "imap", "imap", "z LOGOUT\r\n"),
+        Protocol("pop", "POP3", "POP3S", 110, 995, "pop", "pop3", "QUIT\r\n"),
+        Protocol("ldap", "LDAP", "LDAPS", 389, 636, "ldap", "ldap", ""),
     )
 }
 

@@ -18,21 +18,6 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.registry
 WAIT_SECONDS = 30
 
 
-class HookDialogue(t.NamedTuple):
-    """How the hook visits a listener with openssl s_client(1)."""
-
-    starttls: str  # the word for -starttls
-    farewell: str  # what ends a session politely; '' if the client just closes it
-
-
-DIALOGUES: t.Mapping[str, HookDialogue] = {
-    "smtp": HookDialogue("smtp", "QUIT\r\n"),
-    "imap": HookDialogue("imap", "z LOGOUT\r\n"),
-    "pop": HookDialogue("pop3", "QUIT\r\n"),
-    "ldap": HookDialogue("ldap", ""),
-}
-
-
 def renewal_config(config_path: str) -> t.Dict[str, t.Any]:
     """What the hook goes by; C(config_path) is the bindings config on the host."""
     servers = all_servers()
@@ -42,7 +27,8 @@ def renewal_config(config_path: str) -> t.Dict[str, t.Any]:
         "protocols": {
             protocol.name: {
                 "servers": [server.name for server in servers if protocol.name in server.protocols],
-                **DIALOGUES[protocol.dialogue]._asdict(),
+                "starttls": protocol.starttls,
+                "farewell": protocol.farewell,
             }
             for protocol in PROTOCOLS.values()
         },

@@ -58,7 +58,7 @@ def wrong_url(url: str, hide: t.Callable) -> t.Iterator[str]:
 def _wrong_url(url: str) -> t.Iterator[str]:
     try:
         parts = urllib.parse.urlsplit(url)
-        host, dummy = parts.hostname, parts.port  # port: to have it checked
+        host, dummy_port = parts.hostname, parts.port  # the port only to have it checked
     except ValueError:  # which may quote a password
         yield (
             "smartermail_url: is no URL: must be like https://mail.example.com or "
