@@ -182,7 +182,7 @@ def test_all_servers_killed_during_the_activation_roll_back(hosts, stock, tried,
         (
             25,
             "$(cat /var/spool/postfix/pid/master.pid)",
-            "Postfix's master is dead|Postfix has died",
+            "Postfix's master process is not running|Postfix has died",
         ),
         (
             993,
