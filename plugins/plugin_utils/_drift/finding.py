@@ -173,7 +173,7 @@ def _error(result: Json) -> str:
 
 def _read_change(value: t.Any) -> ReportedChange:
     value = as_mapping(value)
-    action, kind = value.get("action"), value.get("kind")
+    action, kind = as_name(value.get("action")), as_name(value.get("kind"))
     if action not in _ACTIONS or kind not in _LEVEL_OF_KIND:
         action, kind = "change", "file"  # something would change, whatever it is
     return ReportedChange(

@@ -13,12 +13,13 @@ from hypothesis import given
 from jsonschema import Draft7Validator
 
 from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.report import drift_report
-from support.drift_fleet import GENERATED, certificate, finding, fleet, ip, seen
+from support.drift_fleet import GENERATED, certificate, file_change, finding, fleet, ip, seen
 from support.drift_reports import (
     AT,
     DESCRIPTION_CHANGE,
     HERE,
     SCHEMA,
+    STALE,
     assert_consistent,
     cell,
     host,
@@ -212,6 +213,34 @@ def test_only_known_keys_are_reported():
         invocation={"module_args": {"certificate_password": "hunter2"}}, secret="hunter2"
     )
     assert "hunter2" not in json.dumps(reported(made))
+
+
+def one_value_replaced(value, odd):
+    """Every copy of a value in which one part of it, at any depth, is the odd value instead."""
+    yield odd
+    parts = dict(enumerate(value)) if isinstance(value, list) else value
+    for key, part in parts.items() if isinstance(parts, dict) else ():
+        for changed in one_value_replaced(part, odd):
+            other = copy.copy(value)
+            other[key] = changed
+            yield other
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [[], {"a": []}, None, -1, 1e400, "\ud800", 10**400],
+    ids=lambda odd: ascii(odd)[:8],
+)
+def test_a_value_of_another_shape_in_any_place(odd):
+    whole = finding(
+        addresses=[ip(HERE, ["IMAPS"], floating=True)],
+        before=[seen(*AT, "refused", certificate=certificate(days_left=-3))],
+        changes=[DESCRIPTION_CHANGE, STALE, file_change()],
+    )
+    for made in one_value_replaced(whole, odd):
+        report = drift_report([made], GENERATED)
+        Draft7Validator(SCHEMA).validate(report)
+        json.dumps(report, allow_nan=False).encode()
 
 
 @given(ANY_FINDINGS, ANY_VALUE)
