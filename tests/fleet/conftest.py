@@ -108,7 +108,7 @@ def clients(network, authority):
 @pytest.fixture(scope="session")
 def play(network):
     """Run tasks, or a playbook, on hosts: play([{...}, ...], hosts) -> Played."""
-    player = Player(network, os.environ.get("ANSIBLE_COLLECTIONS_PATH"))
+    player = Player(network, os.environ.get("ANSIBLE_COLLECTIONS_PATH"), forking=True)
     yield player
     player.close()
 

@@ -11,7 +11,8 @@ import pytest
 from declare import AWAY, a_port, canonical, document, mail_bindings
 from refusals import BAD_ADDRESSES, BAD_NAMES, ENCRYPTIONS, PROTOCOLS, Cases, CaseTests
 
-pytestmark = pytest.mark.needs_ansible
+# What is wrong with a declaration is found by our own code, the same with every ansible-core
+pytestmark = [pytest.mark.needs_ansible, pytest.mark.once]
 
 CASES = Cases()
 

@@ -22,7 +22,8 @@ from declare import (
 )
 from refusals import BAD_ADDRESSES, BAD_NAMES, BASE, ENCRYPTIONS, PROTOCOLS, Cases, CaseTests
 
-pytestmark = pytest.mark.needs_ansible
+# What is wrong with a declaration is found by our own code, the same with every ansible-core
+pytestmark = [pytest.mark.needs_ansible, pytest.mark.once]
 
 CASES = Cases()
 

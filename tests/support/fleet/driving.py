@@ -14,7 +14,7 @@ from .playing import ROOT
 
 DRIVER = ROOT / "tests" / "fleet" / "driver.py"
 #: Runs a program of ours on the host with our code, in a shell.
-PYTHON = "PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/root/c exec python3"
+PYTHON = "PYTHONPATH=/root/c exec python3"
 _PLUGINS = "/root/c/ansible_collections/mailops/bindings/plugins"
 
 
@@ -47,7 +47,7 @@ class DrivenServer:
     def many(self, *orders: dict) -> list[dict]:
         """Give several orders to one process."""
         output = self.host.run(
-            "PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/root/c exec python3 /root/driver.py "
+            "PYTHONPATH=/root/c exec python3 /root/driver.py "
             f"{self.server}",
             "".join(json.dumps(order) + "\n" for order in orders),
             timeout=240,

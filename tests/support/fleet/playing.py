@@ -16,6 +16,7 @@ import sysconfig
 import tempfile
 
 from .commands import Process
+from .forking import ForkingPlaybook
 from .isolation import why_not_here
 from .network import Network
 
@@ -88,7 +89,8 @@ class Played(list):
 class Player:
     """Runs plays. What SSH keeps open for the next play ends with the network."""
 
-    def __init__(self, network, collections_path=None):
+    def __init__(self, network, collections_path=None, forking=False):
+        """C(forking): let ansible-playbook be imported once for many plays, where none is watched."""
         self.network = network
         self.folder = network.folder / "plays"
         # Short, since the path of a socket may have no more than about a hundred characters.
@@ -140,7 +142,11 @@ class Player:
             "PYTHONIOENCODING": "utf-8",
         }
 
+        self._forking = ForkingPlaybook(self.environment, network.name) if forking else None
+
     def close(self) -> None:
+        if self._forking:
+            self._forking.close()
         shutil.rmtree(self.sockets, ignore_errors=True)
 
     def inventory(self, hosts, variables=None) -> pathlib.Path:
@@ -200,13 +206,8 @@ class Player:
                 **(play_keywords or {}),
             }
             playbook.write_text(json.dumps([content], indent=1), encoding="utf-8")  # JSON is YAML
-        command = [
-            *("nsenter", f"--net=/run/netns/{self.network.name}"),
-            *(
-                os.path.join(sysconfig.get_path("scripts"), "ansible-playbook"),
-                "--inventory",
-                inventory,
-            ),
+        arguments = [
+            *("--inventory", inventory),
             *(["--check"] if check else []),
             *(["--diff"] if diff else []),
             *(["--extra-vars", json.dumps(extra_vars)] if extra_vars else []),
@@ -214,27 +215,39 @@ class Player:
             playbook,
         ]
         results, output, errors = folder / "results.json", folder / "stdout", folder / "stderr"
-        environment = {**self.environment, "FLEET_RESULTS": str(results), **(environment or {})}
+        more = {"FLEET_RESULTS": str(results), **(environment or {})}
+        returncode = None
+        arguments = list(map(str, arguments))
+        # ansible-core reads other variables when it is imported
+        if self._forking and watcher is None and not environment:
+            returncode = self._forking.run(arguments, output, errors, folder, more, timeout)
+        if returncode is None:
+            returncode = self._run(arguments, output, errors, folder, more, timeout, watcher)
+        printed = [file.read_text(encoding="utf-8", errors="replace") for file in (output, errors)]
+        entries = json.loads(results.read_text(encoding="utf-8")) if results.exists() else []
+        played = Played(entries, *printed, returncode)
+        assert entries or returncode, f"Nothing was done:\n{played.output}"
+        return played
+
+    __call__ = play
+
+    def _run(self, arguments, output, errors, folder, more_environment, timeout, watcher) -> int:
+        program = os.path.join(sysconfig.get_path("scripts"), "ansible-playbook")
+        command = ["nsenter", f"--net=/run/netns/{self.network.name}", program, *arguments]
         with output.open("wb") as stdout, errors.open("wb") as stderr:
             process = Process(
-                list(map(str, command)),
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
                 cwd=folder,
-                env=environment,
+                env={**self.environment, **more_environment},
             )
             with process:
                 if watcher is not None:
                     watcher(process)
                 process.wait(timeout)
-        printed = [file.read_text(encoding="utf-8", errors="replace") for file in (output, errors)]
-        entries = json.loads(results.read_text(encoding="utf-8")) if results.exists() else []
-        played = Played(entries, *printed, process.returncode)
-        assert entries or process.returncode, f"Nothing was done:\n{played.output}"
-        return played
-
-    __call__ = play
+        return process.returncode
 
     def _new_folder(self):
         self._count += 1
