@@ -43,56 +43,58 @@ def sync(handle: int) -> None:
             os.close(readable)
 
 
+class Step(t.NamedTuple):
+    """One name that is looked up on the way to a file."""
+
+    folder: str  # that the name is in; without links
+    path: str  # the name there, perhaps a link
+    rest: str  # what is to be looked up from there, '' for the last one
+
+
+def steps(path: str) -> t.Iterator[Step]:
+    """The names on the way to this file, up to the first that does not exist.
+
+    Links are followed one by one, since the folders that they lie in count too.
+    """
+    folder, names, links = "/", _reversed(path), 0
+    while names and links <= _MAX_LINKS:
+        name = names.pop()
+        inner = os.path.normpath(os.path.join(folder, name))
+        if name not in (".", ".."):
+            yield Step(folder, inner, "/".join(reversed(names)))
+        link = _link(inner)
+        if link:
+            links += 1
+            folder = "/" if link.startswith("/") else folder
+            names += _reversed(link)
+        elif os.path.isdir(inner):
+            folder = inner
+        else:
+            return
+
+
 def others_folder(path: str) -> str:
     """The first folder on the way to this file where other users than root can change names.
 
-    '' if there is none. Links are followed, and their folders count. As in sshd_config(5),
-    StrictModes.
+    '' if there is none. As in sshd_config(5), StrictModes.
     """
-    folder, names, links = "/", _reversed(path), 0
-    while names:
-        name = names.pop()
-        inner = os.path.normpath(os.path.join(folder, name))
-        if name not in (".", "..") and not is_roots(folder) and not _keeps(folder, inner, names):
-            return folder
-        link = _link(inner)
-        if not link:
-            if not os.path.isdir(inner):
-                return ""  # the file itself, or what root has yet to make
-            folder = inner
-            continue
-        links += 1
-        if links > _MAX_LINKS:
-            return ""  # no file can be opened there
-        folder = "/" if link.startswith("/") else folder
-        names += _reversed(link)
-    return ""
+    return next((step.folder for step in steps(path) if not _only_roots(step)), "")
 
 
-def is_roots(folder: str) -> bool:
-    """Can only root change names in this folder? Yes too if it does not exist."""
-    try:
-        status = os.stat(folder)
-    except OSError:
-        return True
-    return status.st_uid == 0 and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+def _only_roots(step: Step) -> bool:
+    """Is this name in a folder of root's alone, or a folder in one with the sticky bit, as /tmp?
 
-
-def _keeps(folder: str, inner: str, names: t.Sequence[str]) -> bool:
-    """Does a folder with the sticky bit, as /tmp, keep this folder of root's from others?
-
-    Not a file: others could make those beside it.
+    There other users can't replace what is root's, but can make what is missing.
     """
     try:
-        above, status = os.stat(folder), os.lstat(inner)
-    except OSError:
+        above = os.stat(step.folder)
+        if above.st_uid != 0:
+            return False
+        if not above.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return True
+        return bool(above.st_mode & stat.S_ISVTX and step.rest and not os.lstat(step.path).st_uid)
+    except OSError:  # another user has just changed it
         return False
-    return (
-        above.st_uid == 0
-        and bool(above.st_mode & stat.S_ISVTX)
-        and status.st_uid == 0
-        and bool(names)
-    )
 
 
 def _reversed(path: str) -> t.List[str]:

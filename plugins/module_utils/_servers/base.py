@@ -76,6 +76,14 @@ class Server:
         """Is its main process alive? By the process, not by the service manager's record."""
         raise NotImplementedError
 
+    def main_process(self) -> int:
+        """The number of its main process; 0 if it does not run, or that can't be told."""
+        return 0
+
+    def unit(self) -> str:
+        """The service of systemd that runs it; '' if there is none."""
+        return ""
+
     def holds(self, socket: Socket) -> bool:
         """Does one of its processes hold this socket? By name and by the program file's path.
 
