@@ -66,6 +66,13 @@ class Server:
         """What selects the server's lines in systemd's journal (journalctl(1), FIELD=VALUE)."""
         return ["_COMM=" + program for program in self.programs]
 
+    def log_file(self) -> str:
+        """The file that it writes its log to by itself; '' if it logs to syslog. Raises Refused.
+
+        Asked only after a failure.
+        """
+        return ""
+
     # -- how things are
 
     def installed(self) -> bool:

@@ -47,8 +47,13 @@ def complaints(lines: t.Iterable[str], harmless: t.Sequence[str] = ()) -> list[s
     for line in lines:
         complaining = any(word in line.lower() for word in _COMPLAINING)
         if complaining and not any(word in line for word in harmless):
-            found.setdefault(re.sub(r"\bpid \d+", "pid", line), line)
+            found.setdefault(re.sub(r"\bpid \d+", "pid", line), _printable(line))
     return list(found.values())[-MAX_COMPLAINTS:]
+
+
+def _printable(line: str) -> str:
+    """Clients and local users have a say in what a log says: no control characters of theirs."""
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 class Edited(t.NamedTuple):

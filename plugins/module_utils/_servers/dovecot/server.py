@@ -99,6 +99,10 @@ class Dovecot(Server):
     def unit(self) -> str:
         return config_files.UNIT
 
+    def log_file(self) -> str:
+        path = run(["doveconf", "-h", "log_path"])[1].strip()
+        return path if path.startswith("/") else ""
+
     def begin_reading(self) -> None:
         """Start doveconf, which takes a tenth of a second; C(read) waits for it.
 

@@ -78,6 +78,13 @@ class Postfix(Server):
 
         return reading.unit_of_master()
 
+    def log_file(self) -> str:
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+            reading,
+        )
+
+        return reading.postconf(["-x", "maillog_file"]).get("maillog_file", "")
+
     # -- reading
 
     def begin_reading(self) -> None:
