@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 
@@ -144,31 +145,47 @@ def test_postfix_says_why_in_a_log_file_of_its_own(hosts, run):
         )
 
 
+#: What an ordinary user does meanwhile: holds locks, and runs programs with names of servers.
+EVE = """
+cd /home/eve
+mkdir postfix; cp /usr/bin/python3 postfix/master; cp /bin/sleep slapd
+postfix/master -c 'import socket, time; s = socket.create_server(("", 9999)); time.sleep(90)' &
+./slapd 90 -h ldapi://%2Fhome%2Feve%2Fldapi &
+for path in / /var/lib /run /etc /etc/mail-bindings LOCK; do flock -w 1 "$path" sleep 90 & done
+echo ready
+wait
+""".replace("LOCK", LOCK)
+
+
 def test_another_user_can_neither_stop_nor_redirect_a_run(hosts, run):
-    """Holding locks, and owning folders."""
-    held = 'for path in / /var/lib /run /etc /etc/mail-bindings %s; do flock -w 1 "$path" sleep 60 & done; wait'
+    """By locks, folders of its own, and programs that have the names of servers."""
     for host in hosts:
-        # as an earlier run may have left it, or a hand
+        # as a hand may have left it
         host.run(f"touch {LOCK} /etc/mail-bindings/.bindings.json.lock; chmod 644 {LOCK}")
         host.run("mkdir -p /home/eve; chown nobody /home/eve; ln -s /etc/shadow /home/eve/b.json")
         host.facts["shadow"] = host.run(["stat", "-c", "%a %u %g %Y", "/etc/shadow"]).stdout
-        host.facts["eve"] = host.popen(
-            ["setpriv", "--reuid=65534", "--clear-groups", "sh", "-c", held % LOCK]
-        )
-        host.facts["eve"].__enter__()
+        as_eve = ["setpriv", "--reuid=65534", "--clear-groups", "sh", "-c", EVE]
+        host.facts["eve"] = host.popen(as_eve, stdout=subprocess.PIPE).__enter__()
+        assert host.facts["eve"].stdout.readline() == "ready\n"
+        host.wait_for_ports(9999)
+    others = [
+        declared("SMTP", config_path=path, mode="0644")
+        for path in ("/home/eve/b.json", "/home/eve/new/b.json", "/tmp/b.json")
+    ]
     try:
-        others = [
-            declared("SMTP", config_path=path, mode="0644")
-            for path in ("/home/eve/b.json", "/home/eve/new/b.json", "/tmp/b.json")
-        ]
-        for host, (result, *refused) in run(declared("SMTP", "LDAPS"), *others).items():
+        for host, (result, again, *refused) in run(
+            declared("SMTP", "LDAPS"), declared("SMTP", "LDAPS"), *others
+        ).items():
             assert not result.failed and result["changed"], result
+            assert not again.failed and not again["changed"], again
+            assert "9999" not in str([result["changes"], result["listeners"]])
             for other in refused:
                 assert other.failed and re.search("the folder /(home/eve|tmp) ", other["msg"])
             shadow = host.run(["stat", "-c", "%a %u %g %Y", "/etc/shadow"]).stdout
             assert shadow == host.facts["shadow"] and not host.exists("/tmp/b.json")
             assert not host.exists(LOCK), host.run(["ls", "-la", "/run"]).stdout
             assert host.run(["stat", "-c", "%a %u", CONFIG]).stdout.split() == ["640", "0"]
+            assert ("0.0.0.0", 9999, "master") in host.listening()
     finally:
         for host in hosts:
             host.facts["eve"].__exit__(None, None, None)

@@ -92,12 +92,15 @@ class Server:
         return ""
 
     def holds(self, socket: Socket) -> bool:
-        """Does one of its processes hold this socket? By name and by the program file's path.
+        """Does one of its processes hold this socket? By name, the program file's path, and user.
 
-        The name alone does not tell: Cyrus has a 'master' too.
+        The name alone does not tell: Cyrus has a 'master' too. A user can have both, but servers
+        make their sockets as root.
         """
-        return socket.program in self.programs and any(
-            "/" + self.name in _program_file(pid) for pid in socket.pids
+        return (
+            socket.program in self.programs
+            and socket.uid == 0
+            and any("/" + self.name in _program_file(pid) for pid in socket.pids)
         )
 
     def live_sockets(self, sockets: t.Iterable[Socket]) -> frozenset[SocketKey]:
