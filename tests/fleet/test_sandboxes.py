@@ -81,32 +81,38 @@ def test_what_a_servers_sandbox_hides_is_refused(hosts, run, authority, clients)
             paths = folder + "/cert.pem", folder + "/key.pem"
             host.facts["opt"] = put_certificate(host, authority, *paths, which=folder[1:4])
             host.run(["chmod", "755", folder])
-        host.run("ln -s /tmp/tls/cert.pem /etc/ssl/mail/linked.pem")
+        host.run("ln -s /tmp/tls /etc/ssl/mail/linked")
     for (result,) in run(declared("SMTP", "IMAPS", "LDAPS")).values():
         assert not result.failed, result
     for server, (text, dummy) in DROP_INS.items():
         for host in hosts:
             drop_in(host, server, text, restart=server != "slapd")
     before = {host: state(host) for host in hosts}
-    cases = [
-        ("SMTP", "/root/tls/cert.pem", "Postfix", "ProtectHome=yes in postfix"),
-        ("LDAPS", CLOSED + "/cert.pem", "OpenLDAP", "InaccessiblePaths=%s in slapd" % CLOSED),
-        ("IMAPS", "/opt/hidden/cert.pem", "Dovecot", "TemporaryFileSystem=/opt in dovecot"),
-        ("IMAPS", "/etc/ssl/mail/linked.pem", "Dovecot", "PrivateTmp=yes in dovecot"),
-        ("IMAPS", "/tmp/tls/cert.pem", "Dovecot", "PrivateTmp=yes in dovecot.service"),
+    hidden = with_certificates(SMTP="/root/tls", LDAPS=CLOSED, IMAPS="/opt/hidden")
+    linked = with_certificates(IMAPS="/etc/ssl/mail/linked")
+    tmp = with_certificates(IMAPS="/tmp/tls")
+    expected = [
+        [
+            "/root/tls/cert.pem can't be read by Postfix, whose service does not see that place "
+            "(ProtectHome=yes in postfix",
+            CLOSED + "/cert.pem can't be read by OpenLDAP",
+            "(InaccessiblePaths=%s in slapd.service)" % CLOSED,
+            "/opt/hidden/cert.pem can't be read by Dovecot",
+            "(TemporaryFileSystem=/opt in dovecot.service)",
+        ],
+        ["/etc/ssl/mail/linked/cert.pem can't be read by Dovecot", "(PrivateTmp=yes in dovecot"],
+        ["/tmp/tls/cert.pem can't be read by Dovecot", "(PrivateTmp=yes in dovecot"],
     ]
-    tasks = [{**with_certificate(name, path), "check": True} for name, path, *dummy in cases]
-    for host, results in run(*tasks, with_certificate(*cases[-1][:2])).items():
-        for result, (dummy, path, title, words) in zip(results, [*cases, cases[-1]]):
-            assert result.failed and words in result["msg"], result
-            assert "%s can't be read by %s" % (path, title) in result["msg"]
+    for host, results in run({**hidden, "check": True}, {**linked, "check": True}, tmp).items():
+        for result, all_words in zip(results, expected):
+            assert result.failed and all(words in result["msg"] for words in all_words), result
         assert differences(before[host], state(host)) == {}
         assert not sees(host, "/run/dovecot/master.pid", "/tmp/tls/cert.pem")
         assert sees(host, "/run/dovecot/master.pid", "/opt/tls/cert.pem")
         host.run("systemctl stop dovecot")
     # one that does not run, and then what its sandbox lets through, which is served
-    fine = with_certificate("IMAPS", "/opt/tls/cert.pem", start=True)
-    tmp = with_certificate("IMAPS", "/tmp/tls/cert.pem", start=True)
+    fine = with_certificates(IMAPS="/opt/tls", start=True)
+    tmp["start"] = True
     for host, (refused, done) in run({**tmp, "check": True}, fine).items():
         assert refused.failed and "PrivateTmp=yes" in refused["msg"], refused
         assert not done.failed, done
@@ -115,34 +121,30 @@ def test_what_a_servers_sandbox_hides_is_refused(hosts, run, authority, clients)
         assert clients.served_certificate(host.address, 993) == host.facts["opt"]
 
 
-def with_certificate(name, path, **options):
-    """SMTP, IMAPS and LDAPS, one of them with this certificate and the key beside it."""
-    wanted = declared("SMTP", "IMAPS", "LDAPS", **options)
-    key = "/tmp/tls" if "linked" in path else path.rpartition("/")[0]
+def with_certificates(start=False, **folders):
+    """SMTP, IMAPS and LDAPS, with the certificates and keys in these folders."""
+    wanted = declared("SMTP", "IMAPS", "LDAPS", start=start)
     for port in wanted["ports"]:
-        if port["name"] == name:
-            port.update(certificate_path=path, private_key_path=key + "/key.pem")
+        folder = folders.get(port["name"])
+        if folder:
+            paths = {"certificate_path": "/cert.pem", "private_key_path": "/key.pem"}
+            port.update({key: folder + name for key, name in paths.items()})
     return wanted
 
 
-def test_postfix_says_why_in_a_log_file_of_its_own(hosts, run):
+def test_postfix_says_why_in_a_log_file_of_its_own(hosts, play):
     """As in containers: nothing of it reaches the journal."""
-    for host in hosts:
-        host.run(["cp", "-a", "/etc/postfix/main.cf", "/root/main.cf"])
-        host.run(
-            "postconf -e maillog_file=/var/log/postfix.log "
-            "smtpd_client_connection_count_limit=maybe; systemctl restart "
-            + unit_of(host, "postfix")
-        )
-    for host, (result,) in run(declared("SMTP", "Submissions", timeout=3)).items():
-        assert result.failed and result["rolled_back"], result
-        words = "fatal: bad numerical configuration: smtpd_client_connection_count_limit"
-        assert "Postfix: " + words in result["msg"], result["msg"]
-        assert words in host.read("/var/log/postfix.log")
-        host.run(
-            "cp -a /root/main.cf /etc/postfix/main.cf; systemctl restart "
-            + unit_of(host, "postfix")
-        )
+    host = hosts[1]
+    host.run(
+        "cp -a /etc/postfix/main.cf /root/main.cf; postconf -e maillog_file=/var/log/postfix.log "
+        "smtpd_client_connection_count_limit=maybe; systemctl restart postfix"
+    )
+    (result,) = play([{"name": "run", MODULE: declared("SMTP", "Submissions", timeout=3)}], host)
+    assert result.failed and result["rolled_back"], result
+    words = "fatal: bad numerical configuration: smtpd_client_connection_count_limit"
+    assert "Postfix: " + words in result["msg"], result["msg"]
+    assert words in host.read("/var/log/postfix.log")
+    host.run("cp -a /root/main.cf /etc/postfix/main.cf; systemctl restart postfix")
 
 
 #: What an ordinary user does meanwhile: holds locks, and runs programs with names of servers.

@@ -31,6 +31,7 @@ LOCK = "/run/mail-bindings.lock"  # mail_listeners takes it too
 LOCK_SECONDS = 120
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 COMMAND_SECONDS = 30
+MAX_CHARACTERS = 1_000_000  # of a certificate's file
 SERVED_SECONDS = 10  # for a server that was told
 SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"  # not in the PATH of cron
 
@@ -111,6 +112,13 @@ def first_certificate(text: str) -> t.Optional[bytes]:
         return None
 
 
+def read_text(path: str) -> str:
+    """The begin of a file. The folder may be a user's, who may put a pipe there, or a huge file."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(handle, encoding="ascii", errors="replace") as file:
+        return file.read(MAX_CHARACTERS)
+
+
 def key_path(port: Json) -> str:
     """The file with the port's private key."""
     return port.get("private_key_path") or port["certificate_path"]
@@ -168,8 +176,7 @@ def look(listeners: t.Iterable[Listener]) -> State:
         if mismatches[pair]:
             state.problems[listener.server.title] = mismatches[pair]
         elif is_local(listener.address):
-            with open(pair[0], encoding="ascii", errors="replace") as file:
-                certificate = first_certificate(file.read())
+            certificate = first_certificate(read_text(pair[0]))
             if listener.served() not in (None, certificate):
                 state.behind.append(listener)
     return state

@@ -199,6 +199,14 @@ def test_a_failure_under_the_lock_is_not_hidden_and_gives_it_up(host):
     assert not (host.folder / "lock").exists()
 
 
+def test_a_pipe_or_a_huge_file_in_a_certificates_place_holds_nothing_up(hook, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert hook.read_text(str(tmp_path / "pipe")) == ""
+    with open(tmp_path / "huge", "wb") as file:
+        file.truncate(1 << 40)
+    assert len(hook.read_text(str(tmp_path / "huge"))) == hook.MAX_CHARACTERS
+
+
 def test_visits_are_polite_and_ask_for_the_name(host):
     host.main(IMAP, LDAPS, addresses=("::",))
     (imap, farewell), (ldap, nothing) = host.visits[:2]
