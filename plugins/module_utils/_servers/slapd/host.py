@@ -232,16 +232,15 @@ def processes() -> list[SlapdProcess]:
     service count.
     """
     folders = ("/proc/" + name for name in os.listdir("/proc") if name.isdigit())
-    found = [process for process in map(_slapd_process, folders) if process]
-    if not found:
-        return []
-    uids = 0, _uid_of(user()[0])
-    by_systemd = has_systemd()
-    return sorted(
-        process
-        for process in found
-        if (by_systemd and process.of_service) or _uid(process.pid) in uids
-    )
+    found = (_slapd_process(folder) for folder in folders)
+    return sorted(process for process in found if process and _is_trusted(process))
+
+
+def _is_trusted(process: SlapdProcess) -> bool:
+    if has_systemd() and process.of_service:
+        return True
+    uid = _uid(process.pid)
+    return uid == 0 or uid == _uid_of(user()[0])
 
 
 def _uid_of(name: str) -> int:
