@@ -114,9 +114,10 @@ def _tried(path: str, user: str, pid: int) -> int:
         return _SAME  # the server will say so itself
     child = os.fork()
     if child == 0:
-        status = _UNREADABLE
+        status = _SAME  # where the process has ended, or can't be entered, it can't be told
         try:
             _become(account, pid)
+            status = _UNREADABLE
             handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
             status = _SAME if os.path.samestat(os.fstat(handle), seen) else _OTHER
         finally:

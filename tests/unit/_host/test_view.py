@@ -121,6 +121,7 @@ def test_a_user_reads_by_modes_and_folders_with_and_without_a_process(tree):
 def test_what_is_not_known_is_left_to_the_server(tree):
     assert View("no-such-user", os.getpid()).user_reads(str(tree / "open" / "key"))
     assert View().process_reads(str(tree / "open" / "key"))  # it does not run
+    assert View(pid=2**22 + 1).process_reads(str(tree / "open" / "key"))  # it has ended
     assert view_of("root", 7, "") == View("root", 7)
 
 
