@@ -139,8 +139,15 @@ def test_postfix_says_why_in_a_log_file_of_its_own(hosts, play):
         "cp -a /etc/postfix/main.cf /root/main.cf; postconf -e maillog_file=/var/log/postfix.log "
         "smtpd_client_connection_count_limit=maybe; systemctl restart postfix"
     )
-    (result,) = play([{"name": "run", MODULE: declared("SMTP", "Submissions", timeout=3)}], host)
+    # words of another user, whose program has a name of Postfix's
+    spoof = "cp /usr/bin/logger smtpd; while :; do ./smtpd fatal: evil; sleep 0.3; done"
+    as_eve = ["setpriv", "--reuid=65534", "--clear-groups", "sh", "-c", "cd /tmp; " + spoof]
+    with host.popen(as_eve):
+        task = {"name": "run", MODULE: declared("SMTP", "Submissions", timeout=3)}
+        (result,) = play([task], host)
     assert result.failed and result["rolled_back"], result
+    spoofed = ["journalctl", "-q", "-o", "cat", "_COMM=smtpd", "--grep=evil"]
+    assert "evil" in host.run(spoofed).stdout and "evil" not in result["msg"], result["msg"]
     words = "fatal: bad numerical configuration: smtpd_client_connection_count_limit"
     assert "Postfix: " + words in result["msg"], result["msg"]
     assert words in host.read("/var/log/postfix.log")

@@ -332,6 +332,9 @@ def _journal(server: Server, since: float, until: float) -> list[str]:
         return []
     times = ["--since", "@%d" % since, "--until", "@%d" % until]
     argv = ["journalctl", "-q", "-o", "cat", *times, "-n", str(LOG_LINES)]
+    # a user's program can have any name, but does not run in the service
+    unit = server.unit()
+    argv += ["_SYSTEMD_UNIT=" + unit] if unit else []
     try:
         return run([*argv, *server.journal_matches], timeout=LOG_SECONDS)[1].splitlines()
     except Refused:
