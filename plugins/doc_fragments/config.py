@@ -14,6 +14,8 @@ options:
     description:
       - The bindings config, a JSON file on the host. An absolute path; a symbolic link is followed.
         Not used with O(store=smartermail).
+      - It must be printable. For a task that runs as root, every folder on the way to it must
+        belong to root, and no other user may be able to write there.
       - A file that does not exist is the same as one without ports and addresses.
     type: path
     default: /etc/mail-bindings/bindings.json

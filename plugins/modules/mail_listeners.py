@@ -94,7 +94,8 @@ notes:
   - Refused with O(store=smartermail), since that server acts by itself as soon as
     M(mailops.bindings.mail_bindings) has changed its bindings.
   - Certificates and keys are named in the servers' files, never copied. They must be PEM and
-    readable for the user that the server reads them as.
+    readable for the user that the server reads them as, also in the sandbox of its service, which
+    often has a C(/tmp) of its own.
   - Certificates are per IP and port in Postfix, per IP and protocol in Dovecot, and one for all in
     OpenLDAP. What a server can't say is refused.
   - A journal and the originals lie in C(/var/lib/mail-bindings) during a run. If it is killed, the

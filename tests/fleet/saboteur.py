@@ -50,11 +50,11 @@ def inode(path):
 
 
 def runner():
-    """The process that has the lock, which is on a folder."""
+    """The process that has the lock."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             if any(
-                os.readlink("/proc/%s/fd/%s" % (pid, number)) == "/var/lib"
+                os.readlink("/proc/%s/fd/%s" % (pid, number)) == "/run/mail-bindings.lock"
                 for number in os.listdir("/proc/%s/fd" % pid)
             ):
                 return int(pid)

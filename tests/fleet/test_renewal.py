@@ -34,6 +34,7 @@ def hooked(host, hook, folder):
         "mail_bindings_profile": "custom",
         "mail_bindings_addresses": host.addresses,
         "mail_bindings_renewal_hook": hook,
+        "ansible_managed": "managed\nby two lines",
         "mail_bindings_ports": [
             {"name": "SMTP", "protocol": "smtp", "encryption": "tls", **secure},
             {"name": "IMAPS", "protocol": "imap", "encryption": "ssl", **secure},

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import json
 import types
 import typing as t
 
@@ -83,9 +85,7 @@ class ReportingModule(AnsibleModule):
         # mistyped key or a list too deep, and its log shows lists by repr(), which escapes quotes
         # and backslashes.
         for secret in _secrets(self.params):
-            for dummy in range(3):  # a list in a list is shown as the repr() of a repr()
-                self.no_log_values.add(secret)
-                secret = repr(secret)[1:-1]
+            self.no_log_values.update(_forms(secret))
         self._as_given = dict(self.params)
         for option in ("ports", "ip_addresses", "listeners"):
             entries = self.params.get(option)
@@ -93,6 +93,8 @@ class ReportingModule(AnsibleModule):
                 # null means left out. ansible-core would print an entry of a wrong type, secrets
                 # included, and stop there
                 entries = entries if isinstance(entries, list) else [entries]
+                for secret in _misplaced(entries):
+                    self.no_log_values.update(_forms(secret))
                 self.params[option] = [
                     _without_nulls(entry) if isinstance(entry, dict) else {} for entry in entries
                 ]
@@ -113,19 +115,55 @@ class ReportingModule(AnsibleModule):
         super().fail_json(msg=msg, **kwargs)
 
 
+#: Words in names of secrets.
+_SECRET_WORDS = ("pas", "pwd", "secret", "token", "credential", "api_key", "api-key", "apikey")
+
+
+@functools.lru_cache(maxsize=None)
+def _is_secret(key: t.Any) -> bool:
+    name = str(key).lower()
+    return any(word in name for word in _SECRET_WORDS) and key not in PASSWORD_OPTIONS
+
+
 def _secrets(value: t.Any, secret: bool = False) -> t.Iterator[str]:
-    """Every text and number under a key that looks like a password's, at any depth."""
+    """Every text and number under a key that looks like a password's, at any depth.
+
+    And the passwords of URLs, and private keys, wherever they are.
+    """
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _secrets(
-                inner, secret or ("pas" in str(key).lower() and key not in PASSWORD_OPTIONS)
-            )
+            yield from _secrets(inner, secret or _is_secret(key))
     elif isinstance(value, list):
         for inner in value:
-            if secret or isinstance(inner, (dict, list)):
-                yield from _secrets(inner, secret)
+            yield from _secrets(inner, secret)
     elif secret and value not in (None, "", True, False):
         yield str(value)
+    elif isinstance(value, str) and (("@" in value and "://" in value) or "PRIVATE KEY-" in value):
+        from ansible_collections.mailops.bindings.plugins.module_utils._config import secrets
+
+        yield from secrets.in_text(value)
+
+
+def _misplaced(entries: t.List[t.Any]) -> t.Iterator[str]:
+    """The secrets in texts that are no entries: "name=A password=x", or an entry as JSON."""
+    for entry in entries:
+        if isinstance(entry, str):
+            from ansible_collections.mailops.bindings.plugins.module_utils._config import secrets
+
+            yield from secrets.assigned_in(entry)
+
+
+def _forms(secret: str) -> t.Set[str]:
+    """The secret as results and messages may have it, which quote what they show.
+
+    A list in a list is shown as the repr() of a repr(), and that as JSON.
+    """
+    forms = {secret}
+    for dummy in range(3):
+        forms.update(
+            [repr(form)[1:-1] for form in forms], [json.dumps(form)[1:-1] for form in forms]
+        )
+    return forms
 
 
 def _without_nulls(entry: Result) -> Result:

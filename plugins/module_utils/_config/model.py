@@ -74,8 +74,13 @@ EMPTY = Bindings({}, {})
 
 
 def shown(value: t.Any) -> str:
-    """A value as messages show it: short, and JSON, so that blanks and control characters show."""
-    text = json.dumps(value, ensure_ascii=True, default=str)
+    """A value as messages show it: short, and JSON, so that blanks and control characters show.
+
+    A secret in it is masked: it may be in a wrong place.
+    """
+    from ansible_collections.mailops.bindings.plugins.module_utils._config import secrets
+
+    text = secrets.masked(json.dumps(value, ensure_ascii=True, default=str))
     return text if len(text) <= 80 else text[:50] + "..." + text[-27:]
 
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
-import shutil
 import stat
 import time
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._host import folders, lock_file
 from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import (
     as_whom,
     group_name,
@@ -27,6 +26,8 @@ NEW_FOLDER_MODE = 0o755
 #: (uid, gid, mode)
 Attributes = t.Tuple[int, int, int]
 NEW_FILE_ATTRIBUTES: Attributes = (0, 0, 0o644)  # of a server's file that is new
+#: Extended attributes that this file system, or this user, can't give (as shutil.copystat has it).
+_NOT_FOR_THIS_FILE = (errno.EPERM, errno.ENOTSUP, errno.ENODATA, errno.EINVAL, errno.EACCES)
 
 
 class ReplacedFile:
@@ -111,28 +112,26 @@ class ReplacedFile:
     @contextlib.contextmanager
     def lock(self) -> t.Iterator[None]:
         """Hold the lock file. On release it is removed, as is a folder that was made in vain."""
-        handle = None
-        try:
-            handle = self._acquire()
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._remove_folder)
+            self._acquire(stack)
             yield
-        finally:
-            if handle is not None:
-                with contextlib.suppress(OSError):
-                    os.unlink(self._lock)
-                os.close(handle)
-            if self._made_folder:
-                with contextlib.suppress(OSError):  # not empty: the config is in it
-                    os.rmdir(self.folder)
 
-    def _acquire(self) -> int:
-        deadline = time.monotonic() + LOCK_SECONDS
+    def _acquire(self, stack: contextlib.ExitStack) -> None:
         attempts = 0
         while True:
             try:
                 self._make_folder()
-                handle = os.open(
-                    self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-                )
+                folder = stack.enter_context(folders.opened(self.folder))
+                name = os.path.basename(self._lock)
+                stack.enter_context(lock_file.held(name, LOCK_SECONDS, folder))
+                return
+            except lock_file.Busy as holder:
+                raise Refused(
+                    "another run has held the lock %s for the last %d seconds: probably %s. "
+                    "Wait for it, or end it if it hangs; nothing was changed"
+                    % (self._lock, LOCK_SECONDS, holder)
+                ) from None
             except OSError as error:
                 # another run may have failed and removed its new folder between our two steps
                 attempts += 1
@@ -141,37 +140,26 @@ class ReplacedFile:
                         "the lock file %s can't be made: %s%s"
                         % (self._lock, error.strerror, as_whom(error))
                     ) from None
-                continue
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _same_file(handle, self._lock):
-                    return handle
-                # its last holder removed it while we waited: other runs lock a new one
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EACCES):
-                    os.close(handle)
-                    raise Refused(
-                        "the lock file %s can't be locked: %s" % (self._lock, error.strerror)
-                    ) from None
-                if time.monotonic() >= deadline:
-                    holder = holder_of(handle)
-                    os.close(handle)
-                    raise Refused(
-                        "another run has held the lock %s for the last %d seconds: probably %s. "
-                        "Wait for it, or end it if it hangs; nothing was changed"
-                        % (self._lock, LOCK_SECONDS, holder)
-                    ) from None
-                time.sleep(0.02)
-            os.close(handle)
 
     def _make_folder(self) -> None:
-        try:
-            os.mkdir(self.folder)
-        except FileExistsError:
-            return
-        self._made_folder = True
-        os.chmod(self.folder, NEW_FOLDER_MODE)  # whatever the umask is
-        sync_folder(os.path.dirname(self.folder))
+        above, name = os.path.split(self.folder)
+        with folders.opened(above) as handle:
+            try:
+                os.mkdir(name, dir_fd=handle)
+            except FileExistsError:
+                return
+            self._made_folder = True
+            made = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=handle)
+            try:
+                os.fchmod(made, NEW_FOLDER_MODE)  # whatever the umask is
+            finally:
+                os.close(made)
+            folders.sync(handle)
+
+    def _remove_folder(self) -> None:
+        if self._made_folder:
+            with contextlib.suppress(OSError):  # not empty: the config is in it
+                os.rmdir(self.folder)
 
     def replace(
         self,
@@ -184,50 +172,82 @@ class ReplacedFile:
         C(keep): what the backup is made of. Raises OSError.
         """
         backup = ""
-        try:
-            if keep:
-                backup = "%s.%d.%s" % (self.target, os.getpid(), time.strftime(BACKUP_TIME))
-                self._replace(backup, *keep)
-            self._replace(self.target, content, attributes)
-        except OSError:
-            if backup:
-                with contextlib.suppress(OSError):
-                    os.unlink(backup)
-            raise
-        return backup
+        with folders.opened(self.folder) as folder:
+            try:
+                if keep:
+                    backup = "%s.%d.%s" % (self.name, os.getpid(), time.strftime(BACKUP_TIME))
+                    self._replace(folder, backup, *keep)
+                self._replace(folder, self.name, content, attributes)
+            except OSError:
+                if backup:
+                    with contextlib.suppress(OSError):
+                        os.unlink(backup, dir_fd=folder)
+                raise
+        return os.path.join(self.folder, backup) if backup else ""
 
     def discard(self) -> None:
         """Remove the temporary file of a run that was killed while it wrote."""
-        with contextlib.suppress(OSError):
-            os.unlink(self._temporary)
+        with contextlib.suppress(OSError), folders.opened(self.folder) as folder:
+            os.unlink(os.path.basename(self._temporary), dir_fd=folder)
 
-    def _replace(self, path: str, content: bytes, attributes: Attributes) -> None:
-        """Put a new file in place of C(path): at any moment the old or the new one is on disk."""
+    def _replace(self, folder: int, name: str, content: bytes, attributes: Attributes) -> None:
+        """Put a new file in place of C(name): at any moment the old or the new one is on disk.
+
+        All is done by handles: whatever takes one of these names meanwhile, no other file gets
+        this content, owner or mode.
+        """
         uid, gid, mode = attributes
         # always the same name, since we hold the lock: the next run removes a killed run's file
+        temporary = os.path.basename(self._temporary)
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._temporary)
+            os.unlink(temporary, dir_fd=folder)
         handle = os.open(
-            self._temporary,
+            temporary,
             os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
             0o600,
+            dir_fd=folder,
         )
         try:
             with open(handle, "wb") as file:
-                if os.path.exists(self.target):
-                    # for the extended attributes: ACLs, SELinux context
-                    shutil.copystat(self.target, self._temporary)
+                _copy_extended_attributes(folder, self.name, handle)
                 file.write(content)
                 file.flush()
                 os.fchown(handle, uid, gid)
                 os.fchmod(handle, mode)
                 os.fsync(handle)
-            os.rename(self._temporary, path)
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(self._temporary)
+                os.unlink(temporary, dir_fd=folder)
             raise
-        sync_folder(self.folder)
+        folders.sync(folder)
+
+
+def _copy_extended_attributes(folder: int, name: str, handle: int) -> None:
+    """Give an open file those of this one, if it exists: ACLs, SELinux context."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        source = os.open(name, flags, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    try:
+        for attribute in _listed(source):
+            try:
+                os.setxattr(handle, attribute, os.getxattr(source, attribute))
+            except OSError as error:
+                if error.errno not in _NOT_FOR_THIS_FILE:
+                    raise
+    finally:
+        os.close(source)
+
+
+def _listed(handle: int) -> t.List[str]:
+    try:
+        return os.listxattr(handle)
+    except OSError as error:
+        if error.errno not in _NOT_FOR_THIS_FILE:
+            raise
+        return []
 
 
 def why_not_writable(target: str) -> str:
@@ -246,37 +266,10 @@ def why_not_writable(target: str) -> str:
     return ""
 
 
-def _same_file(handle: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False))
-    except FileNotFoundError:
-        return False
-
-
-def holder_of(handle: int) -> str:
-    """The process that holds this file's lock, in words (proc(5), /proc/locks)."""
-    inode = ":%d" % os.fstat(handle).st_ino
-    try:
-        with open("/proc/locks", encoding="ascii") as file:
-            pid = next(
-                fields[4]
-                for fields in map(str.split, file)
-                if fields[1] == "FLOCK" and fields[5].endswith(inode)
-            )
-        with open("/proc/%s/comm" % pid, encoding="utf-8", errors="replace") as file:
-            return "process %s (%s)" % (pid, file.read().strip())
-    except (OSError, StopIteration, IndexError):
-        return "a process that lslocks(8) names"
-
-
 def sync_folder(folder: str) -> None:
-    """Have a rename on disk. If a folder can't be synced, the system does it in its own time."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    """Have a rename in this folder on disk."""
+    with contextlib.suppress(OSError), folders.opened(folder) as handle:
+        folders.sync(handle)
 
 
 def _blocks(path: str, fine: t.Callable[[os.stat_result], bool]) -> bool:

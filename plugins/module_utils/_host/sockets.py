@@ -29,6 +29,7 @@ class Socket(t.NamedTuple):
     port: int
     pids: t.Tuple[int, ...] = ()  # of its processes, the oldest first; none if they may not be seen
     program: str = ""  # name of the oldest
+    uid: int = 0  # of the user who made it
 
 
 def listening(ports: t.Optional[t.Container[int]] = None) -> t.List[Socket]:
@@ -39,17 +40,20 @@ def listening(ports: t.Optional[t.Container[int]] = None) -> t.List[Socket]:
     socket on C(::) also answers on IPv4 can't be seen.
     """
     inodes: t.Dict[Endpoint, t.Set[str]] = {}
+    uids: t.Dict[Endpoint, int] = {}
     for table in _TABLES:
-        for address, port, inode in _entries(table):
+        for address, port, inode, uid in _entries(table):
             if ports is None or port in ports:
                 inodes.setdefault((address, port), set()).add(inode)
+                uids[address, port] = max(uid, uids.get((address, port), 0))
     holders = _holders(set().union(*inodes.values())) if inodes else {}
     found = []
     for address, port in sorted(inodes, key=lambda key: (address_order(key[0]), key[1])):
         pids = sorted(
             set().union(*(holders.get(inode, ()) for inode in inodes[address, port])), key=_age
         )
-        found.append(Socket(address, port, tuple(pids), _program(pids[0]) if pids else ""))
+        program = _program(pids[0]) if pids else ""
+        found.append(Socket(address, port, tuple(pids), program, uids[address, port]))
     return found
 
 
@@ -58,12 +62,15 @@ def established() -> t.List[Endpoint]:
     return [
         (address, port)
         for table in _TABLES
-        for address, port, dummy in _entries(table, _ESTABLISHED)
+        for address, port, *dummy in _entries(table, _ESTABLISHED)
     ]
 
 
-def _entries(table: str, state: str = _LISTENING) -> t.Iterator[t.Tuple[str, int, str]]:
-    """(address, port, inode) of each socket of a table in this state; none without that table."""
+def _entries(table: str, state: str = _LISTENING) -> t.Iterator[t.Tuple[str, int, str, int]]:
+    """(address, port, inode, uid) of each socket of a table in this state.
+
+    None without that table.
+    """
     try:
         with open(table, encoding="ascii") as file:
             lines = file.readlines()[1:]
@@ -73,7 +80,7 @@ def _entries(table: str, state: str = _LISTENING) -> t.Iterator[t.Tuple[str, int
         fields = line.split()
         if fields[3] == state:
             address, port = fields[1].split(":")
-            yield _address(address), int(port, 16), fields[9]
+            yield _address(address), int(port, 16), fields[9], int(fields[7])
 
 
 def _address(text: str) -> str:

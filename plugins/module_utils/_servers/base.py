@@ -66,6 +66,13 @@ class Server:
         """What selects the server's lines in systemd's journal (journalctl(1), FIELD=VALUE)."""
         return ["_COMM=" + program for program in self.programs]
 
+    def log_file(self) -> str:
+        """The file that it writes its log to by itself; '' if it logs to syslog. Raises Refused.
+
+        Asked only after a failure.
+        """
+        return ""
+
     # -- how things are
 
     def installed(self) -> bool:
@@ -76,13 +83,24 @@ class Server:
         """Is its main process alive? By the process, not by the service manager's record."""
         raise NotImplementedError
 
-    def holds(self, socket: Socket) -> bool:
-        """Does one of its processes hold this socket? By name and by the program file's path.
+    def main_process(self) -> int:
+        """The number of its main process; 0 if it does not run, or that can't be told."""
+        return 0
 
-        The name alone does not tell: Cyrus has a 'master' too.
+    def unit(self) -> str:
+        """The service of systemd that runs it; '' if there is none."""
+        return ""
+
+    def holds(self, socket: Socket) -> bool:
+        """Does one of its processes hold this socket? By name, the program file's path, and user.
+
+        The name alone does not tell: Cyrus has a 'master' too. A user can have both, but servers
+        make their sockets as root.
         """
-        return socket.program in self.programs and any(
-            "/" + self.name in _program_file(pid) for pid in socket.pids
+        return (
+            socket.program in self.programs
+            and socket.uid == 0
+            and any("/" + self.name in _program_file(pid) for pid in socket.pids)
         )
 
     def live_sockets(self, sockets: t.Iterable[Socket]) -> frozenset[SocketKey]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import stat
@@ -54,14 +55,36 @@ class FileStore:
         attributes: t.Optional[t.Callable[[int], t.Any]] = None,
         backup: bool = False,
     ):
-        if not os.path.isabs(path) or path.endswith("/") or "\0" in path:
-            raise Refused("config_path: %s must be the absolute path of a file" % model.shown(path))
+        if not os.path.isabs(path) or path.endswith("/") or not path.isprintable():
+            raise Refused(
+                "config_path: %s must be the absolute path of a file, in printable characters"
+                % model.shown(path)
+            )
         self.path = path
         self.target = os.path.realpath(
             path
         )  # a symbolic link stays: the file it leads to is replaced
         self._attributes = attributes
         self._backup = backup
+        if os.geteuid() == 0 and not self._in_roots_folders():
+            from ansible_collections.mailops.bindings.plugins.module_utils._stores import (
+                file_problems,
+            )
+
+            file_problems.refuse_others_folder(path)
+
+    def _in_roots_folders(self) -> bool:
+        """Is it seen at once that no other user than root can change what is on the way to it?"""
+        if self.target != self.path:
+            return False
+        folder = self.target
+        while folder != "/":
+            folder = os.path.dirname(folder)
+            with contextlib.suppress(OSError):  # it may be missing
+                status = os.stat(folder)
+                if status.st_uid != 0 or status.st_mode & 0o022:
+                    return False
+        return True
 
     # -- reading
 

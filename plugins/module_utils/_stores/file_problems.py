@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model
@@ -13,12 +14,33 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.documents
     read_document,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._host import folders
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
-from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import as_whom
+from ansible_collections.mailops.bindings.plugins.module_utils._host.owners import (
+    as_whom,
+    user_name,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._stores.base import (
     InvalidConfig,
     Stored,
 )
+
+
+def refuse_others_folder(path: str) -> None:
+    """Raise Refused where another user could have root read or write other files than these."""
+    folder = folders.others_folder(path)
+    if not folder:
+        return
+    status = os.stat(folder)
+    if status.st_uid != 0:
+        why = "belongs to the user %s" % user_name(status.st_uid)
+        remedy = "chown root %s" % folder
+    else:
+        why, remedy = "can be written by other users", "chmod go-w %s" % folder
+    raise Refused(
+        "config_path: the folder %s %s, and root would write where that user wants it to. Choose "
+        "another config_path, or make the folder root's own: %s" % (folder, why, remedy)
+    )
 
 
 def unreadable(path: str, target: str, error: Exception) -> Refused:

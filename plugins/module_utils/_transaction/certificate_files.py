@@ -1,13 +1,12 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a server can serve a certificate: by its files, and by the user that reads them."""
+"""Whether a server can serve a certificate: by its files, and by what it sees of them."""
 
 from __future__ import annotations
 
 import datetime
 import os
-import pwd
 
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates.judge import (
     Certificate,
@@ -20,18 +19,19 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.files impor
     TooLarge,
     read_regular_file,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._host.view import View
 
 _ENCRYPTED = (b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"\nProc-Type: 4,ENCRYPTED")
 
 
-def why_not_servable(listener: Listener, user: str, title: str, now: datetime.datetime) -> str:
+def why_not_servable(listener: Listener, view: View, title: str, now: datetime.datetime) -> str:
     """Why a server can't serve this listener's certificate; '' if it can.
 
-    C(user): the one that reads its files; C(title): the server's. What clients will think of the
+    C(view): what the server, called C(title), sees of its files. What clients will think of the
     certificate is not judged here.
     """
     for path in dict.fromkeys((listener.certificate_path, listener.key_path)):
-        problem = _problem_of_file(path, path != listener.certificate_path, user, title)
+        problem = _problem_of_file(path, path != listener.certificate_path, view, title)
         if problem:
             return problem
     certificate = Certificate(Source(listener.certificate_path, listener.private_key_path), now)
@@ -42,7 +42,7 @@ def why_not_servable(listener: Listener, user: str, title: str, now: datetime.da
     )
 
 
-def _problem_of_file(path: str, is_key: bool, user: str, title: str) -> str:
+def _problem_of_file(path: str, is_key: bool, view: View, title: str) -> str:
     try:
         content = read_regular_file(path, MAX_FILE_BYTES)[0]
     except (OSError, NotAFile, TooLarge) as error:
@@ -61,10 +61,28 @@ def _problem_of_file(path: str, is_key: bool, user: str, title: str) -> str:
             "the private key in %s is encrypted, and %s has no password for it when it starts: "
             "openssl pkey -in %s -out %s.plain" % (path, title, path, path)
         )
-    if not _may_read(path, user):
+    return _problem_of_view(path, view, title)
+
+
+def _problem_of_view(path: str, view: View, title: str) -> str:
+    if not view.user_reads(path):
         return (
             "%s can't be read by the user %s, as which %s reads it: "
-            "check its mode and those of the folders above it" % (path, user, title)
+            "check its mode and those of the folders above it" % (path, view.user, title)
+        )
+    setting = view.hidden_by(path)
+    if setting:
+        return (
+            "%s can't be read by %s, whose service does not see that place (%s in %s): "
+            "put it elsewhere, as below /etc/ssl, or change that setting and restart the service"
+            % (path, title, setting, view.unit)
+        )
+    if not view.process_reads(path):
+        return (
+            "%s can't be read by the running %s, which has another file there, or none, or may not "
+            "open it: its process has a sandbox (namespaces, capabilities). Put it elsewhere, as "
+            "below /etc/ssl; or, if its service has other settings since, restart that first"
+            % (path, title)
         )
     return ""
 
@@ -80,25 +98,3 @@ def _conversion(path: str, is_key: bool) -> str:
         stem,
         pkcs12,
     )
-
-
-def _may_read(path: str, user: str) -> bool:
-    """May this user open the file? Tried as the user: folders, groups and ACLs all count."""
-    if user == "root":
-        return True
-    try:
-        account = pwd.getpwnam(user)
-    except KeyError:
-        return True  # the server will say so itself
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.initgroups(user, account.pw_gid)
-            os.setgid(account.pw_gid)
-            os.setuid(account.pw_uid)
-            os.close(os.open(path, os.O_RDONLY))
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitpid(child, 0)[1] == 0

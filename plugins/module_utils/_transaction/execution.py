@@ -318,15 +318,37 @@ def _end_journal(entries: t.Sequence[journal.JournalEntry]) -> list[str]:
 
 
 def _log(server: Server, since: float, until: float) -> list[str]:
-    """What the server complained of in this time (Unix times), by systemd's journal."""
+    """What the server complained of in this time (Unix times), by its logs."""
+    # some logs have whole seconds
+    logged = [*_journal(server, since, until + 1), *_own_log(server, since, until + 1)]
+    return [
+        "%s: %s" % (server.title, line) for line in complaints(logged, server.harmless_log_words)
+    ]
+
+
+def _journal(server: Server, since: float, until: float) -> list[str]:
+    """The lines of systemd's journal."""
     if not has_systemd():
         return []
-    # journalctl's times are whole seconds
-    times = ["--since", "@%d" % since, "--until", "@%d" % (until + 1)]
+    times = ["--since", "@%d" % since, "--until", "@%d" % until]
     argv = ["journalctl", "-q", "-o", "cat", *times, "-n", str(LOG_LINES)]
+    # a user's program can have any name, but does not run in the service
+    unit = server.unit()
+    argv += ["_SYSTEMD_UNIT=" + unit] if unit else []
     try:
-        output = run([*argv, *server.journal_matches], timeout=LOG_SECONDS)[1]
+        return run([*argv, *server.journal_matches], timeout=LOG_SECONDS)[1].splitlines()
     except Refused:
         return []
-    lines = complaints(output.splitlines(), server.harmless_log_words)
-    return ["%s: %s" % (server.title, line) for line in lines]
+
+
+def _own_log(server: Server, since: float, until: float) -> list[str]:
+    """The lines of a file that the server writes itself, as in containers without syslog."""
+    from ansible_collections.mailops.bindings.plugins.module_utils._host.log_file import (
+        lines_between,
+    )
+
+    try:
+        path = server.log_file()
+    except Refused:
+        return []
+    return lines_between(path, since, until) if path else []

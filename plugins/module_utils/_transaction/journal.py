@@ -98,6 +98,7 @@ def begin(entries: t.Sequence[JournalEntry], started: str) -> None:
     }
     try:
         os.makedirs(location.JOURNAL_FOLDER, mode=0o700, exist_ok=True)
+        os.chmod(location.JOURNAL_FOLDER, 0o700)
         ReplacedFile(path).replace(json.dumps(document).encode(), (0, 0, 0o600))
     except OSError as error:
         raise Refused("the journal %s can't be written: %s" % (path, error.strerror)) from None

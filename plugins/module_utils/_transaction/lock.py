@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import time
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 
-#: It is always there, so that a run that changes nothing makes no file.
-LOCKED_FOLDER = "/var/lib"
+#: In a folder where only root can make files. It goes with the run.
+LOCK = "/run/mail-bindings.lock"
 LOCK_SECONDS = 120
 LOOK_SECONDS = 0.05
 #: Of the journal, which exists while a transaction is under way (C(journal)).
@@ -28,52 +26,24 @@ def journal_path() -> str:
 @contextlib.contextmanager
 def locked() -> t.Iterator[None]:
     """Hold the lock of transactions. Raises Refused if another run does not give it up in time."""
-    import fcntl
+    from ansible_collections.mailops.bindings.plugins.module_utils._host import lock_file
 
-    with _opened_folder() as handle:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise Refused(_held(handle)) from None
-                time.sleep(LOOK_SECONDS)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock_file.held(LOCK, LOCK_SECONDS, look_seconds=LOOK_SECONDS))
+        except lock_file.Busy as holder:
+            raise Refused(
+                "another run of mail_listeners, or its renewal hook, has held the lock %s for the "
+                "last %d seconds: probably %s. Wait for it, or end it if it hangs; nothing was "
+                "changed" % (LOCK, LOCK_SECONDS, holder)
+            ) from None
+        except OSError as error:
+            raise Refused("the lock %s can't be taken: %s" % (LOCK, error.strerror)) from None
         yield
-
-
-def _held(handle: int) -> str:
-    return (
-        "another run of mail_listeners has been going on for the last %d seconds: probably %s. "
-        "Wait for it, or end it if it hangs; nothing was changed" % (LOCK_SECONDS, _holder(handle))
-    )
 
 
 def other_run() -> str:
     """The process that holds the lock, in words; '' if none does."""
-    import fcntl
+    from ansible_collections.mailops.bindings.plugins.module_utils._host import lock_file
 
-    with _opened_folder() as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return _holder(handle)
-    return ""
-
-
-@contextlib.contextmanager
-def _opened_folder() -> t.Iterator[int]:
-    handle = os.open(LOCKED_FOLDER, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def _holder(handle: int) -> str:
-    from ansible_collections.mailops.bindings.plugins.module_utils._host.atomic_file import (
-        holder_of,
-    )
-
-    return holder_of(handle)
+    return lock_file.holder(LOCK)

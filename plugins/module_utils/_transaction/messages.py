@@ -9,6 +9,9 @@ import re
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
+from ansible_collections.mailops.bindings.plugins.module_utils._config.secrets import (
+    without_secrets,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import NotAFile, TooLarge
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.signals import (
@@ -47,8 +50,13 @@ def complaints(lines: t.Iterable[str], harmless: t.Sequence[str] = ()) -> list[s
     for line in lines:
         complaining = any(word in line.lower() for word in _COMPLAINING)
         if complaining and not any(word in line for word in harmless):
-            found.setdefault(re.sub(r"\bpid \d+", "pid", line), line)
+            found.setdefault(re.sub(r"\bpid \d+", "pid", line), _printable(line))
     return list(found.values())[-MAX_COMPLAINTS:]
+
+
+def _printable(line: str) -> str:
+    """Clients and local users have a say in what a log says: no control characters of theirs."""
+    return "".join(character if character.isprintable() else "?" for character in line)
 
 
 class Edited(t.NamedTuple):
@@ -86,16 +94,3 @@ def _difference(
 
 def _lines(content: t.Optional[bytes]) -> list[str]:
     return (content or b"").decode(errors="replace").splitlines()
-
-
-def without_secrets(line: str) -> str:
-    """A line of a server's file as it may be shown.
-
-    Nothing after a word that speaks of a secret, and no password in a URL.
-    """
-    line = re.sub(
-        r"(?i)((?:pass|pwd|pw\b|secret|credential|token|private key|rootpw)[^=:\s]*\s*[=:\s]).*",
-        r"\1 ********",
-        line,
-    )
-    return re.sub(r"(://[^/\s:@]*:)[^/\s@]+@", r"\1********@", line)

@@ -144,23 +144,24 @@ def not_writable(participants: t.Iterable[Participant]) -> t.Iterator[str]:
 
 def certificates(participants: t.Iterable[Participant], now: datetime.datetime) -> t.Iterator[str]:
     """Certificates that can't be served: the listener would go, or keep a STARTTLS that fails."""
-    checked: dict[tuple[str, str, str], str] = {}
     for participant in participants:
-        for listener in participant.must_be_servable:
-            from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
-                certificate_files,
-            )
+        if participant.must_be_servable:
+            yield from _not_servable(participant, now)
 
-            server = participant.server
-            source = (
-                listener.certificate_path,
-                listener.private_key_path,
-                server.reads_keys_as,
-            )
-            if source not in checked:
-                checked[source] = certificate_files.why_not_servable(
-                    listener, server.reads_keys_as, server.title, now
-                )
-            if checked[source]:
-                port_name = " (%s)" % listener.port_name if listener.port_name else ""
-                yield "%s%s: %s" % (listener.name, port_name, checked[source])
+
+def _not_servable(participant: Participant, now: datetime.datetime) -> t.Iterator[str]:
+    from ansible_collections.mailops.bindings.plugins.module_utils._host.view import view_of
+    from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
+        certificate_files,
+    )
+
+    server = participant.server
+    view = view_of(server.reads_keys_as, server.main_process(), server.unit())
+    checked: dict[tuple[str, str], str] = {}
+    for listener in participant.must_be_servable:
+        source = listener.certificate_path, listener.private_key_path
+        if source not in checked:
+            checked[source] = certificate_files.why_not_servable(listener, view, server.title, now)
+        if checked[source]:
+            port_name = " (%s)" % listener.port_name if listener.port_name else ""
+            yield "%s%s: %s" % (listener.name, port_name, checked[source])

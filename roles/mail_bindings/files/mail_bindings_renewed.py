@@ -15,6 +15,7 @@ answer serve what their files have.
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
@@ -26,9 +27,11 @@ import sys
 import time
 import typing as t
 
-LOCK = "/var/lib"  # mail_listeners locks this folder too
+LOCK = "/run/mail-bindings.lock"  # mail_listeners takes it too
+LOCK_SECONDS = 120
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 COMMAND_SECONDS = 30
+MAX_CHARACTERS = 1_000_000  # of a certificate's file
 SERVED_SECONDS = 10  # for a server that was told
 SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"  # not in the PATH of cron
 
@@ -109,6 +112,13 @@ def first_certificate(text: str) -> t.Optional[bytes]:
         return None
 
 
+def read_text(path: str) -> str:
+    """The begin of a file. The folder may be a user's, who may put a pipe there, or a huge file."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with open(handle, encoding="ascii", errors="replace") as file:
+        return file.read(MAX_CHARACTERS)
+
+
 def key_path(port: Json) -> str:
     """The file with the port's private key."""
     return port.get("private_key_path") or port["certificate_path"]
@@ -166,8 +176,7 @@ def look(listeners: t.Iterable[Listener]) -> State:
         if mismatches[pair]:
             state.problems[listener.server.title] = mismatches[pair]
         elif is_local(listener.address):
-            with open(pair[0], encoding="ascii", errors="replace") as file:
-                certificate = first_certificate(file.read())
+            certificate = first_certificate(read_text(pair[0]))
             if listener.served() not in (None, certificate):
                 state.behind.append(listener)
     return state
@@ -191,7 +200,7 @@ def wait_until_served(listeners: t.List[Listener]) -> t.List[Listener]:
 
 def renew(listeners: t.List[Listener]) -> bool:
     """Tell servers with an old certificate. Returns whether all serve what their files have."""
-    with Lock():  # not during a run of mail_listeners
+    with locked():  # not during a run of mail_listeners
         problems, behind = look(listeners)
         told = [listener for listener in behind if listener.server.title not in problems]
         servers = {listener.server.title: listener for listener in told}
@@ -217,15 +226,58 @@ def complain(text: str) -> None:
     print("mail-bindings: " + text.strip(), file=sys.stderr)
 
 
-class Lock:
-    """The lock that mail_listeners holds while it is at work."""
+@contextlib.contextmanager
+def locked() -> t.Iterator[None]:
+    """Hold the lock that mail_listeners holds while it is at work; its file goes on release.
 
-    def __enter__(self) -> None:
-        self.handle = os.open(LOCK, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(self.handle, fcntl.LOCK_EX)
+    Ends the program if the lock is not free in time.
+    """
+    deadline = time.monotonic() + LOCK_SECONDS
+    handle = open_lock()
+    while not is_taken(handle):
+        if time.monotonic() > deadline:
+            sys.exit(
+                "mail-bindings: %s has held the lock %s for the last %d seconds, and no server was "
+                "told: wait for it or end it, then run %s again"
+                % (holder(handle), LOCK, LOCK_SECONDS, sys.argv[0])
+            )
+        os.close(handle)
+        time.sleep(0.1)
+        handle = open_lock()
+    try:
+        yield
+    finally:
+        os.unlink(LOCK)
+        os.close(handle)
 
-    def __exit__(self, *dummy: t.Any) -> None:
-        os.close(self.handle)
+
+def open_lock() -> int:
+    """The lock's file. No other user may be able to open it: it could hold the lock for ever."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(LOCK, flags, 0o600)
+    if os.fstat(handle).st_mode & 0o077:
+        os.unlink(LOCK)
+        os.close(handle)
+        handle = os.open(LOCK, flags, 0o600)
+    return handle
+
+
+def is_taken(handle: int) -> bool:
+    """Take the lock, unless another process holds it, or has removed its file meanwhile."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(handle), os.stat(LOCK))
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
+def holder(handle: int) -> str:
+    """The process that holds the lock of this file, in words (proc(5), /proc/locks)."""
+    inode = ":%d" % os.fstat(handle).st_ino
+    for fields in map(str.split, proc_lines("/proc/locks")):
+        if fields[1] == "FLOCK" and fields[5].endswith(inode):
+            return "process %s" % fields[4]
+    return "another process"
 
 
 def read_json(path: str) -> Json:

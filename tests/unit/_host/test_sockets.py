@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -17,6 +19,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets imp
     Socket,
     listening,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 
 with open("/proc/self/comm", encoding="utf-8") as comm:
     WE = comm.read().rstrip("\n")
@@ -140,3 +143,26 @@ def test_an_address_is_read_as_this_machine_s_words(monkeypatch):
     monkeypatch.setattr(sockets, "struct", WordsOf("big"))
     assert sockets._address("7F000001") == "127.0.0.1"
     assert sockets._address("20010DB8000000000000000000000001") == "2001:db8::1"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user, and so takes root")
+def test_a_socket_has_the_user_who_made_it():
+    """The kernel's word: a process's name and program are its user's to choose."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.setuid(65534)
+        with listener("127.0.0.1") as server:
+            os.write(write, b"%d" % port_of(server))
+            time.sleep(60)
+        os._exit(0)
+    try:
+        port = int(os.read(read, 9))
+        (found,) = listening([port])
+        assert found.uid == 65534
+        server = Server()
+        server.programs, server.name = (found.program,), ""
+        assert not server.holds(found) and server.holds(found._replace(uid=0))
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

@@ -174,7 +174,10 @@ def test_what_is_no_file_is_refused(store, config, make, reason):
         FileStore(str(config)).load()
 
 
-@pytest.mark.parametrize("path", ["bindings.json", "/tmp/", "/tmp/\0"])
+@pytest.mark.parametrize(
+    "path",
+    ["bindings.json", "/tmp/", "/tmp/\0", "/etc/a\nb.json", "/etc/\x1b[2J.json", "/etc/\u2028"],
+)
 def test_a_path_is_the_absolute_one_of_a_file(path):
     with pytest.raises(Refused, match="config_path: .* must be the absolute path of a file"):
         FileStore(path)
@@ -227,14 +230,30 @@ def test_a_folder_that_can_not_be_synced_is_no_failure(store, config, monkeypatc
     save(store, bindings("A"))
     real = os.open
 
-    def no_folders(path, flags, *mode):
-        if flags & os.O_DIRECTORY:
+    def no_folders(path, flags, *mode, dir_fd=None):
+        if flags & os.O_DIRECTORY and not flags & os.O_PATH:
             raise PermissionError(13, "Permission denied")
-        return real(path, flags, *mode)
+        return real(path, flags, *mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", no_folders)
     save(store, bindings("B"))
     assert names_in(config) == ["B"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder away, and so takes root")
+@pytest.mark.parametrize(
+    "owner, mode, remedy", [(65534, 0o755, "chown root"), (0, 0o1777, "chmod go-w")]
+)
+def test_root_takes_no_config_in_a_folder_of_others(config, owner, mode, remedy):
+    config.parent.mkdir()
+    os.chown(config.parent, owner, owner)
+    config.parent.chmod(mode)
+    with pytest.raises(Refused, match="config_path: the folder %s .*%s" % (config.parent, remedy)):
+        FileStore(str(config))
+    link = config.parent.parent / "link.json"
+    link.symlink_to(config)
+    with pytest.raises(Refused, match="config_path: the folder %s" % config.parent):
+        FileStore(str(link))
 
 
 def test_owner_and_mode_alone_change_in_one_step_and_keep_the_bytes(config):

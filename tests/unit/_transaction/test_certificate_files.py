@@ -12,6 +12,7 @@ import types
 import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._host import view
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import preflight
 from support import pki
 
@@ -45,7 +46,7 @@ def files(tmp_path_factory):
     return folder
 
 
-def refusals(files, certificate, key="", user="root"):
+def refusals(files, certificate, key="", user="root", pid=0, unit=""):
     listener = Listener(
         "127.0.0.2",
         465,
@@ -55,7 +56,9 @@ def refusals(files, certificate, key="", user="root"):
         key and str(files / key),
         port_name="Submissions",
     )
-    server = types.SimpleNamespace(title="Postfix", reads_keys_as=user)
+    server = types.SimpleNamespace(
+        title="Postfix", reads_keys_as=user, main_process=lambda: pid, unit=lambda: unit
+    )
     participant = types.SimpleNamespace(server=server, must_be_servable=[listener])
     return [
         message.replace(str(files) + "/", "")
@@ -130,3 +133,20 @@ def test_a_key_that_the_servers_user_cannot_reach(files):
             refusals(files, "good.pem", "key.pem", user="no-such-user") == []
         )  # the server will say so itself
         path.chmod(opened)
+
+
+def test_files_that_the_units_sandbox_hides_are_refused_with_the_setting(files, monkeypatch):
+    settings = {"InaccessiblePaths": str(files)}
+    monkeypatch.setattr(view, "view_of", lambda *server: view.View(*server, settings))
+    (message,) = refusals(files, "good.pem", "key.pem", unit="postfix.service")
+    assert message.startswith(
+        SHOWN + "good.pem can't be read by Postfix, whose service does not see that place"
+    )
+    assert "in postfix.service): put it elsewhere" in message
+
+
+def test_files_that_the_running_process_does_not_see_are_refused(files, monkeypatch):
+    monkeypatch.setattr(view.View, "process_reads", lambda self, path: "key" not in path)
+    (message,) = refusals(files, "good.pem", "key.pem", pid=7)
+    assert message.startswith(SHOWN + "key.pem can't be read by the running Postfix")
+    assert refusals(files, "both.pem", pid=7) == []

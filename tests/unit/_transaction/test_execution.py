@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -144,3 +145,21 @@ def test_systemd_reads_units_once_for_all_servers_and_once_in_a_rollback(world, 
     with pytest.raises(RolledBack):  # before it came to the units
         world.run([*ALL, ("127.0.0.2", 636, "ldap")])
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("path", ["log", ""])
+def test_a_failure_has_the_words_of_a_servers_own_log_file(world, path):
+    """Those of this run, and no others."""
+    log = world.folder / "log"
+    this, other = (
+        time.strftime("%b %d %H:%M:%S", time.localtime(time.time() - ago)) for ago in (0, 3600)
+    )
+    log.write_text(
+        "%s mx post/smtpd[1]: fatal: now\n%s mx post/x[1]: fatal: then\n" % (this, other)
+    )
+    world.post.log_file = lambda: path and str(log)
+    world.statuses[SMTP[:2]] = "timeout"
+    with pytest.raises(RolledBack) as caught:
+        world.run([SMTP])
+    assert ("  Post: fatal: now" in str(caught.value)) == bool(path)
+    assert "then" not in str(caught.value)

@@ -6,14 +6,19 @@
 from __future__ import annotations
 
 import ast
+import fcntl
 import importlib.util
 import json
+import os
 import pathlib
 import re
 import shutil
+import stat
 
 import pytest
 
+from ansible_collections.mailops.bindings.plugins.module_utils._host import lock_file
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import lock
 from support import pki
 
 ROLE = pathlib.Path(__file__).parents[3] / "roles" / "mail_bindings"
@@ -62,7 +67,7 @@ class Host:
         self.certificate = folder / "cert.pem"
         self.certificate.write_text(pem(NEW))
         monkeypatch.setattr(hook, "run", self.run)
-        monkeypatch.setattr(hook, "LOCK", str(folder))
+        monkeypatch.setattr(hook, "LOCK", str(folder / "lock"))
         monkeypatch.setattr(hook, "SERVED_SECONDS", 0.6)
         monkeypatch.setattr(hook, "is_local", lambda address: address != "192.0.2.9")
 
@@ -162,6 +167,44 @@ def test_a_server_that_keeps_its_certificate_is_named_with_what_it_says(host, ca
     said = capsys.readouterr().err
     assert "192.0.2.1 port 993 (IMAPS) still serves another certificate than" in said
     assert said.endswith("it says no\n")
+
+
+def test_it_holds_the_lock_of_mail_listeners_which_no_other_user_can_take(host):
+    """It shares the file and its protocol with the modules, and has no code of theirs."""
+    assert 'LOCK = "%s"' % lock.LOCK in PROGRAM.read_text(encoding="utf-8")
+    lock_path = host.folder / "lock"
+    lock_path.write_text("")
+    lock_path.chmod(0o644)
+    fcntl.flock(os.open(lock_path, os.O_RDONLY), fcntl.LOCK_EX)  # as another user can
+    with host.hook.locked():
+        assert stat.S_IMODE(lock_path.stat().st_mode) == 0o600
+        with pytest.raises(lock_file.Busy, match="process %d " % os.getpid()):
+            with lock_file.held(str(lock_path), 0):
+                pass
+    assert not lock_path.exists()
+
+
+def test_its_wait_for_the_lock_has_a_limit(host, monkeypatch):
+    monkeypatch.setattr(host.hook, "LOCK_SECONDS", 0.2)
+    lock_path = str(host.folder / "lock")
+    with lock_file.held(lock_path, 0):
+        with pytest.raises(SystemExit, match="process %d has held the lock" % os.getpid()):
+            host.main(IMAPS)
+    assert host.told == [] and host.main(IMAPS) == 0 and not os.path.exists(lock_path)
+
+
+def test_a_failure_under_the_lock_is_not_hidden_and_gives_it_up(host):
+    with pytest.raises(FileNotFoundError), host.hook.locked():
+        raise FileNotFoundError
+    assert not (host.folder / "lock").exists()
+
+
+def test_a_pipe_or_a_huge_file_in_a_certificates_place_holds_nothing_up(hook, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert hook.read_text(str(tmp_path / "pipe")) == ""
+    with open(tmp_path / "huge", "wb") as file:
+        file.truncate(1 << 40)
+    assert len(hook.read_text(str(tmp_path / "huge"))) == hook.MAX_CHARACTERS
 
 
 def test_visits_are_polite_and_ask_for_the_name(host):

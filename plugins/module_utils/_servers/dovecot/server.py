@@ -93,6 +93,16 @@ class Dovecot(Server):
     def running(self) -> bool:
         return _main_process() is not None
 
+    def main_process(self) -> int:
+        return _main_process() or 0
+
+    def unit(self) -> str:
+        return config_files.UNIT
+
+    def log_file(self) -> str:
+        path = run(["doveconf", "-h", "log_path"])[1].strip()
+        return path if path.startswith("/") else ""
+
     def begin_reading(self) -> None:
         """Start doveconf, which takes a tenth of a second; C(read) waits for it.
 

@@ -65,6 +65,26 @@ class Postfix(Server):
                 return run([folder + "/master", "-t"])[0] != 0
         return False
 
+    def main_process(self) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            with open(self._queue + "/pid/master.pid", encoding="ascii") as file:
+                return int(file.read()) if self.running() else 0
+        return 0
+
+    def unit(self) -> str:
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+            reading,
+        )
+
+        return reading.unit_of_master()
+
+    def log_file(self) -> str:
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+            reading,
+        )
+
+        return reading.postconf(["-x", "maillog_file"]).get("maillog_file", "")
+
     # -- reading
 
     def begin_reading(self) -> None:

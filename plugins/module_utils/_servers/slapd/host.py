@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
+import pwd
 import shlex
 import socket
 import typing as t
@@ -224,10 +226,38 @@ def _start_problems(text: str, reader: str) -> t.Iterator[str]:
 
 
 def processes() -> list[SlapdProcess]:
-    """The slapds of this host, not of its containers (namespaces(7))."""
+    """The slapds of this host, not of its containers (namespaces(7)).
+
+    Any user can have a program of this name: only those of root, of slapd's own user and of its
+    service count.
+    """
     folders = ("/proc/" + name for name in os.listdir("/proc") if name.isdigit())
     found = (_slapd_process(folder) for folder in folders)
-    return sorted(process for process in found if process)
+    return sorted(process for process in found if process and _is_trusted(process))
+
+
+def _is_trusted(process: SlapdProcess) -> bool:
+    if has_systemd() and process.of_service:
+        return True
+    uid = _uid(process.pid)
+    return uid == 0 or uid == _uid_of(user()[0])
+
+
+def _uid_of(name: str) -> int:
+    """The user's number, which the name may be; root's if there is no such user."""
+    try:
+        return int(name) if name.isdecimal() else pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return 0
+
+
+def _uid(pid: int) -> t.Optional[int]:
+    """The user of a process; None if it has ended. The owner of its folder in /proc may differ."""
+    with contextlib.suppress(OSError):
+        for line in _content("/proc/%d/status" % pid).splitlines():
+            if line.startswith("Uid:"):
+                return int(line.split()[2])  # the effective one
+    return None
 
 
 def _slapd_process(folder: str) -> t.Optional[SlapdProcess]:
@@ -243,7 +273,9 @@ def _slapd_process(folder: str) -> t.Optional[SlapdProcess]:
             return None
         argv = tuple(_content(folder + "/cmdline").split("\0")[:-1])
         if has_systemd():
-            of_service = "/%s\n" % UNIT in _content(folder + "/cgroup")
+            cgroup = _content(folder + "/cgroup")
+            # users have services of any name, too, below user.slice (systemd.special(7))
+            of_service = "/%s\n" % UNIT in cgroup and "/user.slice/" not in cgroup
         else:
             of_service = folder != "/proc/1"
     except OSError:

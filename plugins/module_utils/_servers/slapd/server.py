@@ -62,6 +62,16 @@ olcTLSCertificateKeyFile: %(private_key_path)s
 
         return bool(host.processes())
 
+    def main_process(self) -> int:
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import host
+
+        return next((process.pid for process in host.processes()), 0)
+
+    def unit(self) -> str:
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import parser
+
+        return parser.UNIT
+
     def read(self) -> Configured:
         from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import (
             host,
