@@ -33,6 +33,7 @@ from support.judging import (
     WRONG_PASSWORD,
     certificate,
     only,
+    reachable,
     within,
     written,
 )
@@ -233,13 +234,9 @@ BAD = [
 ]
 
 
-#: Judged by their names, they have further problems: those of a root, which is for no host.
-NOT_STRICT = {"chain in the wrong order", "chain in the wrong order, key apart"}
-
-
 def bad(case):
     name, (first, *rest), option, message = case
-    return pytest.param(first, rest, {} if name in NOT_STRICT else STRICT, option, message, id=name)
+    return pytest.param(first, rest, STRICT, option, message, id=name)
 
 
 @pytest.mark.parametrize("name, rest, asked, option, message", [bad(case) for case in BAD])
@@ -286,6 +283,7 @@ def test_all_problems_are_found_at_once(authority, tmp_path):
         weak, names=["www.example.net"], ends=-1, digest="sha1", purposes=[pki.CLIENT_AUTH]
     )
     path = written(tmp_path, pki.certificate_bytes(issued))
+    reachable(tmp_path)
     key_path = written(tmp_path, pki.key_bytes(pki.key("ecdsa")), name="key.pem", mode=0o644)
     found = Certificate(Source(path, key_path), NOW).findings(14, ["mail.example.com", "192.0.2.1"])
     expected = [(KEY, "every user"), (KEY, "does not match")]
