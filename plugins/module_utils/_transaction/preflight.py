@@ -159,7 +159,7 @@ def certificates(participants: t.Iterable[Participant], now: datetime.datetime) 
             )
             if source not in checked:
                 checked[source] = certificate_files.why_not_servable(
-                    listener, server.reads_keys_as, server.title, now
+                    listener, server.reads_keys_as, server.title, server.tls_library, now
                 )
             if checked[source]:
                 port_name = " (%s)" % listener.port_name if listener.port_name else ""
