@@ -73,14 +73,16 @@ class Certificate:
     Raises MissingLibrary.
     """
 
-    def __init__(self, source: Source, now: datetime.datetime):
+    def __init__(self, source: Source, now: datetime.datetime, trust: str = "none"):
+        """C(trust): as the option certificate_trust has it."""
         require_library()
         self.source, self.now = source, now
         self.leaf: t.Optional[x509.Certificate] = None
         self.others: list[x509.Certificate] = []  # of its chain, behind it
         self.key_matches: t.Optional[bool] = None
         self.load_problem = ""  # why OpenSSL can't load the two; '' also where they are not PEM
-        self._key_is_pem = False
+        self._key_is_pem = self._is_loadable = False
+        self._trust = trust
         self._is_misplaced = False  # the first certificate of the file is not the server's own
         self._findings: list[Finding] = []
         try:
@@ -97,6 +99,13 @@ class Certificate:
             if self.key_matches is not False:  # else it is another chain that is meant
                 chain = [self.leaf, *self.others]
                 found += map(self._problem, problems_of_chain(chain, self.now))
+        if self._is_loadable and self._trust != "none":
+            from ansible_collections.mailops.bindings.plugins.module_utils._certificates import (
+                trust,
+            )
+
+            problem = trust.untrusted(self.source, self._trust, not found)
+            found += [self._problem(problem)] if problem else []
         return found
 
     def facts(self) -> dict[str, t.Any]:
@@ -118,6 +127,7 @@ class Certificate:
         self.key_matches = public_bytes(key) == public_bytes(self.leaf)
         if self.key_matches and scan(content).certificates and self._key_is_pem:
             self.load_problem = load_problem(path, self._key_path, password)
+            self._is_loadable = not self.load_problem
         self.others = others_in(path, content)
         if not self.key_matches:
             self._blame_other_key(key)
@@ -199,12 +209,13 @@ def judge(
     beside: Beside,
     min_days: int,
     now: datetime.datetime,
+    trust: str = "none",
 ) -> Judged:
     """Judge the certificates of the ports in C(labels): name -> path of its entry, for messages.
 
     C(beside): what the task says of a port's certificate beside the document (password, names).
-    Problems stop the task for the ports that it creates or changes; for the others they are
-    warnings: one expired file must not hold up an urgent change elsewhere. Raises MissingLibrary.
+    Problems stop the task for the ports that it creates or changes, others only get warnings: one
+    expired file must not hold up an urgent change elsewhere. Raises MissingLibrary.
     """
     changed = {name for name in labels if current.ports.get(name) != desired.ports[name]}
     try:
@@ -213,16 +224,15 @@ def judge(
         if changed:
             raise
         return Judged([], [], [str(missing)])
-    judged = Judged([], [], [])
-    reached_by = _hostnames_of_ports(desired)
+    judged, reached_by = Judged([], [], []), _hostnames_of_ports(desired)
     readings: dict[Source, _Reading] = {}  # each source is read once
     warned: dict[str, list[str]] = {}  # message -> the unchanged ports that it is about
     for name, label in labels.items():
         given = beside.get(name, {})
         source = _source(desired.ports[name], given)
         if source not in readings:
-            readings[source] = _Reading(Certificate(source, now))
-        hostnames = {*reached_by.get(name, ()), *(given.get("certificate_hostnames") or ())}
+            readings[source] = _Reading(Certificate(source, now, trust))
+        hostnames = reached_by.get(name, set()).union(given.get("certificate_hostnames") or ())
         for finding in readings[source].findings(min_days, sorted(hostnames)):
             if name in changed:
                 judged.problems.append("%s%s: %s" % (label, finding.option, finding.message))

@@ -26,12 +26,18 @@ def load_problem(
     is found. It is loaded by the calling process, so it says nothing of the server's permissions.
     Weak keys are loaded too: how weak they may be, each server sets for itself.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = lenient_context(ssl.PROTOCOL_TLS_SERVER)
+    return loading_problem(context, certificate_path, private_key_path, password)
+
+
+def lenient_context(protocol: t.Any) -> ssl.SSLContext:
+    """A context that takes weak keys and signatures too."""
+    context = ssl.SSLContext(protocol)
     try:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
     except ssl.SSLError:  # a library without security levels
         pass
-    return loading_problem(context, certificate_path, private_key_path, password)
+    return context
 
 
 def loading_problem(
