@@ -43,6 +43,11 @@ key of 2048 bits unless the list says something else:
     md5.pem                   0600  signed with MD5
     client-only.pem           0600  for client authentication only
     root-first.pem            0600  key, root, intermediate, certificate: the wrong order
+    glued.pem                 0644  certificate and intermediate joined without a line feed
+    cut.pem                   0644  certificate and half an intermediate
+    root-between.pem          0600  key, certificate, root, intermediate: the chain in the wrong order
+    certificate-signing.pem   0600  with a key usage for signing certificates only
+    secp256k1.pem             0600  with an ECDSA key on a curve that clients do not take
     bad keys
     without-key.pem           0644  a certificate and nothing else
     wrong-key.pem             0600  a certificate with other-key.pem
@@ -402,6 +407,17 @@ def write_set(folder, now: t.Optional[datetime.datetime] = None) -> pathlib.Path
     issued("md5.pem", digest="md5")
     issued("client-only.pem", purposes=[CLIENT_AUTH])
     private("root-first.pem", good_key, certificate_bytes(*reversed(chain)))
+
+    above = certificate_bytes(authority.intermediate)
+    public("glued.pem", good.rstrip() + above)
+    public("cut.pem", good + above[: len(above) // 2])
+    private(
+        "root-between.pem",
+        good_key,
+        certificate_bytes(certificate, authority.root, authority.intermediate),
+    )
+    issued("certificate-signing.pem", usages=["key_cert_sign"])
+    issued("secp256k1.pem", key("secp256k1"))
 
     public("without-key.pem", good)
     private("wrong-key.pem", other_key, good)

@@ -49,7 +49,7 @@ def is_rsa(certificate: x509.Certificate) -> bool:
 
 def key_problem(certificate: x509.Certificate) -> str:
     """Why clients do not take its key, in words that follow its name; '' if they do."""
-    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 
     key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
@@ -66,7 +66,9 @@ def key_problem(certificate: x509.Certificate) -> str:
     elif isinstance(key, ed25519.Ed25519PublicKey):
         kind = ""
     else:
-        kind = "Ed448" if isinstance(key, ed448.Ed448PublicKey) else "neither RSA nor ECDSA"
+        others = {"DSA": dsa.DSAPublicKey, "Ed448": ed448.Ed448PublicKey}
+        named = (name for name, other in others.items() if isinstance(key, other))
+        kind = next(named, "neither RSA nor ECDSA")
     if not kind:
         return ""
     return (

@@ -147,6 +147,11 @@ BAD = [
     ("wrong key", ("cert.pem", "other-key.pem"), KEY, "does not match the certificate"),
     ("wrong key of another kind", ("cert.pem", "ecdsa.pem"), KEY, "does not match the certificate"),
     ("wrong key in one file", ("wrong-key.pem",), CERTIFICATE, "does not match the certificate"),
+    ("glued", ("glued.pem", "key.pem"), CERTIFICATE, "has the end of a block and the beginning"),
+    ("cut", ("cut.pem", "key.pem"), CERTIFICATE, "can't be loaded by OpenSSL"),
+    ("root between", ("root-between.pem",), CERTIFICATE, "sends certificate 2 (CN=Test Root CA"),
+    ("for signing", ("certificate-signing.pem",), CERTIFICATE, "is not for servers"),
+    ("secp256k1", ("secp256k1.pem",), CERTIFICATE, "has a key of a kind that clients refuse"),
     (
         "chain in the wrong order",
         ("root-first.pem",),
@@ -314,6 +319,47 @@ def test_a_certificate_is_judged_although_its_key_is_missing(files, which):
     found = certificate(files, name, key, now=EXPIRES + DAY).findings()
     assert [finding.option for finding in found] == [KEY, CERTIFICATE]
     assert "expired" in found[1].message
+
+
+@pytest.mark.parametrize("link", [False, True])
+@pytest.mark.parametrize("closed", ["", "upper", "upper/lower"])
+def test_a_key_that_only_root_can_reach_is_not_world_readable(tmp_path, link, closed):
+    """As old versions of certbot have it: a key of mode 0644 below a folder of mode 0700."""
+    reachable(tmp_path)
+    folder = tmp_path / "upper" / "lower"
+    folder.mkdir(parents=True)
+    key = pki.key("ecdsa")
+    content = pki.key_bytes(key) + pki.certificate_bytes(pki.Authority(NOW).issue(key))
+    path = written(folder, content, mode=0o644)
+    (tmp_path / closed).chmod(0o700 if closed else 0o755)
+    if link:  # it does not matter how open the way of a link is
+        (tmp_path / "link.pem").symlink_to(path)
+        path = str(tmp_path / "link.pem")
+    found = [finding.message for finding in Certificate(Source(path), NOW).findings()]
+    assert ["can be read by every user" in message for message in found] == [True] * (not closed)
+
+
+@pytest.mark.parametrize(
+    "kind, good",
+    [
+        ("ecdsa", True),
+        ("p384", True),
+        ("p521", True),
+        ("ed25519", True),
+        ("p192", False),
+        ("p224", False),
+        ("secp256k1", False),
+        ("brainpool", False),
+        ("ed448", False),
+        ("dsa", False),
+    ],
+)
+def test_kinds_of_keys(authority, tmp_path, kind, good):
+    key = pki.key(kind)
+    path = written(tmp_path, pki.key_bytes(key), pki.certificate_bytes(authority.issue(key)))
+    found = [finding.message for finding in Certificate(Source(path), NOW).findings()]
+    expected = "%s has a key of a kind that clients refuse" % path
+    assert [message.startswith(expected) for message in found] == [True] * (not good)
 
 
 # -- secrets
