@@ -206,7 +206,7 @@ def user() -> tuple[str, str]:
 
 
 def is_linked_to_gnutls() -> bool:
-    """Does OpenLDAP's library take TLS from GnuTLS, as in Debian, and not from OpenSSL?"""
+    """Does OpenLDAP's library take TLS from GnuTLS, as up to Debian 12, and not from OpenSSL?"""
     return any(
         _GNUTLS in (read_file(path) or b"") for pattern in LIBRARIES for path in glob.glob(pattern)
     )
