@@ -1,11 +1,10 @@
 # Copyright (c) 2026, mailops.bindings contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A certificate and its key, as a server loads them that is linked to GnuTLS: slapd of
-Debian up to 12.
+"""A certificate and its key, as a server that is linked to GnuTLS loads them.
 
-By the library itself, which is there where such a server is. It reads PEM by other rules than
-OpenSSL, and does not know all curves.
+That is slapd of Debian up to 12. By the library itself, which is there where such a server is. It
+reads PEM by other rules than OpenSSL, and does not know all curves.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import binascii
 import contextlib
+import functools
 import re
 import sys
 import typing as t
@@ -91,6 +92,7 @@ class Scanned(t.NamedTuple):
         return next((block for block in self.blocks if block.is_key), None)
 
 
+@functools.lru_cache(maxsize=2)  # a certificate's file and its key's
 def scan(content: bytes) -> Scanned:
     """Find the blocks of a file."""
     blocks: list[Block] = []
