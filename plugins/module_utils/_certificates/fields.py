@@ -101,26 +101,29 @@ def issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
 
 def _signed(key: t.Any, certificate: x509.Certificate) -> bool:
     """Is this the key that signed it? True where the library can't tell."""
-    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        how = _verification(key, certificate)
+        if how is not None:
+            key.verify(certificate.signature, certificate.tbs_certificate_bytes, *how)
+    except (InvalidSignature, TypeError, AttributeError):  # not one of this kind of key
+        return False
+    except Exception:  # pylint: disable=broad-except  # by the library's version
+        return True
+    return True
+
+
+def _verification(key: t.Any, certificate: x509.Certificate) -> t.Optional[tuple[t.Any, ...]]:
+    """What C(key.verify) takes behind signature and content; None where it can't be told."""
     from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
     digest = certificate.signature_hash_algorithm
-    how: tuple[t.Any, ...] = ()
     if isinstance(key, rsa.RSAPublicKey):
-        if certificate.signature_algorithm_oid == x509.SignatureAlgorithmOID.RSASSA_PSS:
-            if not hasattr(certificate, "signature_algorithm_parameters"):  # cryptography 41
-                return True
-            how = (certificate.signature_algorithm_parameters, digest)
-        else:
-            how = (padding.PKCS1v15(), digest)
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        how = (ec.ECDSA(digest),) if digest else ()
-    elif digest:
-        how = (digest,)
-    try:
-        key.verify(certificate.signature, certificate.tbs_certificate_bytes, *how)
-    except (InvalidSignature, TypeError, AttributeError):  # not one of this kind of key
-        return False
-    except UnsupportedAlgorithm:
-        return True
-    return True
+        if certificate.signature_algorithm_oid != x509.SignatureAlgorithmOID.RSASSA_PSS:
+            return padding.PKCS1v15(), digest
+        parameters = getattr(certificate, "signature_algorithm_parameters", None)
+        return (parameters, digest) if parameters else None  # before cryptography 41
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return (ec.ECDSA(digest),) if digest else ()
+    return (digest,) if digest else ()
