@@ -159,8 +159,8 @@ listeners:
         - V(expiring) answers as declared, but its certificate has fewer than
           O(certificate_min_days) days left.
         - V(expired) answers as declared, but its certificate is not valid any more, or not yet.
-        - V(wrong_certificate) serves another certificate than the one in its file. Often the file
-          was renewed and the server has not been reloaded.
+        - V(wrong_certificate) serves another certificate, or another chain behind it, than its file
+          has. Often the file was renewed and the server has not been reloaded.
         - V(no_starttls) does not offer STARTTLS.
         - V(tls_failed) the TLS handshake failed.
         - V(wrong_protocol) speaks something else.
@@ -210,7 +210,8 @@ listeners:
           description: The fingerprint, as C(openssl x509 -fingerprint -sha256) prints it.
           type: str
         matches_file:
-          description: Whether it is the one in the declared file. None if they were not compared.
+          description: Whether it and the chain behind it are those in the declared file. None if
+            they were not compared.
           type: bool
   sample:
     - {address: 192.0.2.10, port: 993, name: '192.0.2.10:993', protocol: imap, encryption: ssl,

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from support import pki
 from support.fleet.declaring import (
     ALL,
     CONFIG,
@@ -174,6 +175,62 @@ def test_only_the_server_of_a_renewed_certificate_reloads(
             )
     for result in run({}).values():
         assert result["changes"] == []
+
+
+def test_a_chain_that_changes_behind_its_certificate_is_served(hosts, run, play, authority):
+    """First the certificate alone; then its intermediate comes behind it; then files are damaged."""
+    path, key_path = "/etc/ssl/mail/chain.pem", "/etc/ssl/mail/chain-key.pem"
+    names = ("SMTP", "IMAP", "IMAPS", "LDAP", "LDAPS")
+    options = {**declared(*names, certificate=path, key=key_path), "exclusive": False}
+    whole = {}
+    for host in hosts:
+        put_certificate(host, authority, path, key_path)
+        whole[host] = host.read(path)
+        host.write(path, whole[host].partition("\n-----BEGIN")[0] + "\n")
+
+    def served(host):
+        return [
+            int(
+                host.run(
+                    f"openssl s_client -showcerts -connect {host.address}:{port} </dev/null "
+                    "2>/dev/null | grep -c BEGIN.CERTIFICATE"
+                ).stdout
+            )
+            for port in (993, 636)
+        ]
+
+    for host, result in run(options).items():
+        assert {listener["status"] for listener in result["listeners"]} == {"ok"}
+        assert served(host) == [1, 1]
+        host.write(path, whole[host])
+    for result in run({}, module=INFO).values():
+        details = [
+            listener["detail"] for listener in result["listeners"] if listener["port"] == 993
+        ]
+        assert "the file has 2 certificates, the server sends 1" in details[0], result
+    foreseen = run({}, check=True)
+    for host, result in run({}).items():
+        assert result["changes"] == foreseen[host]["changes"] and served(host) == [2, 2]
+        # what slapd's GnuTLS takes for its own certificate, and OpenSSL skips
+        other = authority.issue(pki.key("ecdsa", "mail"), names=["other.example"])
+        text = pki.certificate_bytes(other).decode().replace("-----BEGIN", "# -----BEGIN")
+        host.write(path, text + whole[host])
+    refused_by_gnutls = {**declared("LDAP2", certificate=path, key=key_path), "exclusive": False}
+    # Debian 13's slapd is linked to OpenSSL
+    played = play([{"name": "run", MODULE: refused_by_gnutls}], hosts[:1], check=True)
+    result = next(result for result in played if result.host == hosts[0].name)
+    assert result.failed and "GnuTLS takes for the server's" in result["msg"], result
+    for host in hosts:
+        host.write(path, whole[host].replace("-----\n-----", "----------"))  # glued
+    changed = {**declared("IMAP2", certificate=path, key=key_path), "exclusive": False}
+    for check in (True, False):
+        for host, result in run(changed, fails=True, check=check).items():
+            assert "has the end of a block and the beginning of the next" in result["msg"]
+            assert served(host) == [2, 2]
+    for host in hosts:
+        host.write(path, whole[host])
+    for result in run({}).values():
+        assert {listener["status"] for listener in result["listeners"]} == {"ok"}
 
 
 def test_changes_by_hand_are_seen_and_undone(hosts, run, clients):

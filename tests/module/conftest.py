@@ -192,6 +192,8 @@ def pki(tmp_path_factory):
     subprocess.run(
         [sys.executable, str(ROOT / "tests" / "support" / "pki.py"), str(folder)], check=True
     )
+    for place in [folder, *list(folder.parents)[:2]]:
+        place.chmod(0o755)  # every user has to reach a world-readable key
     return folder
 
 

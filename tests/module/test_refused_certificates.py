@@ -87,6 +87,17 @@ BAD_CERTIFICATES = [
         {"certificate_path": "{pki}/encrypted.pem"},
         "(certificate|private_key)_p.*: .*certificate_password",
     ),
+    (
+        {"certificate_path": "{pki}/glued.pem", "private_key_path": "{pki}/key.pem"},
+        "certificate_path: .*line [0-9]+ has the end of a block",
+    ),
+    (
+        {"certificate_path": "{pki}/cut.pem", "private_key_path": "{pki}/key.pem"},
+        "certificate_path: .*OpenSSL.* has no end",
+    ),
+    ({"certificate_path": "{pki}/root-between.pem"}, "certificate_path: .*certificate 2 "),
+    ({"certificate_path": "{pki}/certificate-signing.pem"}, "certificate_path: .*not for servers"),
+    ({"certificate_path": "{pki}/secp256k1.pem"}, "certificate_path: .*secp256k1"),
 ]
 CASES.add(
     "certificates-all-at-once",
@@ -110,6 +121,16 @@ CASES.add(
     r"ports\[0\]\.certificate_path: .*\b[45]\b.*\b6\b|ports\[0\]\.certificate_path: .*\b6\b.*\b[45]\b",
 )
 CASES.add(
+    "certificate-of-an-untrusted-authority",
+    mail_bindings(ports=[FIVE_DAYS], certificate_trust="system"),
+    r"ports\[0\]\.certificate_path: .*is not trusted by clients that trust this host's",
+)
+CASES.add(
+    "certificate-trust-without-a-file",
+    mail_port(**FIVE_DAYS, certificate_trust="/no/such/ca.pem"),
+    r"certificate_trust: .*/no/such/ca\.pem",
+)
+CASES.add(
     "certificate-too-few-days-for-port",
     mail_port(**FIVE_DAYS, certificate_min_days=6),
     r"certificate_path: .*\b6\b",
@@ -122,7 +143,7 @@ CASES.add(
     ),
     r"(ports|ip_addresses)\[0\]\.\w+: .*imap\.example\.com",
 )
-for position in (0, 6, 9, 15, 19, 23, 24):
+for position in (0, 6, 9, 15, 19, 23, 24, 26):
     bad, says = BAD_CERTIFICATES[position]
     CASES.add(
         f"certificate-for-port-{position}",

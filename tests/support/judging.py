@@ -41,6 +41,12 @@ def written(folder, *contents: bytes, name: str = "some.pem", mode: int = 0o600)
     return pki.write(folder / name, b"".join(contents), mode)
 
 
+def reachable(folder) -> None:
+    """Let every user enter this folder: pytest's own are for its user alone."""
+    for place in [folder, *list(folder.parents)[:2]]:
+        place.chmod(0o755)
+
+
 def only(findings: list) -> t.Any:
     """The finding, which has to be the only one."""
     assert len(findings) == 1, findings

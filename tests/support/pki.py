@@ -43,6 +43,11 @@ key of 2048 bits unless the list says something else:
     md5.pem                   0600  signed with MD5
     client-only.pem           0600  for client authentication only
     root-first.pem            0600  key, root, intermediate, certificate: the wrong order
+    glued.pem                 0644  certificate and intermediate joined without a line feed
+    cut.pem                   0644  certificate and half an intermediate
+    root-between.pem          0600  key, certificate, root, intermediate: the chain in the wrong order
+    certificate-signing.pem   0600  with a key usage for signing certificates only
+    secp256k1.pem             0600  with an ECDSA key on a curve that clients do not take
     bad keys
     without-key.pem           0644  a certificate and nothing else
     wrong-key.pem             0600  a certificate with other-key.pem
@@ -71,7 +76,7 @@ import typing as t
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -94,6 +99,16 @@ _SIGNED_WITH = {
     for name, number in (("md5", 4), ("sha1", 5), ("sha256", 11))
 }
 _NULL = b"\x05\x00"
+_CURVES = {
+    "ecdsa": ec.SECP256R1,
+    "p192": ec.SECP192R1,
+    "p224": ec.SECP224R1,
+    "p384": ec.SECP384R1,
+    "p521": ec.SECP521R1,
+    "secp256k1": ec.SECP256K1,
+    "brainpool": ec.BrainpoolP256R1,
+}
+_EDWARDS = {"ed25519": ed25519.Ed25519PrivateKey, "ed448": ed448.Ed448PrivateKey}
 
 
 # -- keys
@@ -104,9 +119,11 @@ def key(kind: str = "rsa-2048", which: str = "server"):
     """A new private key of this kind, the same for the same C(which): RSA keys take a while."""
     if kind.startswith("rsa-"):
         return rsa.generate_private_key(public_exponent=65537, key_size=int(kind[4:]))
-    if kind == "ecdsa":
-        return ec.generate_private_key(ec.SECP256R1())
-    return {"ed25519": ed25519.Ed25519PrivateKey}[kind].generate()
+    if kind == "dsa":
+        return dsa.generate_private_key(2048)
+    if kind in _EDWARDS:
+        return _EDWARDS[kind].generate()
+    return ec.generate_private_key(_CURVES[kind]())
 
 
 def key_bytes(private_key, password: str = "", pkcs1: bool = False, der: bool = False) -> bytes:
@@ -129,8 +146,8 @@ class Authority:
 
     def __init__(self, now: t.Optional[datetime.datetime] = None):
         self.now = (now or datetime.datetime.now(datetime.timezone.utc)).replace(microsecond=0)
-        self.root = self._certified("Test Root CA", key("ecdsa", "root"))
-        self.intermediate = self._certified("Test Intermediate CA", key("ecdsa", "intermediate"))
+        self.root = self.authority("Test Root CA", "root")
+        self.intermediate = self.authority("Test Intermediate CA", "intermediate")
 
     def issue(
         self,
@@ -142,22 +159,25 @@ class Authority:
         ends=float(DAYS),
         purposes=(SERVER_AUTH,),
         digest="sha256",
+        usages: t.Optional[t.Sequence[str]] = ("digital_signature",),
+        extensions=(),
     ) -> x509.Certificate:
         """A server's certificate.
 
-        C(begins) and C(ends) are days from now; C(purposes) empty: none are named.
+        C(begins) and C(ends) are days from now; C(purposes) empty: none are named; C(usages) None:
+        no key usage; C(extensions): more of them, each with whether it is critical.
         """
         public_key = (private_key or key()).public_key()
         builder = self._builder(common_name, public_key, begins, ends)
         builder = builder.add_extension(
             x509.BasicConstraints(ca=False, path_length=None), critical=True
         )
-        builder = builder.add_extension(
-            _key_usage(
-                digital_signature=True, key_encipherment=isinstance(public_key, rsa.RSAPublicKey)
-            ),
-            critical=True,
-        )
+        if usages is not None:
+            builder = builder.add_extension(
+                _key_usage(**dict.fromkeys(usages, True)), critical=True
+            )
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical=critical)
         if purposes:
             builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         if names or addresses:
@@ -171,15 +191,30 @@ class Authority:
             return _signed_weakly(builder, digest)
         return self._signed(builder, "Test Intermediate CA", key("ecdsa", "intermediate"))
 
-    def _certified(self, common_name: str, private_key) -> x509.Certificate:
-        builder = self._builder(common_name, private_key.public_key(), -365, 3650)
-        builder = builder.add_extension(
-            x509.BasicConstraints(ca=True, path_length=None), critical=True
-        )
-        builder = builder.add_extension(
-            _key_usage(key_cert_sign=True, crl_sign=True), critical=True
-        )
-        return self._signed(builder, "Test Root CA", key("ecdsa", "root"))
+    def authority(
+        self,
+        common_name: str,
+        which: str,
+        issuer: str = "Test Root CA",
+        issuer_which: str = "root",
+        begins=-365.0,
+        ends=3650.0,
+        ca=True,
+        path_length=None,
+        usages=("key_cert_sign", "crl_sign"),
+        digest="sha256",
+        extensions=(),
+    ) -> x509.Certificate:
+        """The certificate of an authority with this name and key, issued by another."""
+        public_key = key("ecdsa", which).public_key()
+        builder = self._builder(common_name, public_key, begins, ends)
+        builder = builder.add_extension(x509.BasicConstraints(ca, path_length), critical=True)
+        builder = builder.add_extension(_key_usage(**dict.fromkeys(usages, True)), critical=True)
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical=critical)
+        if digest != "sha256":
+            return _signed_weakly(builder, digest)
+        return self._signed(builder, issuer, key("ecdsa", issuer_which))
 
     def _builder(
         self, common_name: str, public_key, begins: float, ends: float
@@ -372,6 +407,17 @@ def write_set(folder, now: t.Optional[datetime.datetime] = None) -> pathlib.Path
     issued("md5.pem", digest="md5")
     issued("client-only.pem", purposes=[CLIENT_AUTH])
     private("root-first.pem", good_key, certificate_bytes(*reversed(chain)))
+
+    above = certificate_bytes(authority.intermediate)
+    public("glued.pem", good.rstrip() + above)
+    public("cut.pem", good + above[: len(above) // 2])
+    private(
+        "root-between.pem",
+        good_key,
+        certificate_bytes(certificate, authority.root, authority.intermediate),
+    )
+    issued("certificate-signing.pem", usages=["key_cert_sign"])
+    issued("secp256k1.pem", key("secp256k1"))
 
     public("without-key.pem", good)
     private("wrong-key.pem", other_key, good)

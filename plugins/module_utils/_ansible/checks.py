@@ -53,6 +53,15 @@ def judge_certificates(
     """
     from ansible_collections.mailops.bindings.plugins.module_utils._certificates.judge import judge
 
+    trust = params.get("certificate_trust") or "none"
+    if trust != "none":
+        from ansible_collections.mailops.bindings.plugins.module_utils._certificates.trust import (
+            option_problem,
+        )
+
+        problem = option_problem(trust)
+        if problem:
+            return [], [problem], []
     labels = {
         entry["name"]: task.declaration.label("ports", index)
         for index, entry in enumerate(task.declaration.ports or ())
@@ -64,4 +73,5 @@ def judge_certificates(
         task.beside,
         params.get("certificate_min_days", 0),
         datetime.datetime.now(datetime.timezone.utc),
+        trust,
     )

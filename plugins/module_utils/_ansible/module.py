@@ -54,6 +54,7 @@ WRITE_OPTIONS = {
 CERTIFICATE_OPTIONS = {
     "check_certificate": {"type": "bool", "default": True},
     "certificate_min_days": {"type": "int", "default": 0},
+    "certificate_trust": {"type": "str", "default": "none"},
 }
 #: Option of those that take a certificate_password; plugins/doc_fragments/certificate.py.
 PASSWORD_OPTIONS = {

@@ -8,26 +8,30 @@ from __future__ import annotations
 import contextlib
 import datetime
 import ipaddress
+import re
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.fields import (
+    key_usages,
+    unknown_critical_extensions,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates.parse import (
-    digest_name,
     names,
     purposes,
-    shown_names,
     validity,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.strength import (
+    is_rsa,
+    key_problem,
+    signature_problem,
 )
 
 if t.TYPE_CHECKING:
     from cryptography import x509
 
-#: CA/Browser Forum, baseline requirements 6.1.5; Debian's OpenSSL refuses fewer at its default
-#: security level.
-MIN_RSA_BITS = 2048
-
 _SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
-_ANY_PURPOSE = "2.5.29.37.0"
-_WEAK_DIGESTS = {"md5": "MD5", "sha1": "SHA-1"}
+#: What a host name in a certificate may consist of; a wildcard is its whole first label.
+_HOST_NAME = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 class Checked(t.NamedTuple):
@@ -58,7 +62,7 @@ def _hostnames(checked: Checked) -> t.Iterator[str]:
     dns_names, addresses = names(checked.leaf)
     for hostname in checked.hostnames:
         if not _covers(dns_names, addresses, hostname):
-            own = ", ".join(shown_names(checked.leaf))
+            own = ", ".join([*map(_shown, dns_names), *map(str, addresses)])
             yield "is not for %s: its names are %s: have it issued for that name too" % (
                 hostname,
                 own or "none (a common name alone does not count, RFC 9525)",
@@ -72,48 +76,75 @@ def _covers(dns_names: list[str], addresses: list[t.Any], hostname: str) -> bool
     its own entry. OpenSSL wants two labels behind a wildcard.
     """
     asked = hostname.rstrip(".").lower()
-    with contextlib.suppress(UnicodeError):  # a name without an ASCII form is in no certificate
-        asked = asked.encode("idna").decode()
     try:
         return ipaddress.ip_address(asked) in addresses
     except ValueError:
         pass
+    if not asked.isascii():
+        from ansible_collections.mailops.bindings.plugins.module_utils._config.idna import (
+            ascii_form,
+        )
+
+        with contextlib.suppress(ValueError):  # a name without an ASCII form is in no certificate
+            asked = ascii_form(asked)
     domain = asked.partition(".")[2]
     accepted = {asked, "*." + domain} if "." in domain else {asked}
     return any(name.lower() in accepted for name in dns_names)
 
 
-def _key_size(checked: Checked) -> t.Iterator[str]:
-    from cryptography.hazmat.primitives.asymmetric import dsa, rsa
+def _shown(dns_name: str) -> str:
+    """A DNS name, and why no client finds itself in it, if it looks like one that they do."""
+    try:
+        ipaddress.ip_address(dns_name)
+    except ValueError:
+        pass
+    else:
+        return "%s (as DNS name, not as IP address)" % dns_name
+    if dns_name.endswith("."):
+        return "%s (with a dot at its end)" % dns_name
+    return dns_name if _HOST_NAME.fullmatch(dns_name) else "%s (not a host name)" % dns_name
 
-    key = checked.leaf.public_key()
-    if isinstance(key, (rsa.RSAPublicKey, dsa.DSAPublicKey)) and key.key_size < MIN_RSA_BITS:
-        yield "has a key of %d bits, which clients refuse: make one of at least %d" % (
-            key.key_size,
-            MIN_RSA_BITS,
-        )
+
+def _key(checked: Checked) -> t.Iterator[str]:
+    yield key_problem(checked.leaf)
 
 
 def _signature(checked: Checked) -> t.Iterator[str]:
-    digest = _WEAK_DIGESTS.get(digest_name(checked.leaf))
-    if digest:
-        yield "is signed with %s, which clients refuse: have it issued again with SHA-256" % digest
+    yield signature_problem(checked.leaf)
 
 
 def _purpose(checked: Checked) -> t.Iterator[str]:
+    """RFC 5280, 4.2.1.3 and 4.2.1.12. OpenSSL's clients do not take any purpose for this one."""
     found = purposes(checked.leaf)
-    if found is not None and not found & {_SERVER_AUTH, _ANY_PURPOSE}:
+    if found is not None and _SERVER_AUTH not in found:
         yield (
             "is not for servers: its extended key usage lacks server authentication: have it "
             "issued again with serverAuth"
         )
+    usage = key_usages(checked.leaf)
+    if usage is None or usage.digital_signature:
+        return
+    if not (usage.key_encipherment and is_rsa(checked.leaf)):
+        yield (
+            "is not for servers: its key usage lacks digitalSignature: have it issued again with "
+            "that"
+        )
 
 
-#: Each says what is wrong, in words that follow the path of the certificate.
+def _critical_extensions(checked: Checked) -> t.Iterator[str]:
+    for identifier in unknown_critical_extensions(checked.leaf):
+        yield (
+            "has a critical extension that clients do not know (%s): have it issued again "
+            "without it" % identifier
+        )
+
+
+#: Each says what is wrong, in words that follow the path of the certificate; '' for nothing.
 CHECKS: tuple[t.Callable[[Checked], t.Iterator[str]], ...] = (
     _dates,
     _hostnames,
-    _key_size,
+    _key,
     _signature,
     _purpose,
+    _critical_extensions,
 )

@@ -12,9 +12,15 @@ import datetime
 import stat
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.chain import (
+    problems as problems_of_chain,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates.findings import (
     CHECKS,
     Checked,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.load import (
+    load_problem,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates.parse import (
     NO_FACTS,
@@ -22,9 +28,14 @@ from ansible_collections.mailops.bindings.plugins.module_utils._certificates.par
     certificate_in,
     key_in,
     leaf_facts,
+    others_in,
     pkcs12,
     public_bytes,
     require_library,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import (
+    damage,
+    scan,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates.read import (
     Finding,
@@ -32,17 +43,24 @@ from ansible_collections.mailops.bindings.plugins.module_utils._certificates.rea
     Unusable,
     content_of,
     is_pkcs12,
-    pem_certificates,
-    pem_key,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
     Bindings,
     MissingLibrary,
     Port,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
+    every_user_reaches,
+)
 
 if t.TYPE_CHECKING:
     from cryptography import x509
+
+
+_WRONG_KEY = "name the key that it was issued for, or issue it again"
+_WRONG_ORDER = (
+    "the key belongs to a later certificate of the chain: the server's own must come first"
+)
 
 
 # -- one certificate
@@ -55,11 +73,17 @@ class Certificate:
     Raises MissingLibrary.
     """
 
-    def __init__(self, source: Source, now: datetime.datetime):
+    def __init__(self, source: Source, now: datetime.datetime, trust: str = "none"):
+        """C(trust): as the option certificate_trust has it."""
         require_library()
         self.source, self.now = source, now
         self.leaf: t.Optional[x509.Certificate] = None
+        self.others: list[x509.Certificate] = []  # of its chain, behind it
         self.key_matches: t.Optional[bool] = None
+        self.load_problem = ""  # why OpenSSL can't load the two; '' also where they are not PEM
+        self._key_is_pem = self._is_loadable = False
+        self._trust = trust
+        self._is_misplaced = False  # the first certificate of the file is not the server's own
         self._findings: list[Finding] = []
         try:
             self._read()
@@ -69,12 +93,19 @@ class Certificate:
     def findings(self, min_days: int = 0, hostnames: t.Iterable[str] = ()) -> list[Finding]:
         """All that is wrong with it, for a server that is reached by these names."""
         found = list(self._findings)
-        if self.leaf is not None:
+        if self.leaf is not None and not self._is_misplaced:
             checked = Checked(self.leaf, self.now, min_days, tuple(hostnames))
-            for check in CHECKS:
-                for problem in check(checked):
-                    message = "%s %s" % (self.source.path, problem)
-                    found.append(Finding("certificate_path", message))
+            found += map(self._problem, _problems_of_leaf(checked))
+            if self.key_matches is not False:  # else it is another chain that is meant
+                chain = [self.leaf, *self.others]
+                found += map(self._problem, problems_of_chain(chain, self.now))
+        if self._is_loadable and self._trust != "none":
+            from ansible_collections.mailops.bindings.plugins.module_utils._certificates import (
+                trust,
+            )
+
+            problem = trust.untrusted(self.source, self._trust, not found)
+            found += [self._problem(problem)] if problem else []
         return found
 
     def facts(self) -> dict[str, t.Any]:
@@ -83,48 +114,78 @@ class Certificate:
         return {"path": self.source.path, **facts, "key_matches": self.key_matches}
 
     def _read(self) -> None:
-        path, key_path, password = self.source
+        path, dummy, password = self.source
         content, mode = content_of(path, "certificate_path")
         key = None
         if is_pkcs12(content):
             self.leaf, key = pkcs12(path, content, password)
         else:
             self.leaf = certificate_in(path, content)
-        if key_path and key_path != path:
-            key_content, mode = content_of(key_path, "private_key_path")
-            key = key_in(key_path, key_content, password, "private_key_path")
-        elif key is None:
-            if not pem_key(content):
-                raise Unusable(
-                    "private_key_path",
-                    "%s has no private key in it: name the key's file in private_key_path" % path,
-                )
-            key = key_in(path, content, password, "certificate_path")
-        if mode & stat.S_IROTH:
+        if key is None or self._key_is_apart:
+            key, mode = self._read_key(content, mode)
+        self._judge_mode(mode)
+        self.key_matches = public_bytes(key) == public_bytes(self.leaf)
+        if self.key_matches and scan(content).certificates and self._key_is_pem:
+            self.load_problem = load_problem(path, self._key_path, password)
+            self._is_loadable = not self.load_problem
+        self.others = others_in(path, content)
+        if not self.key_matches:
+            self._blame_other_key(key)
+        elif self.load_problem:
+            raise Unusable("certificate_path", self.load_problem)
+
+    @property
+    def _key_path(self) -> str:
+        return self.source.key_path or self.source.path
+
+    @property
+    def _key_is_apart(self) -> bool:
+        return self._key_path != self.source.path
+
+    def _read_key(self, content: bytes, mode: int) -> tuple[Key, int]:
+        """(the private key, the mode of its file). C(content), C(mode): the certificate's."""
+        path, dummy, password = self.source
+        option = "certificate_path"
+        if self._key_is_apart:
+            option = "private_key_path"
+            content, mode = content_of(self._key_path, option)
+        elif not scan(content).key and not damage(content):
+            raise Unusable(
+                "private_key_path",
+                "%s has no private key in it: name the key's file in private_key_path" % path,
+            )
+        self._key_is_pem = scan(content).key is not None
+        return key_in(self._key_path, content, password, option), mode
+
+    def _judge_mode(self, mode: int) -> None:
+        if mode & stat.S_IROTH and every_user_reaches(self._key_path):
             self._blame_key(
                 "can be read by every user of the host: run chmod o= on it and treat the key as "
                 "compromised"
             )
-        self.key_matches = public_bytes(key) == public_bytes(self.leaf)
-        if not self.key_matches:
-            why = _why_no_match(path, content, key)
-            self._blame_key("does not match the certificate in %s: %s" % (path, why))
+
+    def _blame_other_key(self, key: Key) -> None:
+        """The key is not the certificate's."""
+        self._is_misplaced = any(
+            public_bytes(key) == public_bytes(certificate) for certificate in self.others
+        )
+        self._blame_key(
+            "does not match the certificate in %s: %s"
+            % (self.source.path, _WRONG_ORDER if self._is_misplaced else _WRONG_KEY)
+        )
+
+    def _problem(self, problem: str) -> Finding:
+        return Finding("certificate_path", "%s %s" % (self.source.path, problem))
 
     def _blame_key(self, problem: str) -> None:
-        path, key_path, dummy = self.source
-        option = "private_key_path" if key_path else "certificate_path"
-        message = "the private key in %s %s" % (key_path or path, problem)
+        option = "private_key_path" if self.source.key_path else "certificate_path"
+        message = "the private key in %s %s" % (self._key_path, problem)
         self._findings.append(Finding(option, message))
 
 
-def _why_no_match(path: str, content: bytes, key: Key) -> str:
-    """What to do about a key that is not the first certificate's."""
-    later = (certificate_in(path, block) for block in pem_certificates(content)[1:])
-    if any(public_bytes(certificate) == public_bytes(key) for certificate in later):
-        return (
-            "the key belongs to a later certificate of the chain: the server's own must come first"
-        )
-    return "name the key that it was issued for, or issue it again"
+def _problems_of_leaf(checked: Checked) -> t.Iterator[str]:
+    for check in CHECKS:
+        yield from filter(None, check(checked))
 
 
 # -- the certificates of a task
@@ -148,12 +209,13 @@ def judge(
     beside: Beside,
     min_days: int,
     now: datetime.datetime,
+    trust: str = "none",
 ) -> Judged:
     """Judge the certificates of the ports in C(labels): name -> path of its entry, for messages.
 
     C(beside): what the task says of a port's certificate beside the document (password, names).
-    Problems stop the task for the ports that it creates or changes; for the others they are
-    warnings: one expired file must not hold up an urgent change elsewhere. Raises MissingLibrary.
+    Problems stop the task for the ports that it creates or changes, others only get warnings: one
+    expired file must not hold up an urgent change elsewhere. Raises MissingLibrary.
     """
     changed = {name for name in labels if current.ports.get(name) != desired.ports[name]}
     try:
@@ -162,16 +224,15 @@ def judge(
         if changed:
             raise
         return Judged([], [], [str(missing)])
-    judged = Judged([], [], [])
-    reached_by = _hostnames_of_ports(desired)
+    judged, reached_by = Judged([], [], []), _hostnames_of_ports(desired)
     readings: dict[Source, _Reading] = {}  # each source is read once
     warned: dict[str, list[str]] = {}  # message -> the unchanged ports that it is about
     for name, label in labels.items():
         given = beside.get(name, {})
         source = _source(desired.ports[name], given)
         if source not in readings:
-            readings[source] = _Reading(Certificate(source, now))
-        hostnames = {*reached_by.get(name, ()), *(given.get("certificate_hostnames") or ())}
+            readings[source] = _Reading(Certificate(source, now, trust))
+        hostnames = reached_by.get(name, set()).union(given.get("certificate_hostnames") or ())
         for finding in readings[source].findings(min_days, sorted(hostnames)):
             if name in changed:
                 judged.problems.append("%s%s: %s" % (label, finding.option, finding.message))

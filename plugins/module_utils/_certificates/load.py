@@ -5,29 +5,83 @@
 
 from __future__ import annotations
 
+import re
 import ssl
+import typing as t
+
+_WHERE_IN_PYTHON = re.compile(r" \(_ssl\.c:\d+\)")
 
 
 class _Encrypted(Exception):
     """OpenSSL asked for a password."""
 
 
-def load_problem(certificate_path: str, private_key_path: str) -> str:
+def load_problem(
+    certificate_path: str, private_key_path: str, password: t.Optional[str] = None
+) -> str:
     """Why this host's OpenSSL can't load these files, in its own words; '' if it can.
 
     C(private_key_path) is the same as C(certificate_path) where the key is in that file. The whole
     file is loaded, as SSL_CTX_use_certificate_chain_file(3) does it, so that any damaged block
     is found. It is loaded by the calling process, so it says nothing of the server's permissions.
+    Weak keys are loaded too: how weak they may be, each server sets for itself.
     """
+    context = lenient_context(ssl.PROTOCOL_TLS_SERVER)
+    return loading_problem(context, certificate_path, private_key_path, password)
 
-    def password() -> str:
-        raise _Encrypted
+
+def lenient_context(protocol: t.Any) -> ssl.SSLContext:
+    """A context that takes weak keys and signatures too."""
+    context = ssl.SSLContext(protocol)
+    try:
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    except ssl.SSLError:  # a library without security levels
+        pass
+    return context
+
+
+def loading_problem(
+    context: ssl.SSLContext,
+    certificate_path: str,
+    private_key_path: str,
+    password: t.Optional[str] = None,
+) -> str:
+    """Load both into this context; C(load_problem)'s answer if that fails."""
+
+    def given() -> str:
+        if not password:
+            raise _Encrypted
+        return password
 
     try:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate_path, private_key_path, password)
+        context.load_cert_chain(certificate_path, private_key_path, given)
     except _Encrypted:
         return "the private key is encrypted"
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        return str(error)
+        return _explained(error, dict.fromkeys((certificate_path, private_key_path)))
     return ""
+
+
+def _explained(error: Exception, paths: t.Iterable[str]) -> str:
+    """OpenSSL's words, and what can be seen in the files: which block is damaged, and where."""
+    words = _WHERE_IN_PYTHON.sub("", str(error))
+    if not isinstance(error, ssl.SSLError):
+        return words
+    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import damage
+    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.read import (
+        Unusable,
+        content_of,
+    )
+
+    for path in paths:
+        try:
+            where = damage(content_of(path, "certificate_path")[0])
+        except Unusable as unusable:
+            return unusable.finding.message
+        if where:
+            return "%s can't be loaded by OpenSSL (%s): %s" % (path, words, where)
+    return "%s can't be loaded by OpenSSL (%s): have them issued again, or look at %s" % (
+        " and ".join(paths),
+        words,
+        "each block with openssl asn1parse",
+    )

@@ -12,14 +12,16 @@ import datetime
 import types
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import (
+    damage,
+    scan,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates.read import (
     PemKey,
     Unusable,
     content_of,
-    form_of_openssl,
     is_der,
     is_pkcs12,
-    pem_certificates,
     pem_key,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import (
@@ -72,8 +74,8 @@ def leaf_facts(leaf: x509.Certificate, now: datetime.datetime) -> dict[str, t.An
     """What results say of a certificate itself. Times in ISO 8601, UTC."""
     not_before, not_after = validity(leaf)
     return {
-        "subject": _distinguished_name(leaf, "subject"),
-        "issuer": _distinguished_name(leaf, "issuer"),
+        "subject": distinguished_name(leaf, "subject"),
+        "issuer": distinguished_name(leaf, "issuer"),
         "names": shown_names(leaf),
         "not_before": not_before.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "not_after": not_after.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -112,7 +114,7 @@ def names(certificate: x509.Certificate) -> tuple[list[str], list[t.Any]]:
 
     The common name counts for no client (RFC 9525, 6.3).
     """
-    alternatives = _extension(certificate, x509.SubjectAlternativeName)
+    alternatives = extension(certificate, x509.SubjectAlternativeName)
     if alternatives is None:
         return [], []
     return (
@@ -123,7 +125,7 @@ def names(certificate: x509.Certificate) -> tuple[list[str], list[t.Any]]:
 
 def purposes(certificate: x509.Certificate) -> t.Optional[set[str]]:
     """The object identifiers of its extended key usage; None without one: for all purposes."""
-    usage = _extension(certificate, x509.ExtendedKeyUsage)
+    usage = extension(certificate, x509.ExtendedKeyUsage)
     return None if usage is None else {purpose.dotted_string for purpose in usage}
 
 
@@ -143,7 +145,8 @@ def public_bytes(holder: t.Any) -> bytes:
     return encoded
 
 
-def _distinguished_name(certificate: x509.Certificate, which: str) -> t.Optional[str]:
+def distinguished_name(certificate: x509.Certificate, which: str) -> t.Optional[str]:
+    """Its subject or issuer (RFC 4514); None where that can't be read."""
     try:
         name: str = getattr(certificate, which).rfc4514_string()
         return name
@@ -151,7 +154,8 @@ def _distinguished_name(certificate: x509.Certificate, which: str) -> t.Optional
         return None
 
 
-def _extension(certificate: x509.Certificate, kind: t.Any) -> t.Any:
+def extension(certificate: x509.Certificate, kind: t.Any) -> t.Any:
+    """The value of its extension of this class; None without one."""
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
@@ -167,46 +171,78 @@ def leaf_of(der: bytes) -> x509.Certificate:
     return _whole(x509.load_der_x509_certificate(der))
 
 
-def leaf_in(path: str) -> x509.Certificate:
-    """The server's own certificate in a file, whatever else is in it. Raises Refused."""
-    require_library()
+def chains_in(path: str) -> list[list[bytes]]:
+    """The certificates in a file, DER, each chain with the server's own first. Raises Refused."""
     try:
         content, dummy = content_of(path, "certificate_path")
-        if is_pkcs12(content):
-            return pkcs12(path, content, None)[0]
-        return certificate_in(path, content)
+        chains = scan(content).chains
+        if chains and not is_pkcs12(content):
+            return [[block.der for block in chain] for chain in chains]
+        require_library()
+        leaf = pkcs12(path, content, None)[0] if is_pkcs12(content) else None
+        return [[der_of(leaf or certificate_in(path, content))]]
     except Unusable as unusable:
         raise Refused(unusable.finding.message) from None
+    except ValueError:
+        raise Refused(_damaged(path).finding.message) from None
+
+
+def der_of(certificate: x509.Certificate) -> bytes:
+    """As it is sent."""
+    encoded: bytes = certificate.public_bytes(serialization.Encoding.DER)
+    return encoded
 
 
 def certificate_in(path: str, content: bytes) -> x509.Certificate:
-    """The first certificate of a file in PEM or DER. Raises Unusable."""
-    form = form_of_openssl(content)
-    if form:
+    """The server's own certificate in a file in PEM or DER: the first. Raises Unusable."""
+    blocks = scan(content).certificates
+    if blocks and blocks[0].label != "CERTIFICATE":
         raise Unusable(
             "certificate_path",
-            "%s begins with a %s CERTIFICATE, a form that only OpenSSL reads: name a copy in plain "
+            "%s begins with a %s, a form that only OpenSSL reads: name a copy in plain "
             "PEM, made with openssl x509 -in %s (and the rest of the chain behind it)"
-            % (path, form, path),
+            % (path, blocks[0].label, path),
         )
-    blocks = pem_certificates(content)
     try:
         if blocks:
-            return _whole(x509.load_pem_x509_certificate(blocks[0]))
+            return _whole(x509.load_der_x509_certificate(blocks[0].der))
         if is_der(content):
             return _whole(x509.load_der_x509_certificate(content))
     except Exception:  # pylint: disable=broad-except  # by the library's version
-        raise _damaged(path) from None
-    if pem_key(content):
-        raise Unusable(
-            "certificate_path",
+        raise _damaged(path, damage(content)) from None
+    raise _no_certificate(path, content)
+
+
+def others_in(path: str, content: bytes) -> list[x509.Certificate]:
+    """The certificates behind the server's own in its chain, in their order. Raises Unusable."""
+    chains = scan(content).chains
+    found = []
+    for number, block in enumerate(chains[0][1:] if chains else (), 2):
+        try:
+            found.append(_whole(x509.load_der_x509_certificate(block.der)))
+        except Exception:  # pylint: disable=broad-except  # by the library's version
+            where = "certificate %d (from line %d on) is damaged: put the whole one there" % (
+                number,
+                block.line,
+            )
+            raise _damaged(path, where) from None
+    return found
+
+
+def _no_certificate(path: str, content: bytes) -> Unusable:
+    where = damage(content)
+    if where:
+        problem = "%s has no certificate that OpenSSL can read: %s" % (path, where)
+    elif scan(content).key:
+        problem = (
             "%s holds a private key, but no certificate: name the certificate's file, and this one "
-            "in private_key_path" % path,
+            "in private_key_path" % path
         )
-    raise Unusable(
-        "certificate_path",
-        "%s is not a certificate (neither PEM nor DER nor PKCS#12): name another file" % path,
-    )
+    else:
+        problem = (
+            "%s is not a certificate (neither PEM nor DER nor PKCS#12): name another file" % path
+        )
+    return Unusable("certificate_path", problem)
 
 
 def _whole(certificate: x509.Certificate) -> x509.Certificate:
@@ -219,7 +255,9 @@ def _whole(certificate: x509.Certificate) -> x509.Certificate:
     return certificate
 
 
-def _damaged(path: str) -> Unusable:
+def _damaged(path: str, where: str = "") -> Unusable:
+    if where:
+        return Unusable("certificate_path", "%s holds a damaged certificate: %s" % (path, where))
     return Unusable(
         "certificate_path",
         "%s holds a damaged certificate, something else in its place, or a kind that this host's "
@@ -266,9 +304,15 @@ def _pkcs12_problem(option: str, path: str, why: str) -> Unusable:
 
 def key_in(path: str, content: bytes, password: t.Optional[str], option: str) -> Key:
     """The private key of a file in PEM or DER that C(option) names. Raises Unusable."""
-    in_pem = pem_key(content)
+    scanned = scan(content)
+    in_pem = pem_key(scanned.key) if scanned.key else None
     if not in_pem and not is_der(content):
-        certificate = "a certificate, but " if pem_certificates(content) else ""
+        where = damage(content)
+        if where:
+            raise Unusable(
+                option, "%s holds no private key that OpenSSL can read: %s" % (path, where)
+            )
+        certificate = "a certificate, but " if scanned.certificates else ""
         raise Unusable(
             option, "%s holds %sno private key: name the key's file" % (path, certificate)
         )
@@ -299,11 +343,9 @@ def _pem_key_in(path: str, found: PemKey, password: t.Optional[str], option: str
         )
     secret = password.encode() if password and found.is_encrypted else None
     try:
-        return _checked(
-            serialization.load_pem_private_key(found.pem + b"\n", secret, **_SKIP_CHECK)
-        )
+        return _checked(serialization.load_pem_private_key(found.pem, secret, **_SKIP_CHECK))
     except (ValueError, TypeError):
-        if b"ENCRYPTED" in found.pem:
+        if found.is_encrypted:
             raise _wrong_password(path) from None
         raise
 
@@ -322,25 +364,33 @@ def _der_key_in(path: str, content: bytes, password: t.Optional[str]) -> Key:
 
 
 def _checked(key: Key) -> Key:
-    """The key, if the numbers of an RSA key belong together. Raises ValueError.
+    """The key, if the numbers of an RSA or ECDSA key belong together. Raises ValueError.
 
-    In place of the library's own check, which also tests that its factors are prime, for 40 ms and
-    against forged keys only: RFC 8017, 3.2.
+    In place of the library's own check, which also tests that the factors of an RSA key are prime,
+    for 40 ms and against forged keys only: RFC 8017, 3.2. Of an ECDSA key old libraries take the
+    public half from the file, and so does OpenSSL.
     """
-    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-    if _SKIP_CHECK and isinstance(key, rsa.RSAPrivateKey):
-        number = key.private_numbers()
-        p, q, e = number.p, number.q, number.public_numbers.e
-        if not (
-            min(p, q) > 1
-            and p * q == number.public_numbers.n
-            and e * number.d % (p - 1) == e * number.d % (q - 1) == 1
-            and e * number.dmp1 % (p - 1) == e * number.dmq1 % (q - 1) == 1
-            and number.iqmp * q % p == 1
-        ):
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        derived = ec.derive_private_key(key.private_numbers().private_value, key.curve)
+        if public_bytes(derived) != public_bytes(key):
             raise ValueError
+    elif _SKIP_CHECK and isinstance(key, rsa.RSAPrivateKey):
+        _check_rsa(key.private_numbers())
     return key
+
+
+def _check_rsa(number: t.Any) -> None:
+    p, q, e = number.p, number.q, number.public_numbers.e
+    if not (
+        min(p, q) > 1
+        and p * q == number.public_numbers.n
+        and e * number.d % (p - 1) == e * number.d % (q - 1) == 1
+        and e * number.dmp1 % (p - 1) == e * number.dmq1 % (q - 1) == 1
+        and number.iqmp * q % p == 1
+    ):
+        raise ValueError
 
 
 def _password_needed(path: str) -> Unusable:

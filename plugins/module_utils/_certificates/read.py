@@ -8,9 +8,9 @@ PEM (certificate, chain and key, all in one file or in two), DER and PKCS#12.
 
 from __future__ import annotations
 
-import re
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import Block
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
     NotAFile,
     TooLarge,
@@ -20,15 +20,6 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.files impor
 
 MAX_BYTES = 1024 * 1024  # a chain of ten certificates with their key has 30 kB
 
-_PEM_CERTIFICATE = re.compile(
-    b"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----", re.DOTALL
-)
-_PEM_OF_OPENSSL = re.compile(b"-----BEGIN (TRUSTED|X509) CERTIFICATE-----")
-_PEM_KEY = re.compile(
-    b"-----BEGIN ((?:[A-Z0-9]+ )*)PRIVATE KEY-----(?:[^-]|-(?!----))+"
-    b"-----END (?:[A-Z0-9]+ )*PRIVATE KEY-----",
-    re.DOTALL,
-)
 _DER_SEQUENCE = b"\x30"
 _EC = bytes.fromhex("06072a8648ce3d0201")  # id-ecPublicKey (RFC 5480) in DER
 
@@ -108,28 +99,11 @@ def is_pkcs12(content: bytes) -> bool:
     return content[2 + length_bytes : 5 + length_bytes] == b"\x02\x01\x03"
 
 
-def pem_certificates(content: bytes) -> list[bytes]:
-    """The certificates of a PEM file in their order."""
-    return _PEM_CERTIFICATE.findall(content)
-
-
-def form_of_openssl(content: bytes) -> str:
-    """TRUSTED or X509 if the first certificate is in one of OpenSSL's own forms; '' if not."""
-    block, other = _PEM_CERTIFICATE.search(content), _PEM_OF_OPENSSL.search(content)
-    if not other or (block and block.start() < other.start()):
-        return ""
-    return other.group(1).decode()
-
-
-def pem_key(content: bytes) -> t.Optional[PemKey]:
-    """The first private key of a PEM file."""
-    block = _PEM_KEY.search(content)
-    if not block:
-        return None
-    pem, kind = block.group(0), block.group(1)
+def pem_key(block: Block) -> PemKey:
+    """A block that is a private key."""
     # RFC 7468, 11: in the label; RFC 1421, 4.6.1.1: in a header
-    is_encrypted = b"ENCRYPTED" in kind or b"Proc-Type: 4,ENCRYPTED" in pem
-    return PemKey(pem, kind == b"OPENSSH ", is_encrypted)
+    is_encrypted = "ENCRYPTED" in block.label or b"Proc-Type: 4,ENCRYPTED" in block.body
+    return PemKey(block.pem, block.label.startswith("OPENSSH "), is_encrypted)
 
 
 def kind_of_key(path: str) -> str:

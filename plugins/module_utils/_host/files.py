@@ -48,3 +48,19 @@ def read_file(path: str) -> t.Optional[bytes]:
         return read_regular_file(path, MAX_FILE_BYTES)[0]
     except FileNotFoundError:
         return None
+
+
+def every_user_reaches(path: str) -> bool:
+    """May every user of the host enter all folders that the file is in? Links are followed.
+
+    False where it can't be told.
+    """
+    folder = os.path.realpath(path)
+    try:
+        while folder != os.path.dirname(folder):
+            folder = os.path.dirname(folder)
+            if not os.stat(folder).st_mode & stat.S_IXOTH:
+                return False
+    except OSError:
+        return False
+    return True

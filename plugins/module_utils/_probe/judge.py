@@ -36,7 +36,7 @@ class Judge:
     def __init__(self, min_days: int, now: datetime.datetime):
         self._min_days, self._now = min_days, now
         self._facts: dict[bytes, Facts] = {}  # DER -> facts
-        self._files: dict[str, tuple[str, str]] = {}  # path -> (fingerprint, why there is none)
+        self._files: dict[str, tuple[list[list[bytes]], str]] = {}  # path -> see C(_in_file)
 
     @staticmethod
     def prepare() -> None:
@@ -53,7 +53,8 @@ class Judge:
             if result.der not in self._facts:
                 self._facts[result.der] = _facts_of(result.der, self._now)
             certificate = {**self._facts[result.der], "matches_file": None}
-            problems = [*self._compared(listener, certificate), *self._dated(certificate)]
+            served = result.chain or [result.der]
+            problems = [*self._compared(listener, served, certificate), *self._dated(certificate)]
         status = result.status
         if status == ProbeStatus.OK:
             status = next((problem.status for problem in problems if problem.status), status)
@@ -71,20 +72,34 @@ class Judge:
             "certificate": certificate,
         }
 
-    def _compared(self, listener: Listener, certificate: Facts) -> t.Iterator[Problem]:
-        """Compare it with the declared file, and set C(matches_file)."""
-        if not listener.certificate_path:
+    def _compared(
+        self, listener: Listener, served: t.Sequence[bytes], certificate: Facts
+    ) -> t.Iterator[Problem]:
+        """Compare what was served with the declared file, and set C(matches_file)."""
+        path = listener.certificate_path
+        if not path:
             return
-        fingerprint, why_not = self._in_file(listener.certificate_path)
+        chains, why_not = self._in_file(path)
         if why_not:
             yield Problem("", "the certificate was not compared: " + why_not)
             return
-        certificate["matches_file"] = fingerprint == certificate["fingerprint_sha256"]
-        if not certificate["matches_file"]:
+        from ansible_collections.mailops.bindings.plugins.module_utils._probe.comparison import (
+            difference,
+        )
+
+        differs = difference(served, chains)
+        certificate["matches_file"] = differs == ""
+        if differs is None:
             yield Problem(
                 ProbeStatus.WRONG_CERTIFICATE,
                 "serves another certificate than the one in %s: was the file renewed and the "
-                "server not reloaded?" % listener.certificate_path,
+                "server not reloaded?" % path,
+            )
+        elif differs:
+            yield Problem(
+                ProbeStatus.WRONG_CERTIFICATE,
+                "the chain differs from the one in %s: %s: was the file changed and the server "
+                "not reloaded?" % (path, differs),
             )
 
     def _dated(self, certificate: Facts) -> t.Iterator[Problem]:
@@ -104,17 +119,17 @@ class Judge:
             days = certificate["days_left"]
             yield Problem(ProbeStatus.EXPIRING, "the certificate has %d days left" % days)
 
-    def _in_file(self, path: str) -> tuple[str, str]:
-        """(fingerprint of the server's own certificate in the file, why there is none)."""
+    def _in_file(self, path: str) -> tuple[list[list[bytes]], str]:
+        """(the chains in the file, why there are none)."""
         if path not in self._files:
             from ansible_collections.mailops.bindings.plugins.module_utils._certificates import (
                 parse,
             )
 
             try:
-                self._files[path] = parse.fingerprint(parse.leaf_in(path)), ""
+                self._files[path] = parse.chains_in(path), ""
             except Refused as refused:
-                self._files[path] = "", str(refused)
+                self._files[path] = [], str(refused)
         return self._files[path]
 
 

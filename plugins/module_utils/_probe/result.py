@@ -49,6 +49,7 @@ class ProbeResult:
         self.tls_version = ""
         self.cipher = ""
         self.der = b""  # the certificate that was served
+        self.chain: list[bytes] = []  # all that were served, if that can be seen; that one first
 
     def end(self, ending: Ending) -> None:
         """Record that the visit ended so."""

@@ -9,8 +9,10 @@ import functools
 import ssl
 import typing as t
 
+from ansible_collections.mailops.bindings.plugins.module_utils._config.idna import ascii_form
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.errors import TlsFault
 
+_ENCODING_DER = 2  # X509_FILETYPE_ASN1, for Python's own _ssl.Certificate
 _LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on
 
 
@@ -40,7 +42,7 @@ class TlsSession:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         wrap = functools.partial(client_context().wrap_bio, self._incoming, self._outgoing)
         try:
-            self._session = wrap(server_hostname=hostname or None)
+            self._session = wrap(server_hostname=ascii_form(hostname) or None)
         except ValueError:  # a name that SNI can't carry, such as one that begins with a dot
             self._session = wrap()
 
@@ -95,6 +97,20 @@ class TlsSession:
     def certificate(self) -> bytes:
         """The server's own certificate, DER; b'' if it sent none."""
         return self._session.getpeercert(binary_form=True) or b""
+
+    @property
+    def chain(self) -> list[bytes]:
+        """All certificates that the server sent, its own first, DER; [] if Python can't tell.
+
+        Python has it from 3.10 on, and under a public name from 3.13 on.
+        """
+        session: t.Any = self._session
+        if hasattr(session, "get_unverified_chain"):
+            return list(session.get_unverified_chain())
+        get = getattr(getattr(session, "_sslobj", None), "get_unverified_chain", None)
+        return [
+            certificate.public_bytes(_ENCODING_DER) for certificate in (get() if get else ()) or ()
+        ]
 
 
 def _fault(error: ssl.SSLError) -> TlsFault:

@@ -148,7 +148,8 @@ class _Visit:
     def _secure(self) -> None:
         """Make the TLS handshake."""
         tls, result = self.conversation.start_tls(self._listener.hostname), self.result
-        result.tls_version, result.cipher, result.der = tls.version, tls.cipher, tls.certificate
+        result.tls_version, result.cipher = tls.version, tls.cipher
+        result.der, result.chain = tls.certificate, tls.chain
 
     def _greet(self) -> t.Optional[Ending]:
         """Wait for the greeting, in a protocol that has one."""

@@ -55,6 +55,8 @@ class Server:
     harmless_log_words: tuple[str, ...] = ()
     #: The user that opens certificates and keys.
     reads_keys_as: str = "root"
+    #: The library with which it loads them: OpenSSL or GnuTLS.
+    tls_library: str = "OpenSSL"
     #: The command that makes the running server serve renewed certificates. The role's renewal hook
     #: runs it, without this collection.
     renewal_command: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ import os
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates.judge import (
     Certificate,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.parse import der_of
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates.read import Source
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
@@ -24,22 +25,36 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.view import
 _ENCRYPTED = (b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"\nProc-Type: 4,ENCRYPTED")
 
 
-def why_not_servable(listener: Listener, view: View, title: str, now: datetime.datetime) -> str:
+def why_not_servable(
+    listener: Listener, view: View, title: str, tls_library: str, now: datetime.datetime
+) -> str:
     """Why a server can't serve this listener's certificate; '' if it can.
 
-    C(view): what the server, called C(title), sees of its files. What clients will think of the
-    certificate is not judged here.
+    C(view): what the server, called C(title), sees of its files; C(tls_library): see C(Server).
+    What clients will think of the certificate is not judged here.
     """
     for path in dict.fromkeys((listener.certificate_path, listener.key_path)):
         problem = _problem_of_file(path, path != listener.certificate_path, view, title)
         if problem:
             return problem
     certificate = Certificate(Source(listener.certificate_path, listener.private_key_path), now)
-    if certificate.key_matches is True:
+    if certificate.key_matches is not True:
+        return next(
+            (finding.message for finding in certificate.findings()), "its private key can't be used"
+        )
+    return certificate.load_problem or _refused_by(tls_library, listener, certificate)
+
+
+def _refused_by(tls_library: str, listener: Listener, certificate: Certificate) -> str:
+    """Why the server's library, if it is not OpenSSL, does not load what OpenSSL does."""
+    if tls_library != "GnuTLS" or certificate.leaf is None:
         return ""
-    return next(
-        (finding.message for finding in certificate.findings()), "its private key can't be used"
+    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.gnutls import (
+        gnutls_problem,
     )
+
+    own = der_of(certificate.leaf)
+    return gnutls_problem(listener.certificate_path, listener.key_path, own)
 
 
 def _problem_of_file(path: str, is_key: bool, view: View, title: str) -> str:

@@ -161,7 +161,9 @@ def _not_servable(participant: Participant, now: datetime.datetime) -> t.Iterato
     for listener in participant.must_be_servable:
         source = listener.certificate_path, listener.private_key_path
         if source not in checked:
-            checked[source] = certificate_files.why_not_servable(listener, view, server.title, now)
+            checked[source] = certificate_files.why_not_servable(
+                listener, view, server.title, server.tls_library, now
+            )
         if checked[source]:
             port_name = " (%s)" % listener.port_name if listener.port_name else ""
             yield "%s%s: %s" % (listener.name, port_name, checked[source])

@@ -47,8 +47,7 @@ class DrivenServer:
     def many(self, *orders: dict) -> list[dict]:
         """Give several orders to one process."""
         output = self.host.run(
-            "PYTHONPATH=/root/c exec python3 /root/driver.py "
-            f"{self.server}",
+            f"PYTHONPATH=/root/c exec python3 /root/driver.py {self.server}",
             "".join(json.dumps(order) + "\n" for order in orders),
             timeout=240,
         ).stdout

@@ -8,13 +8,15 @@ from __future__ import annotations
 import pytest
 
 from support import pki
-from support.judging import NOW
+from support.judging import NOW, reachable
 
 
 @pytest.fixture(scope="package", name="files")
 def fixture_files(tmp_path_factory):
-    """The folder with the whole set."""
-    return pki.write_set(tmp_path_factory.mktemp("pki"), NOW)
+    """The folder with the whole set, which every user can reach."""
+    folder = pki.write_set(tmp_path_factory.mktemp("pki"), NOW)
+    reachable(folder)
+    return folder
 
 
 @pytest.fixture(scope="package", name="authority")

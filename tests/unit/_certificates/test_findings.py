@@ -15,17 +15,63 @@ from ansible_collections.mailops.bindings.plugins.module_utils._certificates.rea
 from support import pki
 from support.judging import CERTIFICATE, DAY, EXPIRES, HOUR, NOW, SECOND, certificate, only, written
 
+ANY_PURPOSE = x509.ObjectIdentifier("2.5.29.37.0")
 
-def test_any_purpose_and_no_named_purpose_are_good_for_a_server(authority, tmp_path):
-    any_purpose = x509.ObjectIdentifier("2.5.29.37.0")
-    for purposes in ((), [any_purpose], [pki.CLIENT_AUTH, pki.SERVER_AUTH]):
-        key = pki.key("ecdsa")
-        path = written(
-            tmp_path,
-            pki.key_bytes(key),
-            pki.certificate_bytes(authority.issue(key, purposes=purposes)),
-        )
-        assert Certificate(Source(path), NOW).findings() == [], purposes
+
+@pytest.fixture
+def judged(authority, tmp_path):
+    """The messages about a certificate that is issued like this, without its path."""
+
+    def findings(kind="ecdsa", hostnames=(), **how):
+        key = pki.key(kind)
+        content = pki.certificate_bytes(authority.issue(key, **how))
+        path = written(tmp_path, pki.key_bytes(key), content)
+        found = Certificate(Source(path), NOW).findings(hostnames=hostnames)
+        assert {finding.option for finding in found} <= {CERTIFICATE}
+        return [finding.message.replace(path + " ", "") for finding in found]
+
+    return findings
+
+
+@pytest.mark.parametrize(
+    "purposes, good",
+    [
+        ([], True),
+        ([pki.CLIENT_AUTH, pki.SERVER_AUTH], True),
+        ([pki.CLIENT_AUTH], False),
+        ([ANY_PURPOSE], False),  # OpenSSL's clients want the purpose by its name
+        ([ANY_PURPOSE, pki.SERVER_AUTH], True),
+    ],
+)
+def test_purposes(judged, purposes, good):
+    found = judged(purposes=purposes)
+    assert [message.partition(":")[0] for message in found] == ["is not for servers"] * (not good)
+
+
+@pytest.mark.parametrize(
+    "kind, usages, good",
+    [
+        ("ecdsa", ["digital_signature"], True),
+        ("ecdsa", None, True),  # no key usage at all
+        ("ecdsa", ["key_encipherment"], False),  # which an ECDSA key can't do
+        ("ecdsa", ["key_agreement"], False),
+        ("ecdsa", ["content_commitment"], False),
+        ("ecdsa", ["key_cert_sign", "crl_sign"], False),
+        ("rsa-2048", ["key_encipherment"], True),
+        ("rsa-2048", ["digital_signature", "key_encipherment"], True),
+        ("rsa-2048", ["key_cert_sign"], False),
+    ],
+)
+def test_key_usages(judged, kind, usages, good):
+    found = judged(kind, usages=usages)
+    assert [message.partition(":")[0] for message in found] == ["is not for servers"] * (not good)
+
+
+def test_a_critical_extension_that_no_client_knows(judged):
+    unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+    assert judged(extensions=[(unknown, False)]) == []
+    (message,) = judged(extensions=[(unknown, True)])
+    assert "1.2.3.4" in message and "critical" in message
 
 
 # -- the clock
@@ -108,7 +154,12 @@ COVERED = [
     ("mail.xn--bcher-kva.example", "mail.bücher.example", True),
     ("*.xn--bcher-kva.example", "Mail.BÜCHER.example", True),
     ("mail.xn--bcher-kva.example", "mail.bucher.example", False),
-    ("mail.example.com", "mail..example.com", False),  # has no ASCII form
+    ("mail.example.com", "mail..example.com", False),
+    ("xn--fa-hia.example.com", "faß.example.com", True),
+    ("fass.example.com", "faß.example.com", False),  # as IDNA 2003 had it
+    ("*.xn--nxasmm1c.com", "mail.βόλος.com", True),
+    ("xn--nxasmq6b.com", "βόλος.com", False),
+    ("mail.example.com", "☃.example.com", False),  # has no ASCII form
 ]
 
 
@@ -122,9 +173,30 @@ def test_a_name_is_covered_by_itself_or_by_a_wildcard_for_its_first_label(
         tmp_path, pki.key_bytes(key), pki.certificate_bytes(authority.issue(key, names=names))
     )
     found = Certificate(Source(path), NOW).findings(hostnames=[hostname])
-    expected = "%s is not for %s: its names are %s" % (path, hostname, ", ".join(names))
+    expected = "%s is not for %s: its names are %s" % (path, hostname, names[0])
     assert [(finding.option, finding.message.startswith(expected)) for finding in found] == (
         [] if covered else [(CERTIFICATE, True)]
+    )
+
+
+@pytest.mark.parametrize(
+    "name, hostname, shown",
+    [
+        ("192.0.2.10", "192.0.2.10", "192.0.2.10 (as DNS name, not as IP address)"),
+        ("2001:db8::10", "2001:db8::10", "2001:db8::10 (as DNS name, not as IP address)"),
+        ("mail.example.com.", pki.HOSTNAME, "mail.example.com. (with a dot at its end)"),
+        ("https://mail.example.com", pki.HOSTNAME, "https://mail.example.com (not a host name)"),
+        ("mail.example.com:993", pki.HOSTNAME, "mail.example.com:993 (not a host name)"),
+        (" mail.example.com", pki.HOSTNAME, " mail.example.com (not a host name)"),
+        ("m*.example.com", pki.HOSTNAME, "m*.example.com (not a host name)"),
+        ("*.example.com", "a.mail.example.com", "*.example.com"),
+    ],
+)
+def test_a_name_of_the_wrong_kind_is_said_to_be_one(judged, name, hostname, shown):
+    (message,) = judged(hostnames=[hostname], names=[name])
+    assert message == "is not for %s: its names are %s: have it issued for that name too" % (
+        hostname,
+        shown,
     )
 
 

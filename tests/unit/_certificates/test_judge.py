@@ -33,6 +33,7 @@ from support.judging import (
     WRONG_PASSWORD,
     certificate,
     only,
+    reachable,
     within,
     written,
 )
@@ -146,6 +147,11 @@ BAD = [
     ("wrong key", ("cert.pem", "other-key.pem"), KEY, "does not match the certificate"),
     ("wrong key of another kind", ("cert.pem", "ecdsa.pem"), KEY, "does not match the certificate"),
     ("wrong key in one file", ("wrong-key.pem",), CERTIFICATE, "does not match the certificate"),
+    ("glued", ("glued.pem", "key.pem"), CERTIFICATE, "has the end of a block and the beginning"),
+    ("cut", ("cut.pem", "key.pem"), CERTIFICATE, "can't be loaded by OpenSSL"),
+    ("root between", ("root-between.pem",), CERTIFICATE, "sends certificate 2 (CN=Test Root CA"),
+    ("for signing", ("certificate-signing.pem",), CERTIFICATE, "is not for servers"),
+    ("secp256k1", ("secp256k1.pem",), CERTIFICATE, "has a key of a kind that clients refuse"),
     (
         "chain in the wrong order",
         ("root-first.pem",),
@@ -233,13 +239,9 @@ BAD = [
 ]
 
 
-#: Judged by their names, they have further problems: those of a root, which is for no host.
-NOT_STRICT = {"chain in the wrong order", "chain in the wrong order, key apart"}
-
-
 def bad(case):
     name, (first, *rest), option, message = case
-    return pytest.param(first, rest, {} if name in NOT_STRICT else STRICT, option, message, id=name)
+    return pytest.param(first, rest, STRICT, option, message, id=name)
 
 
 @pytest.mark.parametrize("name, rest, asked, option, message", [bad(case) for case in BAD])
@@ -286,6 +288,7 @@ def test_all_problems_are_found_at_once(authority, tmp_path):
         weak, names=["www.example.net"], ends=-1, digest="sha1", purposes=[pki.CLIENT_AUTH]
     )
     path = written(tmp_path, pki.certificate_bytes(issued))
+    reachable(tmp_path)
     key_path = written(tmp_path, pki.key_bytes(pki.key("ecdsa")), name="key.pem", mode=0o644)
     found = Certificate(Source(path, key_path), NOW).findings(14, ["mail.example.com", "192.0.2.1"])
     expected = [(KEY, "every user"), (KEY, "does not match")]
@@ -316,6 +319,47 @@ def test_a_certificate_is_judged_although_its_key_is_missing(files, which):
     found = certificate(files, name, key, now=EXPIRES + DAY).findings()
     assert [finding.option for finding in found] == [KEY, CERTIFICATE]
     assert "expired" in found[1].message
+
+
+@pytest.mark.parametrize("link", [False, True])
+@pytest.mark.parametrize("closed", ["", "upper", "upper/lower"])
+def test_a_key_that_only_root_can_reach_is_not_world_readable(tmp_path, link, closed):
+    """As old versions of certbot have it: a key of mode 0644 below a folder of mode 0700."""
+    reachable(tmp_path)
+    folder = tmp_path / "upper" / "lower"
+    folder.mkdir(parents=True)
+    key = pki.key("ecdsa")
+    content = pki.key_bytes(key) + pki.certificate_bytes(pki.Authority(NOW).issue(key))
+    path = written(folder, content, mode=0o644)
+    (tmp_path / closed).chmod(0o700 if closed else 0o755)
+    if link:  # it does not matter how open the way of a link is
+        (tmp_path / "link.pem").symlink_to(path)
+        path = str(tmp_path / "link.pem")
+    found = [finding.message for finding in Certificate(Source(path), NOW).findings()]
+    assert ["can be read by every user" in message for message in found] == [True] * (not closed)
+
+
+@pytest.mark.parametrize(
+    "kind, good",
+    [
+        ("ecdsa", True),
+        ("p384", True),
+        ("p521", True),
+        ("ed25519", True),
+        ("p192", False),
+        ("p224", False),
+        ("secp256k1", False),
+        ("brainpool", False),
+        ("ed448", False),
+        ("dsa", False),
+    ],
+)
+def test_kinds_of_keys(authority, tmp_path, kind, good):
+    key = pki.key(kind)
+    path = written(tmp_path, pki.key_bytes(key), pki.certificate_bytes(authority.issue(key)))
+    found = [finding.message for finding in Certificate(Source(path), NOW).findings()]
+    expected = "%s has a key of a kind that clients refuse" % path
+    assert [message.startswith(expected) for message in found] == [True] * (not good)
 
 
 # -- secrets

@@ -166,6 +166,19 @@ def test_an_rsa_key_whose_parts_do_not_belong_together_is_damaged(files, tmp_pat
     assert finding.option == "private_key_path" and "damaged private key" in finding.message
 
 
+def test_an_ecdsa_key_whose_halves_do_not_belong_together_is_damaged(files, tmp_path):
+    """OpenSSL loads it, since the public half is the certificate's, and then signs wrongly."""
+    key = serialization.load_pem_private_key((files / "ecdsa.pem").read_bytes(), None)
+    der = pki.key_bytes(key, der=True)
+    secret = key.private_numbers().private_value
+    bent = der.replace(secret.to_bytes(32, "big"), (secret ^ (1 << 40)).to_bytes(32, "big"))
+    assert bent != der
+    finding = only(
+        Certificate(Source(str(files / "ecdsa.pem"), written(tmp_path, bent)), NOW).findings()
+    )
+    assert finding.option == "private_key_path" and "damaged private key" in finding.message
+
+
 # -- strange and damaged ones
 
 

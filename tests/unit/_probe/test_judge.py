@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import ssl
+import sys
 
 import pytest
 
@@ -19,7 +20,8 @@ from support.probing import NOW, ask
 
 def test_facts_are_those_of_the_certificate_that_was_served(certificates, tls):
     result = ask(scripted.imap(tls, implicit=True), "imap", "ssl")[0]
-    facts = parse.leaf_facts(parse.leaf_in(str(certificates / "cert.pem")), NOW)
+    (chain,) = parse.chains_in(str(certificates / "cert.pem"))
+    facts = parse.leaf_facts(parse.leaf_of(chain[0]), NOW)
     assert result["certificate"] == dict(facts, matches_file=None)
 
 
@@ -73,6 +75,42 @@ def test_another_certificate_than_the_file_s_is_wrong_certificate(certificates, 
     assert result["certificate"]["matches_file"] is False
 
 
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="Python does not show the served chain")
+@pytest.mark.parametrize(
+    "served, in_file, detail",
+    [
+        (["leaf"], ["leaf", "above"], "the file has 2 certificates, the server sends 1"),
+        (["leaf", "above"], ["leaf", "above", "top"], ""),  # a root is not needed
+        (["leaf", "top"], ["leaf", "above"], "others, or in another order"),
+        (["leaf", "above"], ["leaf"], ""),  # a server may know the authorities above it
+    ],
+)
+def test_a_chain_that_changed_behind_the_same_certificate(tmp_path, served, in_file, detail):
+    authority = pki.Authority()
+    certificates = {
+        "leaf": authority.issue(),
+        "above": authority.intermediate,
+        "top": authority.root,
+    }
+    for name, chain in (("served", served), ("in-file", in_file)):
+        content = pki.certificate_bytes(*(certificates[which] for which in chain))
+        pki.write(tmp_path / name, pki.key_bytes(pki.key()) + content)
+    result = ask(
+        scripted.imap(scripted.tls_context(tmp_path / "served"), implicit=True),
+        "imap",
+        "ssl",
+        certificate_path=str(tmp_path / "in-file"),
+    )[0]
+    assert result["status"] == ("wrong_certificate" if detail else "ok")
+    assert detail in result["detail"]
+    assert result["certificate"]["matches_file"] is not bool(detail)
+
+
+def test_a_name_of_another_script_is_asked_for_by_idna_2008(certificates, tls):
+    server = ask(scripted.imap(tls, implicit=True), "imap", "ssl", hostname="faß.example")[1]
+    assert server.sessions[0].server_name == "xn--fa-hia.example"
+
+
 def test_wrong_certificate_comes_before_expired(certificates):
     context = scripted.tls_context(certificates / "expired.pem")
     result = ask(
@@ -108,9 +146,7 @@ def test_a_file_of_any_format_is_compared(name, certificates, tls):
     assert (result["status"], result["certificate"]["matches_file"]) == ("ok", True)
 
 
-def test_without_the_library_certificates_are_not_judged_and_the_detail_says_so(
-    certificates, monkeypatch
-):
+def test_without_the_library_dates_are_not_judged_and_the_detail_says_so(certificates, monkeypatch):
     monkeypatch.setattr(parse, "HAS_LIBRARY", False)
     context = scripted.tls_context(certificates / "expired.pem")
     result = ask(
@@ -120,11 +156,10 @@ def test_without_the_library_certificates_are_not_judged_and_the_detail_says_so(
         certificate_path=str(certificates / "expired.pem"),
     )[0]
     assert result["status"] == "ok"
-    assert result["detail"].count("python3-cryptography") == 2
-    assert (
-        result["certificate"]["days_left"] is None
-        and len(result["certificate"]["fingerprint_sha256"]) == 95
-    )
+    assert result["detail"].count("python3-cryptography") == 1
+    assert result["certificate"]["days_left"] is None
+    assert result["certificate"]["matches_file"] is True
+    assert len(result["certificate"]["fingerprint_sha256"]) == 95
 
 
 def test_another_problem_comes_before_the_certificate_s(certificates):

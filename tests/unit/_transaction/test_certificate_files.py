@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import datetime
 import os
+import ssl
 import types
 
 import pytest
 
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates import gnutls
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._host import view
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import preflight
@@ -39,6 +41,9 @@ def files(tmp_path_factory):
         "key.der": pki.key_bytes(key, der=True),
         "all.p12": pki.pkcs12_bytes(key, certificate, password=pki.PASSWORD),
         "empty.pem": b"",
+        "glued.pem": chain.rstrip() + chain,
+        "cut.pem": chain + chain[:100],
+        "commented.pem": chain.replace(b"-----BEGIN", b"#-----BEGIN") + chain,
     }
     for name, content in contents.items():
         (folder / name).write_bytes(content)
@@ -46,7 +51,7 @@ def files(tmp_path_factory):
     return folder
 
 
-def refusals(files, certificate, key="", user="root", pid=0, unit=""):
+def refusals(files, certificate, key="", user="root", pid=0, unit="", tls_library="OpenSSL"):
     listener = Listener(
         "127.0.0.2",
         465,
@@ -57,7 +62,11 @@ def refusals(files, certificate, key="", user="root", pid=0, unit=""):
         port_name="Submissions",
     )
     server = types.SimpleNamespace(
-        title="Postfix", reads_keys_as=user, main_process=lambda: pid, unit=lambda: unit
+        title="Postfix",
+        reads_keys_as=user,
+        tls_library=tls_library,
+        main_process=lambda: pid,
+        unit=lambda: unit,
     )
     participant = types.SimpleNamespace(server=server, must_be_servable=[listener])
     return [
@@ -102,6 +111,9 @@ SHOWN = "127.0.0.2:465 (Submissions): "
             "openssl pkcs12 -in all.p12 -nodes -out all.pem",
         ),
         ("empty.pem", "key.pem", "empty.pem is not PEM"),
+        ("glued.pem", "key.pem", "has the end of a block and the beginning of the next"),
+        ("cut.pem", "key.pem", "cut.pem can't be loaded by OpenSSL"),
+        ("commented.pem", "key.pem", None),
         (".", "key.pem", "can't be read: it is a directory"),
     ],
 )
@@ -116,6 +128,15 @@ def test_certificates(files, certificate, key, message):
             and message in found[0].replace(str(files), "")
         ), found
         assert pki.PASSWORD not in found[0]
+
+
+def test_a_server_with_gnutls_is_asked_by_its_own_library(files, monkeypatch):
+    asked = []
+    monkeypatch.setattr(gnutls, "gnutls_problem", lambda *files: asked.append(files) or "refused")
+    assert refusals(files, "good.pem", "key.pem") == [] == asked
+    assert refusals(files, "good.pem", "key.pem", tls_library="GnuTLS") == [SHOWN + "refused"]
+    own = ssl.PEM_cert_to_DER_cert((files / "good.pem").read_text())
+    assert asked == [(str(files / "good.pem"), str(files / "key.pem"), own)]
 
 
 @needs_root

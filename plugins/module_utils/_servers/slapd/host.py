@@ -52,6 +52,9 @@ UNIT_FOLDERS = (
     "/usr/lib/systemd/system/",
 )
 CONFIGS = ("/etc/ldap/slapd.d", "/etc/openldap/slapd.d", "/etc/ldap/slapd.conf")
+#: OpenLDAP's library, which slapd is linked to.
+LIBRARIES = ("/usr/lib/*/libldap*.so.*", "/usr/lib64/libldap*.so.*")
+_GNUTLS = b"libgnutls.so"
 #: Options of slapd that say what the settings of /etc/default/slapd say.
 _OVERRIDING_OPTIONS = {"-h", "-f", "-F", "-u", "-g"}
 
@@ -202,6 +205,13 @@ def user() -> tuple[str, str]:
         return value_of(text, "SLAPD_USER", reader), value_of(text, "SLAPD_GROUP", reader)
     except UnknownLayout:
         return "openldap", "openldap"
+
+
+def is_linked_to_gnutls() -> bool:
+    """Does OpenLDAP's library take TLS from GnuTLS, as up to Debian 12, and not from OpenSSL?"""
+    return any(
+        _GNUTLS in (read_file(path) or b"") for pattern in LIBRARIES for path in glob.glob(pattern)
+    )
 
 
 def _start_problems(text: str, reader: str) -> t.Iterator[str]:

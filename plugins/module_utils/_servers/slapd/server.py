@@ -54,6 +54,12 @@ olcTLSCertificateKeyFile: %(private_key_path)s
 
         return host.user()[0] or "root"
 
+    @property
+    def tls_library(self) -> str:  # type: ignore[override]  # it is the distribution's choice
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import host
+
+        return "GnuTLS" if host.is_linked_to_gnutls() else "OpenSSL"
+
     def installed(self) -> bool:
         return os.path.exists("/usr/sbin/slapd")
 

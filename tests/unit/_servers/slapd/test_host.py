@@ -183,3 +183,14 @@ def test_other_slapds_are_a_problem():
         "Several slapds run on this host (processes 7, 9), and mail_listeners can't tell which one "
         "is meant: stop the others, or leave slapd out of servers"
     ]
+
+
+@pytest.mark.parametrize(
+    "content, library", [(b"libgnutls.so.30", "GnuTLS"), (b"libssl.so.3", "OpenSSL")]
+)
+def test_the_tls_library_is_the_one_that_openldap_is_linked_to(
+    tmp_path, monkeypatch, content, library
+):
+    (tmp_path / "libldap-2.5.so.0").write_bytes(b"\x7fELF\0%s\0" % content)
+    monkeypatch.setattr(host_module, "LIBRARIES", (str(tmp_path / "libldap*.so.*"),))
+    assert Slapd().tls_library == library
