@@ -177,6 +177,7 @@ class World:
         return types.SimpleNamespace(
             warnings=warnings,
             changes=changing.changes,
+            unhealthy=changing.unhealthy(result["listeners"]),
             passed_over=[listener.name for listener in changing.passed_over()],
             participants={
                 participant.server.name: participant for participant in changing.participants

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import is_wildcard
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._probe import client
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import SocketKey
@@ -20,9 +22,14 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction.part
     Participant,
     Result,
     TransactionOptions,
+    at_risk,
     key_of,
+    key_of_result,
     socket_order,
 )
+
+if t.TYPE_CHECKING:
+    from ansible_collections.mailops.bindings.plugins.module_utils._transaction.risk import Risks
 
 MIN_PATIENCE = 2.5  # seconds: the old listeners wait for the verdict on the new ones
 
@@ -67,6 +74,11 @@ class Visits:
         """
         if not self.options.probe:
             return
+        risks = _risks()
+        for participant in participants:
+            if participant.follows:
+                # before the probes: what would not come back is not reloaded
+                participant.risks = risks.of(participant.configured)
         to_probe = [
             (participant, listener)
             for participant in participants
@@ -81,6 +93,18 @@ class Visits:
         slow_seconds, silent_still = self._look(silent)
         answered = silent_still != silent
         self.patience = 2 * max(MIN_PATIENCE, slow_seconds if answered else 0)
+
+    def foreseen(
+        self, participants: t.Iterable[Participant], results: t.Iterable[Result]
+    ) -> list[Result]:
+        """These results of the proof, at risk where a restart would end what they say."""
+        reasons: dict[SocketKey, str] = {}
+        risks = _risks()
+        for participant in participants:
+            with contextlib.suppress(Refused):  # all is done, and its files could be read before
+                server, configured = participant.server, participant.configured
+                reasons.update(risks.of(configured if participant.idle else server.read()))
+        return [at_risk(result, reasons.get(key_of_result(result), "")) for result in results]
 
     def _look(
         self, to_probe: t.Sequence[tuple[Participant, Listener]]
@@ -173,6 +197,13 @@ class Visits:
             min_days=self.options.min_days,
             now=self.options.now,
         )
+
+
+def _risks() -> Risks:
+    """Loaded only where listeners are probed."""
+    from ansible_collections.mailops.bindings.plugins.module_utils._transaction import risk
+
+    return risk.Risks()
 
 
 def _problem(result: Result) -> str:

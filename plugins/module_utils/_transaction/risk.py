@@ -1,0 +1,101 @@
+# Copyright (c) 2026, mailops.bindings contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What answers now from a server's memory, and would not after a restart of the server.
+
+Judged by what the server's configuration names: files, certificates with their keys, addresses.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.mailops.bindings.plugins.module_utils._certificates.load import (
+    load_problem,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import is_wildcard
+from ansible_collections.mailops.bindings.plugins.module_utils._host.local import bind_error
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
+    CertificateFiles,
+    Configured,
+    SocketKey,
+)
+
+#: How to get out of it, whatever it is.
+_REMEDY = "%s. It answers now, and would not after a restart: restore that first"
+
+
+class Risks:
+    """Looks at each file and address once, however many listeners depend on it."""
+
+    def __init__(self) -> None:
+        self._unreadable: dict[str, str] = {}
+        self._unloadable: dict[CertificateFiles, str] = {}
+        self._unbindable: dict[str, str] = {}
+
+    def of(self, configured: Configured) -> dict[SocketKey, str]:
+        """Why its listeners would not answer after a restart: those for which that is known."""
+        whole = self.of_server(configured)
+        found = {}
+        for listener in (entry.listener for entry in configured.listeners):
+            reason = whole
+            if not reason and listener.encryption != "none" and listener.certificate_path:
+                pair = listener.certificate_path, listener.key_path
+                reason = self.of_certificate(pair)
+            if reason:
+                found[listener.address, listener.port] = reason
+        return found
+
+    def of_server(self, configured: Configured) -> str:
+        """Why the server would not start, or none of its listeners would answer; '' if not so."""
+        reasons = (
+            *(self._of_file(path) for path in configured.files_at_start),
+            *(self.of_certificate(pair) for pair in configured.certificates_at_start),
+            *(self._of_address(address) for address in _addresses(configured.sockets)),
+        )
+        return next(filter(None, reasons), "")
+
+    def of_certificate(self, files: CertificateFiles) -> str:
+        """Why OpenSSL could not load this certificate with its key; '' if it can."""
+        if files not in self._unloadable:
+            missing = [reason for reason in map(self._of_file, files) if reason]
+            problem = "" if missing else load_problem(*files)
+            self._unloadable[files] = (
+                missing[0]
+                if missing
+                else _REMEDY % ("%s with the key %s does not load: %s" % (*files, problem))
+                if problem
+                else ""
+            )
+        return self._unloadable[files]
+
+    def _of_file(self, path: str) -> str:
+        if path not in self._unreadable:
+            self._unreadable[path] = ""
+            try:
+                with open(path, "rb"):
+                    pass
+            except OSError as error:
+                reason = "%s can't be read: %s" % (path, error.strerror)
+                self._unreadable[path] = _REMEDY % reason
+        return self._unreadable[path]
+
+    def _of_address(self, address: str) -> str:
+        if address not in self._unbindable:
+            reason = "%s is in its files, and is not an address of this host" % address
+            self._unbindable[address] = _REMEDY % reason if _is_gone(address) else ""
+        return self._unbindable[address]
+
+
+def _is_gone(address: str) -> bool:
+    """Can no socket be bound to it, also not after duplicate address detection?"""
+    if not bind_error(address):
+        return False
+    from ansible_collections.mailops.bindings.plugins.module_utils._host import addresses
+
+    return bool(addresses.cannot_listen(address, floating=False))
+
+
+def _addresses(sockets: t.Iterable[SocketKey]) -> list[str]:
+    """The addresses of these sockets, without wildcards, which every host can bind."""
+    return sorted({address for address, dummy in sockets if not is_wildcard(address)})
