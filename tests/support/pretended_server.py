@@ -98,6 +98,7 @@ class PretendedServer(PretendedProcess):
         super().__init__(world, name, protocols)
         self.two_steps = two_steps
         self.files_at_start = ()
+        self.refuses = ""  # what its checker says of its live file
 
     def write(self, *lines):
         pathlib.Path(self.path).write_text(
@@ -121,6 +122,9 @@ class PretendedServer(PretendedProcess):
             (text, read_file(self.drop_in)),
             self.files_at_start,
         )
+
+    def live_problem(self):
+        return self.refuses
 
     def plan(self, configured, desired, options):
         text, drop_in = configured.details

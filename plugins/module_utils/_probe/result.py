@@ -13,6 +13,7 @@ class ProbeStatus:
 
     OK = "ok"
     EXPIRING = "expiring"
+    AT_RISK = "at_risk"
     EXPIRED = "expired"
     WRONG_CERTIFICATE = "wrong_certificate"
     NO_STARTTLS = "no_starttls"
@@ -54,3 +55,22 @@ class ProbeResult:
         """Record that the visit ended so."""
         self.status, self.sure = ending.status, ending.sure
         self.notes.insert(0, ending.note)
+
+
+#: Statuses of a listener that answers as declared, with some certificate …
+SERVED = (
+    ProbeStatus.OK,
+    ProbeStatus.EXPIRING,
+    ProbeStatus.EXPIRED,
+    ProbeStatus.WRONG_CERTIFICATE,
+)
+#: … and with the one in its file.
+RIGHTLY_SERVED = SERVED[:3]
+
+
+def at_risk(result: dict[str, t.Any], reason: str) -> dict[str, t.Any]:
+    """The result of a listener that answers now; C(reason): why it would not after a restart."""
+    if not reason or result["status"] not in SERVED:
+        return result
+    detail = "; ".join(filter(None, [reason, result["detail"]]))
+    return {**result, "status": ProbeStatus.AT_RISK, "detail": detail}

@@ -17,6 +17,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd imp
     has_systemd,
     reread_units,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
+    RIGHTLY_SERVED,
+    SERVED,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import is_unit
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import State
@@ -33,8 +37,6 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction.mess
     in_words,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
-    RIGHTLY_SERVED,
-    SERVED,
     Participant,
     Result,
     TransactionOptions,

@@ -15,6 +15,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     wildcard_of,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
+    SERVED,
+    at_risk,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
@@ -24,10 +28,6 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
     State,
 )
 
-#: Statuses of a listener that answers as declared, with some certificate …
-SERVED = ("ok", "expiring", "expired", "wrong_certificate")
-#: … and with the one in its file.
-RIGHTLY_SERVED = SERVED[:3]
 #: Statuses where nothing answers, although something could.
 ABSENT = ("refused", "timeout")
 #: Statuses of a listener that may be broken in its server's memory alone: a reload may mend it.
@@ -326,14 +326,6 @@ class Participant:
                 yield result if key in self.after else {**result, **unexpected}
             elif key in self.declared:  # else what would be left of a wildcard
                 yield _not_probed(listener, *missing(listener))
-
-
-def at_risk(result: Result, reason: str) -> Result:
-    """The result of a listener that answers now; C(reason): why it would not after a restart."""
-    if not reason or result["status"] not in SERVED:
-        return result
-    detail = "; ".join(filter(None, [reason, result["detail"]]))
-    return {**result, "status": "at_risk", "detail": detail}
 
 
 def key_of(listener: Listener) -> SocketKey:

@@ -13,16 +13,18 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._probe import client
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
+    RIGHTLY_SERVED,
+    SERVED,
+    at_risk,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import SocketKey
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
     ABSENT,
-    RIGHTLY_SERVED,
-    SERVED,
     Participant,
     Result,
     TransactionOptions,
-    at_risk,
     key_of,
     key_of_result,
     socket_order,

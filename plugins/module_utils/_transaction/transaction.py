@@ -29,12 +29,14 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets imp
     Socket,
     listening,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
+    RIGHTLY_SERVED,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
     preflight,
     unfinished,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
-    RIGHTLY_SERVED,
     Participant,
     Result,
     TransactionOptions,

@@ -94,6 +94,14 @@ def validate_resource(content: t.Optional[bytes]) -> None:
 # -- before a change
 
 
+def live_problem() -> str:
+    """Why slaptest(8) refuses the configuration; '' if it does not."""
+    path = host.current_config().path
+    kind = "-F" if os.path.isdir(path) else "-f"
+    status, dummy, errors = run([*_as_user(), "slaptest", "-Q", "-u", kind, path])
+    return " / ".join(errors.strip().splitlines()[-2:]) if status else ""
+
+
 def _validate(tls: Tls, error: type[Exception]) -> None:
     """Try a certificate on a slapd that has nothing else, in a sandbox. Raises C(error).
 
