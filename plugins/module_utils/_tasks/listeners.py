@@ -154,9 +154,9 @@ class ServersCommitter(StoreCommitter):
             return ""
         return "\n".join(
             [
-                "These are not as declared, and no change of mail_listeners mends that:",
+                "These listeners are not as declared, and mail_listeners could not repair them:",
                 *("  " + _problem(result) for result in unhealthy),
-                "What was changed stays. on_unhealthy: warn makes this a warning",
+                "All else that was changed stays. With on_unhealthy: warn this is a warning",
             ]
         )
 
