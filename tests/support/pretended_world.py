@@ -88,6 +88,7 @@ class World:
         patch.setattr(execution, "STABLE_SECONDS", 0.0)
         patch.setattr(rollback, "STABLE_SECONDS", 0.0)
         patch.setattr(rollback, "PATIENCE", 0.05)
+        patch.setattr(rollback, "RESTART_PATIENCE", 0.05)
         patch.setattr(rollback, "STEP_SECONDS", 0.0)
         patch.setattr(wait, "LOOK_SECONDS", 0.005)
         patch.setattr(lock, "LOOK_SECONDS", 0.005)

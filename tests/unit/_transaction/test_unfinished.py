@@ -13,7 +13,11 @@ from _pytest.monkeypatch import MonkeyPatch  # pytest.MonkeyPatch only since 6.2
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction import lock, unfinished
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
+    journal,
+    lock,
+    unfinished,
+)
 from support.pretended_world import (
     ALL,
     DOCUMENT,
@@ -121,8 +125,7 @@ def test_an_edit_of_others_after_a_kill_stops_the_recovery(world):
 
 
 def test_check_mode_beside_a_run_says_that_it_goes_on(world):
-    world.journal.parent.mkdir()
-    world.journal.write_text('{"version": 1, "started": "now", "entries": []}')
+    journal.begin([], "now")
     with lock.locked():
         with pytest.raises(
             Refused, match=r"another run of mail_listeners is going on.*process \d+"

@@ -23,7 +23,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.files impor
     read_file,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
-from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import has_systemd
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import (
+    activate_unit,
+    has_systemd,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import UNITS
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import config_files
@@ -220,16 +223,14 @@ class Dovecot(Server):
 
     def _start(self, how: str) -> None:
         if has_systemd():
-            # a unit that has failed a few times in a row does not start until its count is reset
-            run(["systemctl", "reset-failed", config_files.UNIT])
-            argv = ["systemctl", "start" if how == "start" else "restart", config_files.UNIT]
+            verb = "start" if how == "start" else "restart"
+            status, dummy, errors = activate_unit(verb, config_files.UNIT)
         else:
             if self.running():
                 run(["doveadm", "stop"])
             self._end_orphans()
             # its processes keep the output that they are given, and run() waits for its end
-            argv = ["sh", "-c", "exec dovecot >/dev/null 2>&1"]
-        status, dummy, errors = run(argv)
+            status, dummy, errors = run(["sh", "-c", "exec dovecot >/dev/null 2>&1"])
         if status:
             reason = brief(errors) if errors else "it ended with status %d, see its log" % status
             raise Failed("Dovecot can't be started: %s" % reason)
