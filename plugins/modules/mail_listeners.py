@@ -97,7 +97,7 @@ options:
     default: 0
   timeout:
     description:
-      - Seconds to wait for an answer of a listener, and at least this long for a server's sockets.
+      - Seconds to wait for an answer of a listener, new ones included, and for a server's sockets.
         A server whose unit allows it more time to start (C(TimeoutStartSec)) is given that.
     type: float
     default: 30

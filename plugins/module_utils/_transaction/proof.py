@@ -62,7 +62,7 @@ class Visits:
 
     def __init__(self, options: TransactionOptions):
         self.options = options
-        #: Seconds that an answer may take after the change, measured by those of today.
+        #: Seconds that an answer may take of a listener that stays, measured by those of today.
         self.patience: float = options.timeout
         #: Results after the change that need not be asked for again.
         self._settled: dict[tuple[Participant, SocketKey], Result] = {}
@@ -113,7 +113,7 @@ class Visits:
     ) -> tuple[float, list[tuple[Participant, Listener]]]:
         """(seconds that it took, those without an answer in time)."""
         began = time.monotonic()
-        results = self._probe([listener for dummy, listener in to_probe])
+        results = self._probe([listener for dummy, listener in to_probe], self.patience)
         silent = []
         for (participant, listener), result in zip(to_probe, results):
             participant.add_result(result)
@@ -163,7 +163,7 @@ class Visits:
         ]
         return [
             "%s: %s %s" % (result["name"], result["status"], result["detail"])
-            for result in self._probe(to_probe)
+            for result in self._probe(to_probe, self.patience)
             if result["status"] not in SERVED
         ]
 
@@ -182,20 +182,26 @@ class Visits:
             if only is None or key in only
         ]
         expected.sort(key=lambda visit: socket_order(visit[1]))
-        unsettled = [visit for visit in expected if visit[:2] not in self._settled]
-        results = self._probe([visit[2] for visit in unsettled])
         found = dict(self._settled)
-        found.update(zip((visit[:2] for visit in unsettled), results))
+        for unchanged, timeout in ((False, self.options.timeout), (True, self.patience)):
+            # of what is new or changed there is no measure yet
+            group = [
+                visit
+                for visit in expected
+                if visit[:2] not in self._settled and visit[0].unchanged(visit[1]) == unchanged
+            ]
+            results = self._probe([visit[2] for visit in group], timeout)
+            found.update(zip((visit[:2] for visit in group), results))
         return [
             Visit(participant, key, found[participant, key]) for participant, key, dummy in expected
         ]
 
-    def _probe(self, listeners: t.Sequence[Listener]) -> list[Result]:
+    def _probe(self, listeners: t.Sequence[Listener], timeout: float) -> list[Result]:
         if not listeners:
             return []
         return client.probe(
             listeners,
-            timeout=min(self.options.timeout, self.patience),
+            timeout=min(self.options.timeout, timeout),
             min_days=self.options.min_days,
             now=self.options.now,
         )
