@@ -302,8 +302,8 @@ unhealthy:
       type: str
   sample:
     - {name: '192.0.2.10:993', status: at_risk,
-       detail: "/etc/ssl/mail/key.pem can't be read: No such file or directory. It answers now, and
-         would not after a restart: restore that first"}
+       detail: "/etc/ssl/mail/key.pem can't be read: No such file or directory: it would not answer
+         after a restart"}
 activation:
   description: What was done to each server to make it follow its files, one of V(none), V(reload),
     V(restart), V(start).

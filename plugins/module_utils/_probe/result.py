@@ -69,8 +69,17 @@ RIGHTLY_SERVED = SERVED[:3]
 
 
 def at_risk(result: dict[str, t.Any], reason: str) -> dict[str, t.Any]:
-    """The result of a listener that answers now; C(reason): why it would not after a restart."""
-    if not reason or result["status"] not in SERVED:
+    """The result of a listener, if it would not answer after a restart; C(reason): why, or ''.
+
+    One that does not answer now keeps its status; it is the likely reason for it.
+    """
+    if not reason:
         return result
-    detail = "; ".join(filter(None, [reason, result["detail"]]))
-    return {**result, "status": ProbeStatus.AT_RISK, "detail": detail}
+    status = result["status"]
+    if status in SERVED:
+        status, reason = ProbeStatus.AT_RISK, reason + ": it would not answer after a restart"
+    return {
+        **result,
+        "status": status,
+        "detail": "; ".join(filter(None, [reason, result["detail"]])),
+    }

@@ -19,7 +19,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.base imp
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import SocketKey
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.risk import Risks
 
-_NOT_CONFIGURED = "%s listens here, but its files do not say so: it would not after a restart"
+_NOT_CONFIGURED = "the files of %s do not have this listener"
 
 
 class Foresight:
@@ -56,7 +56,7 @@ def _of_server(
 ) -> dict[SocketKey, str]:
     problem = server.live_problem()
     if problem:
-        reason = "%s would not start again: %s" % (server.title, problem)
+        reason = "%s refuses its files: %s" % (server.title, problem)
         return {(listener.address, listener.port): reason for listener in listeners}
     try:
         configured = server.read()

@@ -21,9 +21,6 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
     SocketKey,
 )
 
-#: How to get out of it, whatever it is.
-_REMEDY = "%s. It answers now, and would not after a restart: restore that first"
-
 
 class Risks:
     """Looks at each file and address once, however many listeners depend on it."""
@@ -63,7 +60,7 @@ class Risks:
             self._unloadable[files] = (
                 missing[0]
                 if missing
-                else _REMEDY % ("%s with the key %s does not load: %s" % (*files, problem))
+                else "%s with the key %s does not load: %s" % (*files, problem)
                 if problem
                 else ""
             )
@@ -76,14 +73,13 @@ class Risks:
                 with open(path, "rb"):
                     pass
             except OSError as error:
-                reason = "%s can't be read: %s" % (path, error.strerror)
-                self._unreadable[path] = _REMEDY % reason
+                self._unreadable[path] = "%s can't be read: %s" % (path, error.strerror)
         return self._unreadable[path]
 
     def _of_address(self, address: str) -> str:
         if address not in self._unbindable:
             reason = "%s is in its files, and is not an address of this host" % address
-            self._unbindable[address] = _REMEDY % reason if _is_gone(address) else ""
+            self._unbindable[address] = reason if _is_gone(address) else ""
         return self._unbindable[address]
 
 

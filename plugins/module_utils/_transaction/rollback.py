@@ -143,13 +143,8 @@ def _activate_again(followers: t.Iterable[Follower]) -> list[str]:
     ]
     if not followers:
         return []
-    failures: dict[str, str] = {}
     expected = {follower.server.name: _expected(follower) for follower in followers}
-    late = _names(wait.unmet(expected.values()))
-    for follower in followers:
-        name = follower.server.name
-        restart = follower.entry.activation == "restart" and name in late
-        _activate(expected[name], "restart" if restart else "reload", failures)
+    failures = _activate_gently(followers, expected)
     unmet = wait.wait_until_listening([*expected.values()], PATIENCE, STABLE_SECONDS)
     again = _names(unmet)  # a server that listens as before is not risked, whatever it says
     for follower in followers:
@@ -161,12 +156,28 @@ def _activate_again(followers: t.Iterable[Follower]) -> list[str]:
     unmet = wait.wait_until_listening(
         [expected[name] for name in again], RESTART_PATIENCE, STABLE_SECONDS
     )
-    problems = {expectation.server.name: problem for expectation, problem in unmet}
-    return [
-        "\n".join(filter(None, (failures.get(name), problems.get(name))))
-        for name in expected
-        if name in failures or name in problems
-    ]
+    problems = [*failures.items(), *((found.server.name, problem) for found, problem in unmet)]
+    return ["\n".join(texts) for texts in _by_name(problems).values()]
+
+
+def _activate_gently(
+    followers: t.Iterable[Follower], expected: t.Mapping[str, Expectation]
+) -> dict[str, str]:
+    """Reload, or restart what needs that and does not listen as before; name -> what failed."""
+    failures: dict[str, str] = {}
+    late = _names(wait.unmet(expected.values()))
+    for follower in followers:
+        name = follower.server.name
+        restart = follower.entry.activation == "restart" and name in late
+        _activate(expected[name], "restart" if restart else "reload", failures)
+    return failures
+
+
+def _by_name(problems: t.Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, problem in problems:
+        found.setdefault(name, []).append(problem)
+    return found
 
 
 def _names(unmet: wait.Unmet) -> set[str]:

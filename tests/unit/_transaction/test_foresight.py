@@ -38,16 +38,14 @@ def test_what_the_files_say_is_not_at_risk(risks):
 
 def test_what_is_not_in_the_files_is_at_risk(world, risks):
     world.dove.write("127.0.0.3 143 imap")
-    assert risks() == {
-        IMAP[:2]: "Dove listens here, but its files do not say so: it would not after a restart"
-    }
+    assert risks() == {IMAP[:2]: "the files of Dove do not have this listener"}
     world.dove.write("0.0.0.0 143 imap")
     assert risks() == {}
 
 
 def test_what_the_checker_refuses_or_misses_is_at_risk(world, risks):
     world.dove.refuses = "line 1: what is that?"
-    assert risks() == {IMAP[:2]: "Dove would not start again: line 1: what is that?"}
+    assert risks() == {IMAP[:2]: "Dove refuses its files: line 1: what is that?"}
     world.dove.refuses = ""
     world.dove.files_at_start = (str(world.folder / "gone.pem"),)
     assert set(risks()) == {IMAP[:2]}

@@ -129,12 +129,15 @@ def test_what_would_not_come_back_is_at_risk_and_left_alone(world):
         result = world.run(ALL, check=check)
         assert result.changes == [] and world.dove.told == []
         assert statuses(result)["127.0.0.2:143"] == "tls_failed"
+        assert gone in result.unhealthy[0]["detail"]
     world.statuses.clear()
     result = world.run(ALL)
     assert [(listener["name"], listener["status"]) for listener in result.unhealthy] == [
         ("127.0.0.2:143", "at_risk")
     ]
-    assert result.unhealthy[0]["detail"].startswith(gone + " can't be read: No such file")
+    assert result.unhealthy[0]["detail"].startswith(
+        gone + " can't be read: No such file or directory: it would not answer after a restart"
+    )
     assert [
         listener["status"] for listener in result.listeners_before if listener["port"] == 143
     ] == ["at_risk"]
