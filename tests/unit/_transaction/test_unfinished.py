@@ -18,6 +18,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction impo
     lock,
     unfinished,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.execution import (
+    RolledBack,
+)
 from support.pretended_world import (
     ALL,
     DOCUMENT,
@@ -99,6 +102,26 @@ def test_a_run_killed_in_a_rollback_is_undone_by_the_next(points, tmp_path):
             assert not world.journal.exists() and [
                 facts for name, facts in world.state().items() if name in before
             ] == list(before.values())
+
+
+def test_a_rollback_that_failed_is_finished_when_what_it_wanted_is_so(world, monkeypatch):
+    """A server that did not come back in time is there later: it is not restarted for that."""
+    before = world.state()
+
+    def activate(how, sockets):
+        world.dove.set_listening(None)
+        raise Failed("it takes too long")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.dove, "activate", activate)
+        with pytest.raises(RolledBack, match="Not all could be rolled back"):
+            world.run(ALL)
+    assert world.journal.exists()
+    with pytest.raises(Refused, match="an earlier run was interrupted, and check mode"):
+        world.run(ALL, check=True)
+    world.dove.set_listening(world.dove.configured_sockets())
+    assert unfinished.recover() and world.dove.told == ["reload"]
+    assert world.state() == before and not world.journal.exists() and not world.litter()
 
 
 def test_an_edit_of_others_after_a_kill_stops_the_recovery(world):
