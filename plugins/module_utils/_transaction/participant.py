@@ -152,13 +152,20 @@ class Participant:
         if key not in self.before:
             return
         self.results[key] = result
+        self.broken.discard(key)  # it may only have been slow
         unchanged = facts_of(self.after.get(key)) == facts_of(self.before[key])
-        if not unchanged or key in self.risks:  # a reload would be the end of it
+        if not unchanged or key in self.risks:  # a reload would not help
             return
         if result["status"] == "wrong_certificate":
             self.stale.add(key)
         elif result["status"] in MENDABLE and key in self.declared:
             self.broken.add(key)
+
+    def spare(self) -> None:
+        """Leave a broken or stale listener alone, if a reload would end another that answers."""
+        if any(self.status_before(key) in SERVED for key in self.risks if key in self.results):
+            self.stale.clear()
+            self.broken.clear()
 
     # -- what follows from that
 

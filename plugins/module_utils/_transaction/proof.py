@@ -69,7 +69,7 @@ class Visits:
 
     # -- before the change
 
-    def look(self, participants: t.Iterable[Participant]) -> None:
+    def look(self, participants: t.Sequence[Participant]) -> None:
         """Probe how things are, and measure how long answers take.
 
         A listener that never answers is no measure for how long to wait for new ones.
@@ -88,13 +88,14 @@ class Visits:
         ]
         self.patience = MIN_PATIENCE
         seconds, silent = self._look(to_probe)
-        if not silent:
-            self.patience = max(MIN_PATIENCE, 10 * seconds)
-            return
-        self.patience = self.options.timeout
-        slow_seconds, silent_still = self._look(silent)
-        answered = silent_still != silent
-        self.patience = 2 * max(MIN_PATIENCE, slow_seconds if answered else 0)
+        self.patience = max(MIN_PATIENCE, 10 * seconds)
+        if silent:
+            self.patience = self.options.timeout
+            slow_seconds, silent_still = self._look(silent)
+            answered = silent_still != silent
+            self.patience = 2 * max(MIN_PATIENCE, slow_seconds if answered else 0)
+        for participant in participants:
+            participant.spare()
 
     def foreseen(
         self, participants: t.Iterable[Participant], results: t.Iterable[Result]

@@ -9,7 +9,8 @@ import os
 
 import pytest
 
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction import wait
+from ansible_collections.mailops.bindings.plugins.module_utils._probe import client
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import risk, wait
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.execution import (
     RolledBack,
 )
@@ -118,6 +119,19 @@ def test_a_listener_that_nobody_declared_is_left_alone(world):
     assert result.changes == [] and result.unhealthy == []
 
 
+def test_a_listener_that_is_only_slow_is_not_broken(world, monkeypatch):
+    """It is asked again with the whole timeout, as postscreen needs it."""
+    real = world._probe
+
+    def probe(listeners, *, timeout, min_days, now):
+        world.statuses[IMAP[:2]] = "timeout" if timeout < 6 else "ok"
+        return real(listeners, timeout=timeout, min_days=min_days, now=now)
+
+    monkeypatch.setattr(client, "probe", probe)
+    result = world.run(ALL, timeout=30.0)
+    assert result.changes == [] and result.unhealthy == [] and world.dove.told == []
+
+
 # -- at risk
 
 
@@ -143,6 +157,20 @@ def test_what_would_not_come_back_is_at_risk_and_left_alone(world):
     ] == ["at_risk"]
     (world.folder / "gone.pem").touch()
     assert world.run(ALL).unhealthy == []
+
+
+@pytest.mark.parametrize("status", ["tls_failed", "wrong_certificate"])
+def test_a_server_is_not_reloaded_where_that_would_end_what_answers(world, monkeypatch, status):
+    """One of its listeners is broken or stale, another would not come back."""
+    second = ("127.0.0.2", 1143, "imap")
+    world.statuses.clear()
+    world.run([*ALL, second])
+    world.statuses[IMAP[:2]] = status
+    monkeypatch.setattr(risk.Risks, "of", lambda self, configured: {second[:2]: "its key is gone"})
+    result = world.run([*ALL, second])
+    assert result.changes == [] and world.dove.told == []
+    assert statuses(result)["127.0.0.2:143"] == status
+    assert statuses(result)["127.0.0.2:1143"] == "at_risk"
 
 
 def test_a_change_leaves_no_risk_unsaid(world):
