@@ -61,7 +61,7 @@ def _problem_of_file(path: str, is_key: bool, user: str, title: str) -> str:
             "the private key in %s is encrypted, and %s has no password for it when it starts: "
             "openssl pkey -in %s -out %s.plain" % (path, title, path, path)
         )
-    if not _may_read(path, user):
+    if not may_read(path, user):
         return (
             "%s can't be read by the user %s, as which %s reads it: "
             "check its mode and those of the folders above it" % (path, user, title)
@@ -82,7 +82,7 @@ def _conversion(path: str, is_key: bool) -> str:
     )
 
 
-def _may_read(path: str, user: str) -> bool:
+def may_read(path: str, user: str) -> bool:
     """May this user open the file? Tried as the user: folders, groups and ACLs all count."""
     if user == "root":
         return True

@@ -62,7 +62,8 @@ def _of_server(
         configured = server.read()
     except Refused:  # a layout that this collection does not know: nothing can be told
         return {}
-    whole, reasons = risks.of_server(configured), risks.of(configured)
+    user = server.reads_keys_as
+    whole, reasons = risks.of_server(configured, user), risks.of(configured, user)
     found = {}
     for listener in listeners:
         key = listener.address, listener.port

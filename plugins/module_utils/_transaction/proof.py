@@ -80,7 +80,8 @@ class Visits:
         for participant in participants:
             if participant.follows:
                 # before the probes: what would not come back is not reloaded
-                participant.risks = risks.of(participant.configured)
+                user = participant.server.reads_keys_as
+                participant.risks = risks.of(participant.configured, user)
         to_probe = [
             (participant, listener)
             for participant in participants
@@ -106,7 +107,8 @@ class Visits:
         for participant in participants:
             with contextlib.suppress(Refused):  # all is done, and its files could be read before
                 server, configured = participant.server, participant.configured
-                reasons.update(risks.of(configured if participant.idle else server.read()))
+                configured = configured if participant.idle else server.read()
+                reasons.update(risks.of(configured, server.reads_keys_as))
         return [at_risk(result, reasons.get(key_of_result(result), "")) for result in results]
 
     def _look(

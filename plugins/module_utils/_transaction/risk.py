@@ -26,61 +26,71 @@ class Risks:
     """Looks at each file and address once, however many listeners depend on it."""
 
     def __init__(self) -> None:
-        self._unreadable: dict[str, str] = {}
-        self._unloadable: dict[CertificateFiles, str] = {}
+        self._unreadable: dict[tuple[str, str], str] = {}  # (path, user) -> why
+        self._unloadable: dict[tuple[CertificateFiles, str], str] = {}
         self._unbindable: dict[str, str] = {}
 
-    def of(self, configured: Configured) -> dict[SocketKey, str]:
-        """Why its listeners would not answer after a restart: those for which that is known."""
-        whole = self.of_server(configured)
+    def of(self, configured: Configured, user: str) -> dict[SocketKey, str]:
+        """Why its listeners would not answer after a restart: those for which that is known.
+
+        C(user): as which the server reads its certificates and keys.
+        """
+        whole = self.of_server(configured, user)
         found = {}
         for listener in (entry.listener for entry in configured.listeners):
             reason = whole
             if not reason and listener.encryption != "none" and listener.certificate_path:
                 pair = listener.certificate_path, listener.key_path
-                reason = self.of_certificate(pair)
+                reason = self._of_certificate(pair, user)
             if reason:
                 found[listener.address, listener.port] = reason
         return found
 
-    def of_server(self, configured: Configured) -> str:
+    def of_server(self, configured: Configured, user: str) -> str:
         """Why the server would not start, or none of its listeners would answer; '' if not so."""
         reasons = (
-            *(self._of_file(path) for path in configured.files_at_start),
-            *(self.of_certificate(pair) for pair in configured.certificates_at_start),
+            *(self._of_file(path, user) for path in configured.files_at_start),
+            *(self._of_certificate(pair, user) for pair in configured.certificates_at_start),
             *(self._of_address(address) for address in _addresses(configured.sockets)),
         )
         return next(filter(None, reasons), "")
 
-    def of_certificate(self, files: CertificateFiles) -> str:
+    def _of_certificate(self, files: CertificateFiles, user: str) -> str:
         """Why OpenSSL could not load this certificate with its key; '' if it can."""
-        if files not in self._unloadable:
-            missing = [reason for reason in map(self._of_file, files) if reason]
-            problem = "" if missing else load_problem(*files)
-            self._unloadable[files] = (
-                missing[0]
-                if missing
-                else "%s with the key %s does not load: %s" % (*files, problem)
-                if problem
-                else ""
-            )
-        return self._unloadable[files]
+        if (files, user) not in self._unloadable:
+            reason = next(filter(None, (self._of_file(path, user) for path in files)), "")
+            problem = reason or load_problem(*files)
+            if problem and not reason:
+                reason = "%s with the key %s does not load: %s" % (*files, problem)
+            self._unloadable[files, user] = reason
+        return self._unloadable[files, user]
 
-    def _of_file(self, path: str) -> str:
-        if path not in self._unreadable:
-            self._unreadable[path] = ""
-            try:
-                with open(path, "rb"):
-                    pass
-            except OSError as error:
-                self._unreadable[path] = "%s can't be read: %s" % (path, error.strerror)
-        return self._unreadable[path]
+    def _of_file(self, path: str, user: str) -> str:
+        if (path, user) not in self._unreadable:
+            self._unreadable[path, user] = _why_unreadable(path, user)
+        return self._unreadable[path, user]
 
     def _of_address(self, address: str) -> str:
         if address not in self._unbindable:
             reason = "%s is in its files, and is not an address of this host" % address
             self._unbindable[address] = reason if _is_gone(address) else ""
         return self._unbindable[address]
+
+
+def _why_unreadable(path: str, user: str) -> str:
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as error:
+        return "%s can't be read: %s" % (path, error.strerror)
+    if user != "root":
+        from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
+            certificate_files,
+        )
+
+        if not certificate_files.may_read(path, user):
+            return "%s can't be read by the user %s" % (path, user)
+    return ""
 
 
 def _is_gone(address: str) -> bool:

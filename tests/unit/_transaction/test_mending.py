@@ -166,7 +166,9 @@ def test_a_server_is_not_reloaded_where_that_would_end_what_answers(world, monke
     world.statuses.clear()
     world.run([*ALL, second])
     world.statuses[IMAP[:2]] = status
-    monkeypatch.setattr(risk.Risks, "of", lambda self, configured: {second[:2]: "its key is gone"})
+    monkeypatch.setattr(
+        risk.Risks, "of", lambda self, configured, user: {second[:2]: "its key is gone"}
+    )
     result = world.run([*ALL, second])
     assert result.changes == [] and world.dove.told == []
     assert statuses(result)["127.0.0.2:143"] == status

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
@@ -44,11 +46,15 @@ def configured(files, **more):
     )
 
 
+def of(whole, user="root"):
+    return risk.Risks().of(whole, user)
+
+
 def test_what_would_come_back_is_not_at_risk(files):
     pair = str(files[0]), str(files[1])
     whole = configured(files, files_at_start=pair, certificates_at_start=(pair,))
-    assert risk.Risks().of(whole) == {}
-    assert risk.Risks().of(Configured(sockets=frozenset({("::", 25), ("0.0.0.0", 25)}))) == {}
+    assert of(whole) == {}
+    assert of(Configured(sockets=frozenset({("::", 25), ("0.0.0.0", 25)}))) == {}
 
 
 @pytest.mark.parametrize(
@@ -67,19 +73,19 @@ def test_a_certificate_that_is_spoilt_puts_its_listeners_at_risk(files, which, f
     else:
         content = pki.key_bytes(pki.key("ecdsa", "other")) if fault == "another" else fault
         files[which].write_bytes(content)
-    found = risk.Risks().of(configured(files))
+    found = of(configured(files))
     assert set(found) == {IMAPS, IMAP} and words in found[IMAPS]
 
 
 def test_what_a_server_can_not_start_without_puts_all_of_it_at_risk(files, tmp_path):
     gone = str(tmp_path / "gone.pem")
     everything = {IMAPS, IMAP, PLAIN}
-    assert set(risk.Risks().of(configured(files, files_at_start=(gone,)))) == everything
+    assert set(of(configured(files, files_at_start=(gone,)))) == everything
     pair = (str(files[0]), str(files[0]))
-    assert set(risk.Risks().of(configured(files, certificates_at_start=(pair,)))) == everything
+    assert set(of(configured(files, certificates_at_start=(pair,)))) == everything
     empty = tmp_path / "empty.pem"
     empty.touch()
-    assert risk.Risks().of(configured(files, files_at_start=(str(empty),))) == {}
+    assert of(configured(files, files_at_start=(str(empty),))) == {}
 
 
 def test_an_address_that_is_gone_puts_the_whole_server_at_risk(files, monkeypatch):
@@ -93,12 +99,12 @@ def test_an_address_that_is_gone_puts_the_whole_server_at_risk(files, monkeypatc
     monkeypatch.setattr(addresses, "cannot_listen", cannot_listen)
     risks = risk.Risks()
     for dummy in range(2):
-        found = risks.of(away)
+        found = risks.of(away, "root")
         assert set(found) == {IMAPS, IMAP, PLAIN}
         assert found[IMAPS].startswith("203.0.113.7 is in its files, and is not an address")
     assert asked == [("203.0.113.7", False)]
     monkeypatch.setattr(risk, "bind_error", lambda address: None)  # ip_nonlocal_bind
-    assert risk.Risks().of(away) == {}
+    assert of(away) == {}
 
 
 def test_each_certificate_is_loaded_once(files, monkeypatch):
@@ -106,5 +112,20 @@ def test_each_certificate_is_loaded_once(files, monkeypatch):
     monkeypatch.setattr(risk, "load_problem", lambda *pair: loaded.append(pair) or "")
     risks = risk.Risks()
     for dummy in range(2):
-        risks.of(configured(files))
+        risks.of(configured(files), "root")
     assert loaded == [(str(files[0]), str(files[1]))]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user, and so takes root")
+def test_a_file_that_the_server_s_user_may_not_read_is_a_risk(files, tmp_path):
+    for folder in (tmp_path, *tmp_path.parents):
+        if str(folder).startswith("/tmp/"):
+            folder.chmod(0o755)
+    files[0].chmod(0o644)
+    files[1].chmod(0o600)
+    assert of(configured(files)) == {}
+    found = of(configured(files), "nobody")
+    assert set(found) == {IMAPS, IMAP}
+    assert found[IMAPS] == "%s can't be read by the user nobody" % files[1]
+    files[1].chmod(0o644)
+    assert of(configured(files), "nobody") == {}
