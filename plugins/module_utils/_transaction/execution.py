@@ -110,6 +110,7 @@ class Execution:
             self._settle()
             results = self.visits.prove(self.participants)
             if self._restart_to_mend(results):
+                self.visits.forget()
                 results = self.visits.prove(self.participants)
             signals.hold()
             if self.config:
@@ -152,7 +153,12 @@ class Execution:
         else:
             sockets |= participant.live
         self._touched.setdefault(server.name, set())
-        server.activate(participant.activation if server.running() else "start", sockets)
+        try:
+            server.activate(participant.activation if server.running() else "start", sockets)
+        except Failed as error:
+            if participant.plan.steps or not participant.broken or not server.running():
+                raise
+            participant.refused = str(error)  # it goes on as it was, and holds up no other change
 
     def _put(
         self,
@@ -180,6 +186,7 @@ class Execution:
             participant
             for participant in self.participants
             if any(statuses.get(key) not in RIGHTLY_SERVED for key in participant.broken)
+            and not participant.refused  # it would not start again
             and (
                 not wait.sessions(participant.live)
                 or not any(statuses.get(key) in SERVED for key in participant.after)

@@ -85,6 +85,7 @@ class Participant:
         #: Why a listener would not answer after a restart, for each of which that is known.
         self.risks: t.Mapping[SocketKey, str] = {}
         self.restarted = False  # to mend what a reload did not
+        self.refused = ""  # why it did not take the reload that was to mend a listener
         self.sessions_cut = 0
 
     # -- learning what is and what would be

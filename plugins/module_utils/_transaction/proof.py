@@ -109,6 +109,8 @@ class Visits:
                 server, configured = participant.server, participant.configured
                 configured = configured if participant.idle else server.read()
                 reasons.update(risks.of(configured, server.reads_keys_as))
+            if participant.refused:
+                reasons.update(dict.fromkeys(participant.after, participant.refused))
         return [at_risk(result, reasons.get(key_of_result(result), "")) for result in results]
 
     def _look(
@@ -140,6 +142,10 @@ class Visits:
         for visit in self._visit(participants, new):
             if visit.result["status"] == "timeout" or visit.acceptable:
                 self._settled[visit.participant, visit.key] = visit.result
+
+    def forget(self) -> None:
+        """Results of before a restart count no more."""
+        self._settled.clear()
 
     def prove(
         self,

@@ -10,6 +10,7 @@ import os
 import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._probe import client
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import risk, wait
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.execution import (
     RolledBack,
@@ -110,6 +111,27 @@ def test_a_server_that_dies_of_it_is_a_failure(world):
     with pytest.raises(RolledBack, match="no such thing"):
         world.run(ALL)
     assert world.dove.listens() == {IMAP[:2]}
+
+
+def test_a_reload_that_is_refused_holds_up_nothing_and_is_no_reason_for_a_restart(world):
+    second = ("127.0.0.2", 1143, "imap")
+    world.statuses.clear()
+    world.run([*ALL, second])
+    world.statuses[IMAP[:2]] = "tls_failed"
+
+    def harm(number, point):
+        if point == "activate dove":
+            raise Failed("Dove does not take it")
+
+    world.harm = harm
+    world.post.write("127.0.0.1 2525 smtp")
+    world.post.set_listening(world.post.configured_sockets())
+    done = world.run([*ALL, second])
+    assert {change["server"] for change in done.changes} == {"post"} and world.dove.told == []
+    assert [(found["status"], found["detail"]) for found in done.unhealthy] == [
+        ("tls_failed", "Dove does not take it; so it is"),
+        ("at_risk", "Dove does not take it: it would not answer after a restart; so it is"),
+    ]
 
 
 def test_a_listener_that_nobody_declared_is_left_alone(world):
