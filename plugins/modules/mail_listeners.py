@@ -54,6 +54,17 @@ options:
     type: list
     elements: str
     choices: [postfix, dovecot, slapd]
+  on_unhealthy:
+    description:
+      - A declared listener that does not answer as declared, although its server's files are right,
+        has its server reloaded; and restarted, if it still does not and no session would be cut or
+        nothing of the server answers. That is a change. This option is about what is not as
+        declared after that, or answers now and would not after a restart (V(at_risk)).
+      - With V(fail), the task then fails; what it has changed stays. With V(warn) it only warns, as
+        it does in check mode.
+    type: str
+    choices: [fail, warn]
+    default: fail
   probe:
     description:
       - Connect to every listener before and after, and roll back if a new, changed or degraded
@@ -86,7 +97,8 @@ options:
     default: 0
   timeout:
     description:
-      - Seconds to wait for an answer of a listener.
+      - Seconds to wait for an answer of a listener, new ones included, and for a server's sockets.
+        A server whose unit allows it more time to start (C(TimeoutStartSec)) is given that.
     type: float
     default: 30
 notes:
@@ -270,6 +282,29 @@ listeners_before:
   returned: success
   type: list
   elements: dict
+unhealthy:
+  description:
+    - The declared listeners that are not as declared after all was done, or would not be after a
+      restart of their server, in address order. In check mode it has only listeners that a reload
+      would not repair.
+    - Not one whose certificate has expired or is about to, which only a warning says.
+  returned: success, and where the task fails because of them
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The listener as C(192.0.2.1:993) or C([2001:db8::1]:993).
+      type: str
+    status:
+      description: As in M(mailops.bindings.mail_listeners_info).
+      type: str
+    detail:
+      description: More about that, in words.
+      type: str
+  sample:
+    - {name: '192.0.2.10:993', status: at_risk,
+       detail: "/etc/ssl/mail/key.pem can't be read: No such file or directory: it would not answer
+         after a restart"}
 activation:
   description: What was done to each server to make it follow its files, one of V(none), V(reload),
     V(restart), V(start).

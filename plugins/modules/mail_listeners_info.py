@@ -158,6 +158,11 @@ listeners:
           says then - a floating address that is away, or a wildcard of another host.
         - V(expiring) answers as declared, but its certificate has fewer than
           O(certificate_min_days) days left.
+        - V(at_risk) answers now, and would not after a restart of its server, as
+          RV(listeners[].detail) says - a file is gone, or a certificate does not load with its key,
+          the server's checker refuses its files, an address is not on the host any more, or the
+          files have no such listener. Only said of the listeners of the config, and where the task
+          runs as root.
         - V(expired) answers as declared, but its certificate is not valid any more, or not yet.
         - V(wrong_certificate) serves another certificate, or another chain behind it, than its file
           has. Often the file was renewed and the server has not been reloaded.

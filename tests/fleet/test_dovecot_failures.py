@@ -69,6 +69,18 @@ def test_validation_finds_unreadable_files_and_changes_nothing(dovecot):
         assert different(before, host.snapshot("/etc")) == []
 
 
+def test_reload_that_dovecot_refuses_is_noticed_where_the_certificate_is_the_same(dovecot, clients):
+    """Its unit has a /tmp of its own. What listens stays as it was: nobody else could tell."""
+    host = dovecot.host
+    assert dovecot("apply", wanted=[listener(host.four, 993)])["failed"] == ""
+    host.run("mkdir -p /tmp/tls && cp /etc/ssl/mail/fullchain.pem /etc/ssl/mail/key.pem /tmp/tls")
+    files = ("/tmp/tls/fullchain.pem", "/tmp/tls/key.pem")
+    told = dovecot("apply", wanted=[listener(host.four, 993, files=files)])
+    assert told["failed"].startswith("Failed: Dovecot does not take its new configuration")
+    host.run("systemctl restart dovecot")
+    assert clients.served_certificate(host.four, 993) == host.facts["fingerprint"]
+
+
 def test_missing_address_kills_dovecot_and_rollback_restores_it(dovecot, clients):
     """No checker sees it: doveconf and reload return 0. It answers again within 5 seconds."""
     host = dovecot.host

@@ -208,7 +208,7 @@ def test_changes_by_hand_are_reported_and_undone_by_a_run(
     assert found["verdict"] == "clean" and all(not unlike(found, host) for host in hosts)
 
 
-def test_a_host_that_fails_has_cells_and_the_others_have_theirs(hosts, play, report, authority):
+def test_a_host_at_risk_has_cells_and_those_that_fail_have_theirs(hosts, play, report, authority):
     """A certificate with another key; and wrong variables, on all but one host."""
     host = hosts[0]
     old, key = host.read(POP_CERTIFICATE), host.read(POP_KEY)
@@ -221,10 +221,15 @@ def test_a_host_that_fails_has_cells_and_the_others_have_theirs(hosts, play, rep
     host.write(POP_CERTIFICATE, old)
     host.write(POP_KEY, key, 0o640, "root:ssl-cert")
     row = found["rows"][host.name]
-    assert row["verdict"] == "drift" and POP_KEY in row["error"], row["error"]
+    assert row["verdict"] == "drift" and row["error"] == ""
     assert {key: word for key, word in words(found, host).items() if word != "as declared"} == {
-        (address, 995): "wrong certificate" for address in host.addresses
+        (address, 995): "at risk" for address in host.addresses
     }, unlike(found, host)
+    assert all(
+        POP_KEY in cell["detail"] and cell["levels"] == ["listening"]
+        for (dummy, port), cell in cells(found, host).items()
+        if port == 995
+    )
     for other, variable in zip(hosts[1:], ("mail_bindings_profile", "mail_bindings_renewal_hook")):
         assert (
             variable in found["rows"][other.name]["error"]

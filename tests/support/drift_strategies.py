@@ -31,7 +31,7 @@ ADDRESSES = st.sampled_from(
 )
 NUMBERS = st.sampled_from([25, 993, 993.0, "993", 65536, -1])
 STATUSES = st.sampled_from(
-    ["ok", "refused", "expired", "wrong_certificate", "unexpected", "not_local"]
+    ["ok", "refused", "expired", "wrong_certificate", "at_risk", "unexpected", "not_local"]
 )
 SOME_PORT = st.fixed_dictionaries(
     {"name": perhaps(NAMES), "protocol": perhaps(st.sampled_from(["imap", "smtp"]))},

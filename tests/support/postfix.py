@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._host import systemd
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import boot_file
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
@@ -297,7 +298,7 @@ class FakeHost:
 
     def __init__(self, monkeypatch, answers=(), files=()):
         self.ran, self.answers, self.files = [], dict(answers), dict(files)
-        for module in (server, reading, control):
+        for module in (server, reading, control, systemd):
             monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(reading, "read_file", self.files.get)
         monkeypatch.setattr(control, "_RELOAD_SECONDS", 0)

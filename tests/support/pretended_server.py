@@ -97,6 +97,8 @@ class PretendedServer(PretendedProcess):
     def __init__(self, world, name, protocols, two_steps=False):
         super().__init__(world, name, protocols)
         self.two_steps = two_steps
+        self.files_at_start = ()
+        self.refuses = ""  # what its checker says of its live file
 
     def write(self, *lines):
         pathlib.Path(self.path).write_text(
@@ -118,7 +120,11 @@ class PretendedServer(PretendedProcess):
             _sockets(listeners),
             written_from[0] if written_from else "",
             (text, read_file(self.drop_in)),
+            self.files_at_start,
         )
+
+    def live_problem(self):
+        return self.refuses
 
     def plan(self, configured, desired, options):
         text, drop_in = configured.details

@@ -88,6 +88,7 @@ class World:
         patch.setattr(execution, "STABLE_SECONDS", 0.0)
         patch.setattr(rollback, "STABLE_SECONDS", 0.0)
         patch.setattr(rollback, "PATIENCE", 0.05)
+        patch.setattr(rollback, "RESTART_PATIENCE", 0.05)
         patch.setattr(rollback, "STEP_SECONDS", 0.0)
         patch.setattr(wait, "LOOK_SECONDS", 0.005)
         patch.setattr(lock, "LOOK_SECONDS", 0.005)
@@ -181,6 +182,7 @@ class World:
         return types.SimpleNamespace(
             warnings=warnings,
             changes=changing.changes,
+            unhealthy=changing.unhealthy(result["listeners"]),
             passed_over=[listener.name for listener in changing.passed_over()],
             participants={
                 participant.server.name: participant for participant in changing.participants

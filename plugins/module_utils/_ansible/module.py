@@ -182,8 +182,8 @@ def finish(module: AnsibleModule, work: t.Callable[[], Result]) -> None:
 
         result, failure = {}, explained(error)
     # outside the handler, where ansible-core would add a traceback of its own
-    if failure:
-        module.fail_json(**failure)
+    if failure or result.get("failed"):
+        module.fail_json(**(failure or result))
     module.exit_json(**result)
 
 

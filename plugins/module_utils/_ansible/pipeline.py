@@ -102,6 +102,10 @@ class StoreCommitter:
             self.store.check_writable(prepared.stored)
         return prepared
 
+    def failure(self, prepared: Prepared) -> str:  # pylint: disable=unused-argument
+        """Why the task fails although it was carried out; '' if it does not."""
+        return ""
+
     def prepared(self, whole: bool = True) -> Prepared:
         """The plan for what the store holds now. C(whole): see C(Store.load)."""
         return prepare(self.module, self.store, self.task, load(self.store, self.task, whole))
@@ -139,6 +143,9 @@ def _carried_out(module: AnsibleModule, committer: StoreCommitter) -> Result:
         module.warn(warning)
     result = report(module, prepared.stored, prepared.desired, prepared.changes)
     result.update(prepared.facts)
+    failure = committer.failure(prepared)
+    if failure:
+        result.update(failed=True, msg=failure)
     if committer.task.single:
         result_key, kind, key, identity = committer.task.single
         result[result_key] = next((entry for entry in result[kind] if entry[key] == identity), {})

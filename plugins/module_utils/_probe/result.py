@@ -13,6 +13,7 @@ class ProbeStatus:
 
     OK = "ok"
     EXPIRING = "expiring"
+    AT_RISK = "at_risk"
     EXPIRED = "expired"
     WRONG_CERTIFICATE = "wrong_certificate"
     NO_STARTTLS = "no_starttls"
@@ -55,3 +56,31 @@ class ProbeResult:
         """Record that the visit ended so."""
         self.status, self.sure = ending.status, ending.sure
         self.notes.insert(0, ending.note)
+
+
+#: Statuses of a listener that answers as declared, with some certificate …
+SERVED = (
+    ProbeStatus.OK,
+    ProbeStatus.EXPIRING,
+    ProbeStatus.EXPIRED,
+    ProbeStatus.WRONG_CERTIFICATE,
+)
+#: … and with the one in its file.
+RIGHTLY_SERVED = SERVED[:3]
+
+
+def at_risk(result: dict[str, t.Any], reason: str) -> dict[str, t.Any]:
+    """The result of a listener, if it would not answer after a restart; C(reason): why, or ''.
+
+    One that does not answer now keeps its status; it is the likely reason for it.
+    """
+    if not reason:
+        return result
+    status = result["status"]
+    if status in SERVED:
+        status, reason = ProbeStatus.AT_RISK, reason + ": it would not answer after a restart"
+    return {
+        **result,
+        "status": status,
+        "detail": "; ".join(filter(None, [reason, result["detail"]])),
+    }

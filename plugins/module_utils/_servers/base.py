@@ -120,6 +120,13 @@ class Server:
         """What its files say, whether it runs or not. Raises Refused if that can't be told."""
         raise NotImplementedError
 
+    def live_problem(self) -> str:
+        """Why its own checker refuses its live files, which it would not start with; '' if not so.
+
+        Starts a program: not for runs that change nothing.
+        """
+        return ""
+
     # -- what is to be done
 
     def plan(

@@ -20,6 +20,10 @@ SocketKey = tuple[str, int]
 State = t.Mapping[str, t.Optional[bytes]]
 
 
+#: (path of a certificate, path of its private key)
+CertificateFiles = tuple[str, str]
+
+
 class ConfiguredListener(t.NamedTuple):
     """A listener that a server is configured to have."""
 
@@ -66,6 +70,10 @@ class Configured(t.NamedTuple):
     config_path: str = ""
     #: Of the server itself, for its plan.
     details: t.Any = None
+    #: Without one of these, none of its listeners answers after a restart: files that it opens …
+    files_at_start: tuple[str, ...] = ()
+    #: … and certificates that it loads.
+    certificates_at_start: tuple[CertificateFiles, ...] = ()
 
 
 class Options(t.NamedTuple):

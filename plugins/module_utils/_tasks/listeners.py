@@ -46,6 +46,7 @@ if t.TYPE_CHECKING:
 LISTENERS_OPTIONS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "servers": {"type": "list", "elements": "str", "choices": ["postfix", "dovecot", "slapd"]},
+    "on_unhealthy": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
     "probe": {"type": "bool", "default": True},
     "activate": {"type": "bool", "default": True},
     "start": {"type": "bool", "default": False},
@@ -66,6 +67,7 @@ TRANSACTION_OPTIONS = (
 )
 #: Statuses of listeners that a warning is about.
 NOT_AS_DECLARED = (
+    "at_risk",
     "expired",
     "wrong_certificate",
     "no_starttls",
@@ -145,6 +147,19 @@ class ServersCommitter(StoreCommitter):
                 )
             return self._with(self.transaction.carry_out(_config_file(store, self.config, made)))
 
+    def failure(self, prepared: Prepared) -> str:
+        """Listeners that are not as declared, after all was done: on_unhealthy says if they may."""
+        unhealthy = prepared.facts["unhealthy"]
+        if not unhealthy or self.module.check_mode or self.module.params["on_unhealthy"] == "warn":
+            return ""
+        return "\n".join(
+            [
+                "These listeners are not as declared, and mail_listeners could not repair them:",
+                *("  " + _problem(result) for result in unhealthy),
+                "All else that was changed stays. With on_unhealthy: warn this is a warning",
+            ]
+        )
+
     def _with(self, facts: t.Dict[str, t.Any]) -> Prepared:
         """The plan for the config and the transaction's part of the result, as one."""
         config, transaction = self.config, self.transaction
@@ -153,7 +168,7 @@ class ServersCommitter(StoreCommitter):
             config.desired,
             config.changes + transaction.changes,
             [*config.warnings, *_warnings(transaction, facts["listeners"])],
-            {**config.facts, **facts},
+            {**config.facts, **facts, "unhealthy": transaction.unhealthy(facts["listeners"])},
         )
 
 
@@ -200,8 +215,12 @@ def _warnings(
         )
     for result in results:
         if result["status"] in NOT_AS_DECLARED:
-            detail = ": " + result["detail"] if result["detail"] else ""
-            yield "%s: %s%s" % (result["name"], result["status"], detail)
+            yield _problem(result)
+
+
+def _problem(result: t.Mapping[str, t.Any]) -> str:
+    detail = ": " + result["detail"] if result["detail"] else ""
+    return "%s: %s%s" % (result["name"], result["status"], detail)
 
 
 def _config_file(store: t.Any, prepared: Prepared, made: str) -> ConfigFile:

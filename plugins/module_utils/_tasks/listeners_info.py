@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model, rules
@@ -25,7 +26,14 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.protocols
     PROTOCOLS,
     standard_number,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._host import sockets
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import probe
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import at_risk
+
+if t.TYPE_CHECKING:
+    from ansible_collections.mailops.bindings.plugins.module_utils._transaction.foresight import (
+        Foresight,
+    )
 
 MAX_TIMEOUT = 3600
 
@@ -78,10 +86,25 @@ def look(
             for listener in listeners(bindings)
         ]
         return bindings, {"listeners": _probed(remote, options, now, local=False)}
+    declared = listeners(bindings)
+    foresight = _foresight(declared)
+    probed, live = _probed(declared, options, now), sockets.listening()
+    risks = foresight.risks(live) if foresight else {}
     return bindings, {
-        "listeners": _probed(listeners(bindings), options, now)
-        + _unexpected(bindings, options, now)
+        "listeners": [
+            at_risk(result, risks.get((result["address"], result["port"]), "")) for result in probed
+        ]
+        + _unexpected(bindings, live, options, now)
     }
+
+
+def _foresight(declared: list[Listener]) -> t.Optional[Foresight]:
+    """Begun before the probes, for which it does not wait. Servers' files are root's."""
+    if os.geteuid() != 0 or not declared:
+        return None
+    from ansible_collections.mailops.bindings.plugins.module_utils._transaction import foresight
+
+    return foresight.Foresight(declared)
 
 
 def _probed(
@@ -97,14 +120,15 @@ def _probed(
     )
 
 
-def _unexpected(bindings: Bindings, options: Options, now: datetime.datetime) -> list[Entry]:
-    from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
+def _unexpected(
+    bindings: Bindings, live: list[sockets.Socket], options: Options, now: datetime.datetime
+) -> list[Entry]:
     from ansible_collections.mailops.bindings.plugins.module_utils._probe.unexpected import (
         unexpected,
     )
 
     return unexpected(
-        bindings, listening(), timeout=options["timeout"], workers=options["workers"], now=now
+        bindings, live, timeout=options["timeout"], workers=options["workers"], now=now
     )
 
 

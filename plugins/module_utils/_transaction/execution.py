@@ -17,6 +17,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd imp
     has_systemd,
     reread_units,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
+    RIGHTLY_SERVED,
+    SERVED,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import is_unit
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import State
@@ -36,6 +40,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction.part
     Participant,
     Result,
     TransactionOptions,
+    key_of_result,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.proof import Visits
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.wait import (
@@ -104,6 +109,9 @@ class Execution:
                     self._change(participant)
             self._settle()
             results = self.visits.prove(self.participants)
+            if self._restart_to_mend(results):
+                self.visits.forget()
+                results = self.visits.prove(self.participants)
             signals.hold()
             if self.config:
                 self._touched[""] = {self.config.path}
@@ -145,7 +153,12 @@ class Execution:
         else:
             sockets |= participant.live
         self._touched.setdefault(server.name, set())
-        server.activate(participant.activation if server.running() else "start", sockets)
+        try:
+            server.activate(participant.activation if server.running() else "start", sockets)
+        except Failed as error:
+            if participant.plan.steps or not participant.broken or not server.running():
+                raise
+            participant.refused = str(error)  # it goes on as it was, and holds up no other change
 
     def _put(
         self,
@@ -162,6 +175,31 @@ class Execution:
         except OSError as error:
             how = "removed" if content is None else "written"
             raise Failed("%s can't be %s: %s" % (resource, how, error.strerror)) from None
+
+    def _restart_to_mend(self, results: t.Iterable[Result]) -> bool:
+        """Restart servers with listeners that a reload has not mended; was there one?
+
+        Not where that would cut sessions, unless nothing else answers either. Raises Failed.
+        """
+        statuses = {key_of_result(result): result["status"] for result in results}
+        restarted = [
+            participant
+            for participant in self.participants
+            if any(statuses.get(key) not in RIGHTLY_SERVED for key in participant.broken)
+            and not participant.refused  # it would not start again
+            and (
+                not wait.sessions(participant.live)
+                or not any(statuses.get(key) in SERVED for key in participant.after)
+            )
+        ]
+        for participant in restarted:
+            participant.restarted = True
+            participant.sessions_cut += wait.sessions(participant.live)
+            participant.server.activate("restart", participant.desired_sockets)
+        expectations = [_expectation(participant) for participant in restarted]
+        if expectations:
+            _fail(wait.wait_until_listening(expectations, self.options.timeout, STABLE_SECONDS))
+        return bool(restarted)
 
     # -- all of them
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -33,10 +34,12 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import lock as location
 
-VERSION = 1
+VERSION = 2
 
 #: A file system without hard links, or a file that can't have more of them.
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+_ACTIVATIONS = ("none", "reload", "restart", "start")
 
 Json = dict[str, t.Any]
 
@@ -91,11 +94,12 @@ def begin(entries: t.Sequence[JournalEntry], started: str) -> None:
     Raises Refused; C(end) then removes what there is.
     """
     path = location.journal_path()
-    document = {
+    document: Json = {
         "version": VERSION,
         "started": started,
         "entries": [_as_json(entry) for entry in entries],
     }
+    document["checksum"] = _checksum(document)
     try:
         os.makedirs(location.JOURNAL_FOLDER, mode=0o700, exist_ok=True)
         os.chmod(location.JOURNAL_FOLDER, 0o700)
@@ -164,12 +168,16 @@ def pending() -> t.Optional[Journal]:
                 "%s was written by another version of %s: run that version to undo its changes"
                 % (path, MANAGED_MARK)
             )
+        if document["checksum"] != _checksum(document):
+            raise ValueError
         entries = [_from_json(entry) for entry in document["entries"]]
         return Journal(document["started"], entries)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         raise Refused(
-            "%s, the journal of an earlier run, can't be read: "
-            "look at what it says was replaced, then remove it" % path
+            "%s, the journal of an earlier run, is damaged, and nothing of it is used. Each file "
+            "that the run replaced has its original beside it, as .NAME.%s-before: compare and "
+            "restore them by hand, restart their servers, then remove the journal"
+            % (path, MANAGED_MARK)
         ) from None
 
 
@@ -232,22 +240,44 @@ def _as_json(entry: JournalEntry) -> Json:
     }
 
 
+def _checksum(document: Json) -> str:
+    """Of all that the journal says. Raises ValueError, TypeError for what can't be one."""
+    content = {key: value for key, value in document.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def _from_json(document: Json) -> JournalEntry:
-    def decoded(state: Json) -> State:
-        return {
-            resource: None if text is None else base64.b64decode(text)
-            for resource, text in state.items()
-        }
-
-    def sockets(pairs: t.Iterable[t.Any]) -> frozenset[SocketKey]:
-        return frozenset((address, port) for address, port in pairs)
-
-    return JournalEntry(
+    """Raises ValueError, and others, for what is not an entry: it is written over files."""
+    entry = JournalEntry(
         **{
             **document,
-            "steps": tuple(map(decoded, document["steps"])),
-            "back": tuple(map(decoded, document["back"])),
-            "sockets": sockets(document["sockets"]),
-            "added": sockets(document["added"]),
+            "steps": tuple(map(_state, document["steps"])),
+            "back": tuple(map(_state, document["back"])),
+            "sockets": _sockets(document["sockets"]),
+            "added": _sockets(document["added"]),
         }
     )
+    kinds = (
+        (str, (entry.server, entry.activation, entry.folder)),
+        (bool, (entry.running,)),
+    )
+    if not all(isinstance(value, kind) for kind, values in kinds for value in values):
+        raise ValueError
+    if entry.activation not in _ACTIVATIONS or not all(
+        resource in entry.back[-1] for resource in entry.resources()
+    ):
+        raise ValueError
+    return entry
+
+
+def _state(state: Json) -> State:
+    return {
+        resource: None if text is None else base64.b64decode(text, validate=True)
+        for resource, text in state.items()
+    }
+
+
+def _sockets(pairs: t.Iterable[t.Any]) -> frozenset[SocketKey]:
+    if not all(isinstance(port, int) and isinstance(address, str) for address, port in pairs):
+        raise ValueError
+    return frozenset((address, port) for address, port in pairs)

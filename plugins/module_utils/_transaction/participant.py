@@ -15,6 +15,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     wildcard_of,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
+    SERVED,
+    at_risk,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
     Configured,
@@ -24,12 +28,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans im
     State,
 )
 
-#: Statuses of a listener that answers as declared, with some certificate …
-SERVED = ("ok", "expiring", "expired", "wrong_certificate")
-#: … and with the one in its file.
-RIGHTLY_SERVED = SERVED[:3]
 #: Statuses where nothing answers, although something could.
 ABSENT = ("refused", "timeout")
+#: Statuses of a listener that may be broken in its server's memory alone: a reload may mend it.
+MENDABLE = (*ABSENT, "no_starttls", "tls_failed", "wrong_protocol", "no_auth")
 
 #: A probe result, as results have a listener.
 Result = dict[str, t.Any]
@@ -78,6 +80,12 @@ class Participant:
         self.results: dict[SocketKey, Result] = {}
         #: Those that serve another certificate than the file has.
         self.stale: set[SocketKey] = set()
+        #: Declared ones that do not answer as declared, although the files are right.
+        self.broken: set[SocketKey] = set()
+        #: Why a listener would not answer after a restart, for each of which that is known.
+        self.risks: t.Mapping[SocketKey, str] = {}
+        self.restarted = False  # to mend what a reload did not
+        self.refused = ""  # why it did not take the reload that was to mend a listener
         self.sessions_cut = 0
 
     # -- learning what is and what would be
@@ -141,15 +149,31 @@ class Participant:
 
     def add_result(self, result: Result) -> None:
         """Take over the probe result of a listener of today; of a part of a wildcard nothing."""
-        key = result["address"], result["port"]
+        key = key_of_result(result)
         if key not in self.before:
             return
         self.results[key] = result
+        self.broken.discard(key)  # it may only have been slow
         unchanged = facts_of(self.after.get(key)) == facts_of(self.before[key])
-        if result["status"] == "wrong_certificate" and unchanged:
+        if not unchanged or key in self.risks:  # a reload would not help
+            return
+        if result["status"] == "wrong_certificate":
             self.stale.add(key)
+        elif result["status"] in MENDABLE and key in self.declared:
+            self.broken.add(key)
+
+    def spare(self) -> None:
+        """Leave a broken or stale listener alone, if a reload would end another that answers."""
+        if any(self.status_before(key) in SERVED for key in self.risks if key in self.results):
+            self.stale.clear()
+            self.broken.clear()
 
     # -- what follows from that
+
+    @property
+    def declared(self) -> set[SocketKey]:
+        """The sockets of the declared listeners."""
+        return {key_of(listener) for listener in self.desired or ()}
 
     @property
     def desired_sockets(self) -> frozenset[SocketKey]:
@@ -195,8 +219,10 @@ class Participant:
             return "none"
         if not self.running:
             return "start"
+        if self.restarted:
+            return "restart"
         # a file was edited, or a certificate was renewed, and the server was not reloaded
-        unlike_its_files = self.stale or self.before.keys() != self.after.keys()
+        unlike_its_files = self.stale or self.broken or self.before.keys() != self.after.keys()
         if self.plan.steps and (self.plan.activation != "none" or not unlike_its_files):
             return self.plan.activation
         return "reload" if unlike_its_files else "none"
@@ -214,13 +240,12 @@ class Participant:
         """
         if self.idle:
             return []
-        declared = self._declared()
         return [
             listener
             for key, listener in in_order(self.after)
             if listener.encryption != "none"
             and listener.certificate_path
-            and (self.status_before(key) in SERVED if self.unchanged(key) else key in declared)
+            and (self.status_before(key) in SERVED if self.unchanged(key) else key in self.declared)
         ]
 
     def unchanged(self, key: SocketKey) -> bool:
@@ -240,12 +265,9 @@ class Participant:
     def _counterpart(self, key: SocketKey) -> t.Optional[Listener]:
         """The listener that answered on this socket before."""
         address, port = key
-        if key not in self.before and key not in self._declared():
+        if key not in self.before and key not in self.declared:
             key = wildcard_of(address), port
         return self.before.get(key)
-
-    def _declared(self) -> set[SocketKey]:
-        return {key_of(listener) for listener in self.desired or ()}
 
     # -- as results have it
 
@@ -268,6 +290,8 @@ class Participant:
                 served = self.results[key]["certificate"]
                 before["fingerprint_sha256"] = served.get("fingerprint_sha256", "")
                 after["fingerprint_sha256"] = "as in " + self.after[key].certificate_path
+            if key in self.broken:
+                before, after = {"status": self.results[key]["status"]}, {"status": "ok"}
             if before != after:
                 yield self._change("listener", listener.name, before, after)
 
@@ -286,9 +310,10 @@ class Participant:
     def results_after(self) -> list[Result]:
         """The listeners as they would be afterwards: their probe results, if nothing changes."""
         return [
-            self.results[key]
+            at_risk(self.results[key], self.risks.get(key, ""))
             if key in self.results
             and key not in self.stale
+            and key not in self.broken
             and facts_of(self.before.get(key)) == facts_of(listener)
             else _not_probed(listener, "ok", "as it would be: not probed")
             for key, listener in self.after.items()
@@ -301,19 +326,24 @@ class Participant:
 
         C(missing): status and detail of one that does not listen.
         """
-        declared = self._declared()
         for key, listener in {**self.before, **self.after}.items():
             if key in self.before:
                 result = self.results.get(key) or _not_probed(listener, "ok", "not probed")
+                result = at_risk(result, self.risks.get(key, ""))
                 unexpected = {"status": "unexpected", "detail": "not declared"}
                 yield result if key in self.after else {**result, **unexpected}
-            elif key in declared:  # else what would be left of a wildcard
+            elif key in self.declared:  # else what would be left of a wildcard
                 yield _not_probed(listener, *missing(listener))
 
 
 def key_of(listener: Listener) -> SocketKey:
     """The socket of a listener."""
     return listener.address, listener.port
+
+
+def key_of_result(result: Result) -> SocketKey:
+    """The socket of a listener that a result is about."""
+    return result["address"], result["port"]
 
 
 def socket_order(key: SocketKey) -> tuple[t.Any, ...]:

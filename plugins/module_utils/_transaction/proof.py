@@ -5,24 +5,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import is_wildcard
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._probe import client
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
+    RIGHTLY_SERVED,
+    SERVED,
+    at_risk,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import SocketKey
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.participant import (
     ABSENT,
-    RIGHTLY_SERVED,
-    SERVED,
     Participant,
     Result,
     TransactionOptions,
     key_of,
+    key_of_result,
     socket_order,
 )
+
+if t.TYPE_CHECKING:
+    from ansible_collections.mailops.bindings.plugins.module_utils._transaction.risk import Risks
 
 MIN_PATIENCE = 2.5  # seconds: the old listeners wait for the verdict on the new ones
 
@@ -53,20 +62,26 @@ class Visits:
 
     def __init__(self, options: TransactionOptions):
         self.options = options
-        #: Seconds that an answer may take after the change, measured by those of today.
+        #: Seconds that an answer may take of a listener that stays, measured by those of today.
         self.patience: float = options.timeout
         #: Results after the change that need not be asked for again.
         self._settled: dict[tuple[Participant, SocketKey], Result] = {}
 
     # -- before the change
 
-    def look(self, participants: t.Iterable[Participant]) -> None:
+    def look(self, participants: t.Sequence[Participant]) -> None:
         """Probe how things are, and measure how long answers take.
 
         A listener that never answers is no measure for how long to wait for new ones.
         """
         if not self.options.probe:
             return
+        risks = _risks()
+        for participant in participants:
+            if participant.follows:
+                # before the probes: what would not come back is not reloaded
+                user = participant.server.reads_keys_as
+                participant.risks = risks.of(participant.configured, user)
         to_probe = [
             (participant, listener)
             for participant in participants
@@ -74,20 +89,36 @@ class Visits:
         ]
         self.patience = MIN_PATIENCE
         seconds, silent = self._look(to_probe)
-        if not silent:
-            self.patience = max(MIN_PATIENCE, 10 * seconds)
-            return
-        self.patience = self.options.timeout
-        slow_seconds, silent_still = self._look(silent)
-        answered = silent_still != silent
-        self.patience = 2 * max(MIN_PATIENCE, slow_seconds if answered else 0)
+        self.patience = max(MIN_PATIENCE, 10 * seconds)
+        if silent:
+            self.patience = self.options.timeout
+            slow_seconds, silent_still = self._look(silent)
+            answered = silent_still != silent
+            self.patience = 2 * max(MIN_PATIENCE, slow_seconds if answered else 0)
+        for participant in participants:
+            participant.spare()
+
+    def foreseen(
+        self, participants: t.Iterable[Participant], results: t.Iterable[Result]
+    ) -> list[Result]:
+        """These results of the proof, at risk where a restart would end what they say."""
+        reasons: dict[SocketKey, str] = {}
+        risks = _risks()
+        for participant in participants:
+            with contextlib.suppress(Refused):  # all is done, and its files could be read before
+                server, configured = participant.server, participant.configured
+                configured = configured if participant.idle else server.read()
+                reasons.update(risks.of(configured, server.reads_keys_as))
+            if participant.refused:
+                reasons.update(dict.fromkeys(participant.after, participant.refused))
+        return [at_risk(result, reasons.get(key_of_result(result), "")) for result in results]
 
     def _look(
         self, to_probe: t.Sequence[tuple[Participant, Listener]]
     ) -> tuple[float, list[tuple[Participant, Listener]]]:
         """(seconds that it took, those without an answer in time)."""
         began = time.monotonic()
-        results = self._probe([listener for dummy, listener in to_probe])
+        results = self._probe([listener for dummy, listener in to_probe], self.patience)
         silent = []
         for (participant, listener), result in zip(to_probe, results):
             participant.add_result(result)
@@ -111,6 +142,10 @@ class Visits:
         for visit in self._visit(participants, new):
             if visit.result["status"] == "timeout" or visit.acceptable:
                 self._settled[visit.participant, visit.key] = visit.result
+
+    def forget(self) -> None:
+        """Results of before a restart count no more."""
+        self._settled.clear()
 
     def prove(
         self,
@@ -137,7 +172,7 @@ class Visits:
         ]
         return [
             "%s: %s %s" % (result["name"], result["status"], result["detail"])
-            for result in self._probe(to_probe)
+            for result in self._probe(to_probe, self.patience)
             if result["status"] not in SERVED
         ]
 
@@ -156,23 +191,36 @@ class Visits:
             if only is None or key in only
         ]
         expected.sort(key=lambda visit: socket_order(visit[1]))
-        unsettled = [visit for visit in expected if visit[:2] not in self._settled]
-        results = self._probe([visit[2] for visit in unsettled])
         found = dict(self._settled)
-        found.update(zip((visit[:2] for visit in unsettled), results))
+        for unchanged, timeout in ((False, self.options.timeout), (True, self.patience)):
+            # of what is new or changed there is no measure yet
+            group = [
+                visit
+                for visit in expected
+                if visit[:2] not in self._settled and visit[0].unchanged(visit[1]) == unchanged
+            ]
+            results = self._probe([visit[2] for visit in group], timeout)
+            found.update(zip((visit[:2] for visit in group), results))
         return [
             Visit(participant, key, found[participant, key]) for participant, key, dummy in expected
         ]
 
-    def _probe(self, listeners: t.Sequence[Listener]) -> list[Result]:
+    def _probe(self, listeners: t.Sequence[Listener], timeout: float) -> list[Result]:
         if not listeners:
             return []
         return client.probe(
             listeners,
-            timeout=min(self.options.timeout, self.patience),
+            timeout=min(self.options.timeout, timeout),
             min_days=self.options.min_days,
             now=self.options.now,
         )
+
+
+def _risks() -> Risks:
+    """Loaded only where listeners are probed."""
+    from ansible_collections.mailops.bindings.plugins.module_utils._transaction import risk
+
+    return risk.Risks()
 
 
 def _problem(result: Result) -> str:

@@ -31,6 +31,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction.wait
 
 #: Seconds for the old sockets to return by the gentle step, before the server is restarted.
 PATIENCE = 3.0
+#: Seconds for them after a restart, whose end the server's unit limits: unless it dies.
+RESTART_PATIENCE = 30.0
 STEP_SECONDS = 1.0  # for a step on the way to have its effect
 STABLE_SECONDS = 1.0  # a server that can't bind dies within one
 
@@ -41,6 +43,7 @@ class Follower(t.NamedTuple):
     entry: journal.JournalEntry
     server: Server
     edited: bool  # others have changed one of its files
+    undone: bool  # something of it had to be restored
 
 
 # -- this run
@@ -58,9 +61,9 @@ def roll_back(
     for entry in reversed(entries):
         server = servers.get(entry.server) or Server()  # the bindings config has none
         try:
-            edited = _restore_files(entry, server, problems)
+            edited, undone = _restore_files(entry, server, problems)
             if entry.running and (entry.steps or entry.activation != "none"):
-                followers.append(Follower(entry, server, edited))
+                followers.append(Follower(entry, server, edited, undone))
             elif entry.activation == "start" and server.running():
                 server.stop()
         except Exception as error:  # pylint: disable=broad-except  # the other servers go on
@@ -74,8 +77,13 @@ def roll_back(
     return problems + _activate_again(followers)
 
 
-def _restore_files(entry: journal.JournalEntry, server: Server, problems: list[str]) -> bool:
-    """Give its resources their original content; have others edited one? Adds to C(problems)."""
+def _restore_files(
+    entry: journal.JournalEntry, server: Server, problems: list[str]
+) -> tuple[bool, bool]:
+    """Give its resources their original content. Adds to C(problems).
+
+    Returns whether others have edited one, and whether there was one to restore.
+    """
     edited = _edited(entry, server)
     problems += edited.values()
     ours = [resource for resource in entry.resources() if resource not in edited]
@@ -89,7 +97,7 @@ def _restore_files(entry: journal.JournalEntry, server: Server, problems: list[s
                     journal.restore(server, resource, state[resource], last=True)
                 except Exception as error:  # pylint: disable=broad-except  # the others go on
                     problems.append("%s: %s" % (resource, in_words(error)))
-    return bool(edited)
+    return bool(edited), bool(undone)
 
 
 def _edited(entry: journal.JournalEntry, server: Server) -> dict[str, str]:
@@ -135,24 +143,46 @@ def _activate_again(followers: t.Iterable[Follower]) -> list[str]:
     ]
     if not followers:
         return []
-    failures: dict[str, str] = {}
     expected = {follower.server.name: _expected(follower) for follower in followers}
+    failures = _activate_gently(followers, expected)
+    unmet = wait.wait_until_listening([*expected.values()], PATIENCE, STABLE_SECONDS)
+    again = _names(unmet)  # a server that listens as before is not risked, whatever it says
     for follower in followers:
-        how = "restart" if follower.entry.activation == "restart" else "reload"
-        _activate(expected[follower.server.name], how, failures)
-    activated = [expectation for name, expectation in expected.items() if name not in failures]
-    late = wait.wait_until_listening(activated, PATIENCE, STABLE_SECONDS)
-    again = {expectation.server.name for expectation, dummy in late} | set(failures)
-    if not again:
-        return []
+        if not follower.undone and follower.server.name not in again:
+            failures.pop(follower.server.name, None)  # all is as before
     for name in again:
         failures.pop(name, None)
         _activate(expected[name], "restart", failures)
-    late = wait.wait_until_listening([expected[name] for name in again], PATIENCE, STABLE_SECONDS)
-    return [
-        "\n".join(filter(None, (failures.get(expectation.server.name), problem)))
-        for expectation, problem in dict(late).items()
-    ]
+    unmet = wait.wait_until_listening(
+        [expected[name] for name in again], RESTART_PATIENCE, STABLE_SECONDS
+    )
+    problems = [*failures.items(), *((found.server.name, problem) for found, problem in unmet)]
+    return ["\n".join(texts) for texts in _by_name(problems).values()]
+
+
+def _activate_gently(
+    followers: t.Iterable[Follower], expected: t.Mapping[str, Expectation]
+) -> dict[str, str]:
+    """Reload, or restart what needs that and does not listen as before; name -> what failed."""
+    failures: dict[str, str] = {}
+    late = _names(wait.unmet(expected.values()))
+    for follower in followers:
+        name = follower.server.name
+        restart = follower.entry.activation == "restart" and name in late
+        _activate(expected[name], "restart" if restart else "reload", failures)
+    return failures
+
+
+def _by_name(problems: t.Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, problem in problems:
+        found.setdefault(name, []).append(problem)
+    return found
+
+
+def _names(unmet: wait.Unmet) -> set[str]:
+    """The names of the servers of these expectations."""
+    return {expectation.server.name for expectation, dummy in unmet}
 
 
 def _expected(follower: Follower) -> Expectation:

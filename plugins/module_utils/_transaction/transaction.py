@@ -29,6 +29,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets imp
     Socket,
     listening,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
+    RIGHTLY_SERVED,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
     preflight,
     unfinished,
@@ -37,6 +40,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._transaction.part
     Participant,
     Result,
     TransactionOptions,
+    key_of_result,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.proof import (
     Visits,
@@ -171,7 +175,7 @@ class Transaction:
         results = execution.carry_out()
         facts = self.summary()
         if self.options.probe and self.options.activate:
-            facts["listeners"] = results
+            facts["listeners"] = self._as_it_is(results)
         sessions_cut = {
             participant.server.name: participant.sessions_cut
             for participant in self.participants
@@ -182,6 +186,34 @@ class Transaction:
         if execution.backup:
             facts["backup_file"] = execution.backup
         return facts
+
+    def _as_it_is(self, results: t.Iterable[Result]) -> list[Result]:
+        """After the change: these results, with what a restart would end.
+
+        What was not mended is no change.
+        """
+        results = self._visits.foreseen(self.participants, results)
+        healthy = {result["name"] for result in results if result["status"] in RIGHTLY_SERVED}
+        not_mended = {
+            participant.after[key].name
+            for participant in self.participants
+            for key in participant.broken
+        } - healthy
+        self.changes = [
+            change
+            for change in self.changes
+            if change["kind"] != "listener" or change["name"] not in not_mended
+        ]
+        return results
+
+    def unhealthy(self, results: t.Iterable[Result]) -> list[dict[str, str]]:
+        """The declared listeners that do not answer as declared, or would not after a restart."""
+        declared = {key for participant in self.participants for key in participant.declared}
+        return [
+            {key: result[key] for key in ("name", "status", "detail")}
+            for result in results
+            if key_of_result(result) in declared and result["status"] not in RIGHTLY_SERVED
+        ]
 
 
 def _refuse(problems: t.Sequence[str]) -> None:

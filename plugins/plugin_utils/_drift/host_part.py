@@ -29,7 +29,7 @@ from ansible_collections.mailops.bindings.plugins.plugin_utils._drift.words impo
 ERROR_CHARACTERS = 240  # of an error's first line, beside the name of its host
 
 #: The CSS class of each word, one letter: a page has tens of thousands.
-CSS_OF_WORD: t.Mapping[str, str] = dict(zip((word.value for word in Word), "mdwuxeo"))
+CSS_OF_WORD: t.Mapping[str, str] = dict(zip((word.value for word in Word), "mdwruxeo"))
 CSS_OF_VERDICT = {
     Verdict.DRIFT.value: CSS_OF_WORD[Word.MISSING.value],
     Verdict.INCOMPLETE.value: CSS_OF_WORD[Word.NOT_CHECKED.value],

@@ -45,6 +45,10 @@ _MEANING = {
         "It serves another certificate than the one in its file. "
         "Often the file was renewed, and the server not reloaded."
     ),
+    Word.AT_RISK: (
+        "It answers from its server's memory, and would not after a restart: "
+        "a file or an address is gone, or the server refuses its files."
+    ),
     Word.UNEXPECTED: "A mail server listens there, but the listener is not declared.",
     Word.NOT_CHECKED: "Its state is not known.",
     Word.EXPIRING: (

@@ -15,6 +15,7 @@ class Word(enum.Enum):
     MISSING = "missing"
     DIFFERS = "differs"
     WRONG_CERTIFICATE = "wrong certificate"
+    AT_RISK = "at risk"
     UNEXPECTED = "unexpected"
     NOT_CHECKED = "could not be checked"
     EXPIRING = "certificate expiring"
@@ -56,12 +57,15 @@ STATUSES: t.Mapping[str, Status] = {
     "wrong_certificate": Status(
         Word.WRONG_CERTIFICATE, "serves another certificate than the one in its file"
     ),
+    "at_risk": Status(Word.AT_RISK, "it would not answer after a restart of its server"),
     "expiring": Status(Word.EXPIRING, "the certificate is about to expire"),
     "expired": Status(Word.EXPIRING, "the certificate has expired"),
     "ok": Status(Word.AS_DECLARED, ""),
 }
 
-DRIFT_WORDS = frozenset({Word.MISSING, Word.DIFFERS, Word.WRONG_CERTIFICATE, Word.UNEXPECTED})
+DRIFT_WORDS = frozenset(
+    {Word.MISSING, Word.DIFFERS, Word.WRONG_CERTIFICATE, Word.AT_RISK, Word.UNEXPECTED}
+)
 
 _SEVERITY = {word: number for number, word in enumerate(Word)}
 

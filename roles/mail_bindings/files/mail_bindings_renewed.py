@@ -22,6 +22,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -32,6 +33,7 @@ LOCK_SECONDS = 120
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 COMMAND_SECONDS = 30
 MAX_CHARACTERS = 1_000_000  # of a certificate's file
+AT_RISK = "Its listeners are at risk: they would not answer after a restart"
 SERVED_SECONDS = 10  # for a server that was told
 SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"  # not in the PATH of cron
 
@@ -162,6 +164,17 @@ def mismatch(port: Json) -> str:
         return "%s has no private key that can be read without a password" % private_key_path
     if certificate[1] != key[1]:
         return "the private key in %s is not that of %s" % (private_key_path, certificate_path)
+    problem = load_problem(certificate_path, private_key_path)
+    return "%s does not load: %s" % (certificate_path, problem) if problem else ""
+
+
+def load_problem(certificate_path: str, private_key_path: str) -> str:
+    """Why OpenSSL can't load the whole files, all their blocks, as servers do; '' if it can."""
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate_path, private_key_path, "")
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        return str(error)
     return ""
 
 
@@ -209,7 +222,7 @@ def renew(listeners: t.List[Listener]) -> bool:
         }
         left = wait_until_served(told)
     for title, problem in problems.items():
-        complain("%s: %s was not told, and keeps its certificate" % (problem, title))
+        complain("%s: %s was not told, and keeps its certificate. %s" % (problem, title, AT_RISK))
     for listener in told:
         if listener in left:
             path, answer = listener.port["certificate_path"], answers[listener.server.title]

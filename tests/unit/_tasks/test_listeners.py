@@ -107,3 +107,29 @@ def test_changes_of_servers_name_their_server_and_are_documented(world):
     ]
     for change in changes:
         assert set(change) | {"server"} == set(documented)
+
+
+@pytest.mark.needs_ansible
+def test_what_stays_broken_fails_the_task_after_all_is_done_unless_it_may_warn(world):
+    from support.in_process import run
+
+    options = {
+        "config_path": str(world.config),
+        "ports": [{"name": "IMAP", "protocol": "imap"}],
+        "ip_addresses": [{"address": "127.0.0.2", "ports": ["IMAP"]}],
+    }
+    assert run("mail_listeners", options)["unhealthy"] == []
+    world.statuses[IMAP[:2]] = "tls_failed"
+    unhealthy = [{"name": "127.0.0.2:143", "status": "tls_failed", "detail": "so it is"}]
+    options["ports"].append({"name": "LDAP", "protocol": "ldap"})
+    options["ip_addresses"][0]["ports"].append("LDAP")
+    failed = run("mail_listeners", options)
+    assert failed["failed"] and failed["changed"] and failed["unhealthy"] == unhealthy
+    assert "  127.0.0.2:143: tls_failed: so it is\n" in failed["msg"]
+    assert world.slap.listens() == {("127.0.0.2", 389)} and world.config.exists()
+    assert run("mail_listeners", options)["changed"] is False  # nothing of it was repaired
+    foreseen = run("mail_listeners", options, check=True)
+    assert not foreseen.get("failed") and foreseen["unhealthy"] == []  # a reload may repair it
+    warned = run("mail_listeners", {**options, "on_unhealthy": "warn"})
+    assert not warned.get("failed") and warned["unhealthy"] == unhealthy
+    assert "127.0.0.2:143: tls_failed: so it is" in str(warned["warnings"])

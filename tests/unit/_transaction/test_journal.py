@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 
 import pytest
@@ -44,7 +45,7 @@ entries = st.builds(
     sockets,
     st.sampled_from(["none", "reload", "restart", "start"]),
     st.sampled_from(["", "/etc/mail-bindings"]),
-)
+).map(lambda entry: entry._replace(back=({**dict.fromkeys(entry.resources()), **entry.back[-1]},)))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -72,25 +73,29 @@ def test_a_written_journal_is_read_again(found):
     assert journal.pending() is None and os.listdir(lock.JOURNAL_FOLDER) == []
 
 
+DAMAGED = "is damaged, and nothing of it is used.*restore them by hand"
+
+
 @pytest.mark.parametrize(
     "content, message",
     [
-        ("{", "can't be read: look at what it says was replaced, then remove it"),
-        ('{"version": 1, "started": "x", "entries": [{}]}', "can't be read"),
+        ("", DAMAGED),
+        ("{", DAMAGED),
+        ("[]", DAMAGED),
+        ('{"version": 2, "started": "x", "entries": []}', DAMAGED),
+        ('{"version": 2, "started": "x", "entries": [], "checksum": "0"}', DAMAGED),
         (
-            '{"version": 1, "started": "x", "entries": [{"server": "", "steps": [], '
-            '"back": [], "sockets": [], "added": [], "later": 1}]}',
-            "can't be read",
-        ),
-        (
-            '{"version": 2}',
+            '{"version": 1}',
             "was written by another version of mailops.bindings: "
             "run that version to undo its changes",
         ),
-        ("[]", "can't be read"),
     ],
 )
 def test_an_unreadable_journal_is_left_and_named(content, message):
+    refused(content, message)
+
+
+def refused(content, message=DAMAGED):
     os.makedirs(lock.JOURNAL_FOLDER, exist_ok=True)
     with open(lock.journal_path(), "w", encoding="utf-8") as file:
         file.write(content)
@@ -98,6 +103,39 @@ def test_an_unreadable_journal_is_left_and_named(content, message):
         journal.pending()
     assert lock.journal_path() in str(caught.value)
     os.unlink(lock.journal_path())
+
+
+def test_whatever_is_damaged_is_refused(tmp_path):
+    """At each byte: changed, and cut off there."""
+    entry = JournalEntry("x", ({str(tmp_path / "a"): b"ours"},), ({str(tmp_path / "a"): b"was"},))
+    journal.begin([entry], "then")
+    with open(lock.journal_path(), encoding="utf-8") as file:
+        text = file.read()
+    for place, character in enumerate(text):
+        changed = text[:place] + ("y" if character == "x" else "x") + text[place + 1 :]
+        refused(changed, "is damaged|another version")
+        refused(text[:place])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": [{"/x.conf": "b3Vy*cw=="}]},  # which base64 without validation takes
+        {"steps": [{"/x.conf": 7}]},
+        {"steps": [{"/x.conf": "b3Vycw==", "/y.conf": None}]},  # with nothing to go back to
+        {"activation": "explode"},
+        {"running": "yes"},
+        {"server": 7},
+        {"sockets": [["192.0.2.1", "25"]]},
+        {"later": 1},
+    ],
+)
+def test_a_whole_journal_of_the_wrong_kind_is_refused(change):
+    """Its checksum is right: another program has written it."""
+    entry = JournalEntry("x", ({"/x.conf": b"ours"},), ({"/x.conf": None},))
+    document = {"version": 2, "started": "x", "entries": [{**journal._as_json(entry), **change}]}
+    document["checksum"] = journal._checksum(document)
+    refused(json.dumps(document))
 
 
 def facts(path):

@@ -16,9 +16,16 @@ from _pytest.monkeypatch import MonkeyPatch  # pytest.MonkeyPatch only since 6.2
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction import lock, unfinished
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
+    lock,
+    rollback,
+    unfinished,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction.execution import (
     RolledBack,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.journal import (
+    JournalEntry,
 )
 from support.pretended_world import ALL, DOCUMENT, IMAP, LDAP, World, every, fails
 
@@ -294,3 +301,48 @@ def test_an_edit_of_others_before_the_write_is_kept(world):
     )
     assert caught.value.facts["rolled_back"] is True and not world.journal.exists()
     assert pathlib.Path(world.dove.path).read_bytes() == theirs and world.dove.told == []
+
+
+# -- what is as it was is not risked
+
+
+def entry_of(server, **more):
+    """What undoes a change of this server, of which only the file is left."""
+    before = pathlib.Path(server.path).read_bytes()
+    return JournalEntry(
+        server.name,
+        ({server.path: b"ours"},),
+        ({server.path: before},),
+        running=True,
+        sockets=frozenset(server.listens()),
+        **more,
+    )
+
+
+@pytest.mark.parametrize("as_before", [True, False])
+def test_a_server_that_listens_as_before_is_not_restarted(world, as_before):
+    entry = entry_of(world.slap, activation="restart")
+    pathlib.Path(world.slap.path).write_bytes(b"ours")
+    if not as_before:
+        world.slap.set_listening(())
+    assert rollback.roll_back([entry], {"slap": world.slap}) == []
+    assert world.slap.told == (["reload"] if as_before else ["restart"])
+    assert world.slap.listens() == set(entry.sockets)
+
+
+@pytest.mark.parametrize("restored", [True, False])
+def test_a_reload_that_fails_is_no_reason_to_restart_what_listens(world, monkeypatch, restored):
+    """If nothing had to be restored, all is as it was: the rollback has come to its end."""
+    entry = entry_of(world.dove, activation="reload")
+    if restored:
+        pathlib.Path(world.dove.path).write_bytes(b"ours")
+    told = []
+
+    def activate(how, sockets):
+        told.append(how)
+        raise Failed("it does not take it")
+
+    monkeypatch.setattr(world.dove, "activate", activate)
+    problems = rollback.roll_back([entry], {"dove": world.dove})
+    assert told == ["reload"]
+    assert problems == (["it does not take it"] if restored else [])

@@ -13,7 +13,14 @@ from _pytest.monkeypatch import MonkeyPatch  # pytest.MonkeyPatch only since 6.2
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
-from ansible_collections.mailops.bindings.plugins.module_utils._transaction import lock, unfinished
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction import (
+    journal,
+    lock,
+    unfinished,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._transaction.execution import (
+    RolledBack,
+)
 from support.pretended_world import (
     ALL,
     DOCUMENT,
@@ -97,6 +104,26 @@ def test_a_run_killed_in_a_rollback_is_undone_by_the_next(points, tmp_path):
             ] == list(before.values())
 
 
+def test_a_rollback_that_failed_is_finished_when_what_it_wanted_is_so(world, monkeypatch):
+    """A server that did not come back in time is there later: it is not restarted for that."""
+    before = world.state()
+
+    def activate(how, sockets):
+        world.dove.set_listening(None)
+        raise Failed("it takes too long")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.dove, "activate", activate)
+        with pytest.raises(RolledBack, match="Not all could be rolled back"):
+            world.run(ALL)
+    assert world.journal.exists()
+    with pytest.raises(Refused, match="an earlier run was interrupted, and check mode"):
+        world.run(ALL, check=True)
+    world.dove.set_listening(world.dove.configured_sockets())
+    assert unfinished.recover() and world.dove.told == ["reload"]
+    assert world.state() == before and not world.journal.exists() and not world.litter()
+
+
 def test_an_edit_of_others_after_a_kill_stops_the_recovery(world):
     world.harm = lambda number, point: (
         os.kill(os.getpid(), signal.SIGKILL) if point == "activate slap" else None
@@ -121,8 +148,7 @@ def test_an_edit_of_others_after_a_kill_stops_the_recovery(world):
 
 
 def test_check_mode_beside_a_run_says_that_it_goes_on(world):
-    world.journal.parent.mkdir()
-    world.journal.write_text('{"version": 1, "started": "now", "entries": []}')
+    journal.begin([], "now")
     with lock.locked():
         with pytest.raises(
             Refused, match=r"another run of mail_listeners is going on.*process \d+"

@@ -62,13 +62,14 @@ class Host:
     def __init__(self, hook, folder, monkeypatch):
         self.folder, self.hook = folder, hook
         self.served = {"143": OLD, "993": OLD, "636": OLD}
-        self.mismatched, self.deaf = False, False
+        self.mismatched, self.deaf, self.unloadable = False, False, ""
         self.told, self.visits = [], []
         self.certificate = folder / "cert.pem"
         self.certificate.write_text(pem(NEW))
         monkeypatch.setattr(hook, "run", self.run)
         monkeypatch.setattr(hook, "LOCK", str(folder / "lock"))
         monkeypatch.setattr(hook, "SERVED_SECONDS", 0.6)
+        monkeypatch.setattr(hook, "load_problem", lambda *pair: self.unloadable)
         monkeypatch.setattr(hook, "is_local", lambda address: address != "192.0.2.9")
 
     def run(self, *command, stdin=""):
@@ -159,6 +160,13 @@ def test_a_key_that_does_not_match_is_not_taken(host, capsys):
     assert host.told == []
     said = capsys.readouterr().err
     assert "is not that of" in said and "Dovecot was not told" in said
+    assert "at risk: they would not answer after a restart" in said
+
+
+def test_a_file_that_openssl_does_not_load_is_not_taken(host, capsys):
+    host.unloadable = "bad end line"
+    assert host.main(IMAPS) == 1 and host.told == []
+    assert "does not load: bad end line: Dovecot was not told" in capsys.readouterr().err
 
 
 def test_a_server_that_keeps_its_certificate_is_named_with_what_it_says(host, capsys):
@@ -240,6 +248,11 @@ def test_openssl_says_whether_a_key_matches(hook, tmp_path):
     other = hook.mismatch({**port, "private_key_path": str(other_key)})
     assert "is not that of" in other
     assert "has no private key" in hook.mismatch(port)
+    glued = tmp_path / "glued.pem"
+    text = (tmp_path / "cert.pem").read_text()
+    glued.write_text(text + text.rstrip("\n") + text)
+    key = {"private_key_path": str(tmp_path / "key.pem")}
+    assert "glued.pem does not load: " in hook.mismatch({"certificate_path": str(glued), **key})
     assert "has no certificate" in hook.mismatch({"certificate_path": str(tmp_path / "key.pem")})
 
 

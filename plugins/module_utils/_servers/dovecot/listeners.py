@@ -63,6 +63,17 @@ def _met(config: DovecotConfig, entry: InetListener) -> list[TLSSettings]:
     return [config.tls_of(entry.protocol, address) for address in entry.addresses]
 
 
+def certificate_files(config: DovecotConfig) -> tuple[str, ...]:
+    """All files of certificates and keys: with one that can't be opened, no process gets settings.
+
+    A file that can be opened and not be loaded matters to its own clients alone.
+    """
+    settings = [config.tls._asdict(), config.second._asdict()]
+    settings += [dict(block.tls) for block in config.filters]
+    paths = (found.get(key, "") for found in settings for key in ("certificate", "key"))
+    return tuple(dict.fromkeys(filter(None, paths)))
+
+
 # -- what has no place in the model
 
 

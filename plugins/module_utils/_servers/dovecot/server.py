@@ -23,7 +23,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.files impor
     read_file,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
-from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import has_systemd
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import (
+    activate_unit,
+    has_systemd,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import UNITS
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import config_files
@@ -51,7 +54,7 @@ if t.TYPE_CHECKING:
 BASE_DIR = "/run/dovecot"
 PID_FILE = BASE_DIR + "/master.pid"
 
-HEARD_SECONDS = 0.2  # until it has noticed a reload, which it does when it has time
+LOG_PROCESS = "log"  # a child of the main process, another one after each reload that it took
 SETTLE_SECONDS = 3  # by then it listens as its files say, or never will; a rollback waits for this
 STOP_SECONDS = 8
 
@@ -142,6 +145,7 @@ class Dovecot(Server):
             parser.sockets(live.inet_listeners),
             config_files.config_path_of(found),
             details,
+            listeners.certificate_files(live),
         )
 
     def _configurations(
@@ -181,6 +185,11 @@ class Dovecot(Server):
             begun.discard()
         return Reading(hidden_files())
 
+    def live_problem(self) -> str:
+        # it prints private keys
+        status, dummy, errors = run(["sh", "-c", "exec doveconf -nx >/dev/null"])
+        return brief(errors) if status else ""
+
     def plan(
         self,
         configured: Configured,
@@ -215,25 +224,23 @@ class Dovecot(Server):
             raise Refused("doveconf rejects the new configuration: %s" % brief(errors))
 
     def activate(self, how: str, sockets: frozenset[SocketKey]) -> None:
-        before = self._live()
+        before, loggers = self._live(), _log_processes()
         if how == "reload" and self.running():
             _reload()
         else:
             self._start(how)
-        self._wait_until_listening(before, sockets)
+        self._wait_until_listening(before, sockets, loggers)
 
     def _start(self, how: str) -> None:
         if has_systemd():
-            # a unit that has failed a few times in a row does not start until its count is reset
-            run(["systemctl", "reset-failed", config_files.UNIT])
-            argv = ["systemctl", "start" if how == "start" else "restart", config_files.UNIT]
+            verb = "start" if how == "start" else "restart"
+            status, dummy, errors = activate_unit(verb, config_files.UNIT)
         else:
             if self.running():
                 run(["doveadm", "stop"])
             self._end_orphans()
             # its processes keep the output that they are given, and run() waits for its end
-            argv = ["sh", "-c", "exec dovecot >/dev/null 2>&1"]
-        status, dummy, errors = run(argv)
+            status, dummy, errors = run(["sh", "-c", "exec dovecot >/dev/null 2>&1"])
         if status:
             reason = brief(errors) if errors else "it ended with status %d, see its log" % status
             raise Failed("Dovecot can't be started: %s" % reason)
@@ -269,10 +276,13 @@ class Dovecot(Server):
         return self.live_sockets(listening())
 
     def _wait_until_listening(
-        self, before: frozenset[SocketKey], sockets: frozenset[SocketKey]
+        self, before: frozenset[SocketKey], sockets: frozenset[SocketKey], loggers: frozenset[int]
     ) -> None:
         """Look until it listens on these, and reload until it does. Raises Failed.
 
+        C(loggers): the log processes of before. It keeps them, its settings and its sockets where
+        it refuses its files, of which doveadm says nothing (src/master/main.c,
+        sig_settings_reload).
         A wildcard and an address exclude each other on one port, and for a moment old login
         processes hold what the main process has given up: it then does without the new socket until
         the next reload, which can be at once. Otherwise there is no hurry: some clients that
@@ -287,7 +297,8 @@ class Dovecot(Server):
         while True:
             time.sleep(0.02)
             live, now = self._live(), time.monotonic()
-            if live == sockets and now - reloaded >= HEARD_SECONDS:
+            taken = bool(_log_processes() - loggers)
+            if live == sockets and taken:
                 return
             if not self.running():
                 raise Failed("Dovecot's main process has ended")
@@ -299,6 +310,11 @@ class Dovecot(Server):
         missing = [endpoint(address, port) for address, port in sorted(sockets - live)]
         if missing:
             raise Failed("Dovecot does not listen on %s" % ", ".join(missing))
+        if not taken:
+            raise Failed(
+                "Dovecot does not take its new configuration, and goes on with what it has read "
+                "before: its log says why"
+            )
 
 
 def _reload() -> None:
@@ -408,3 +424,17 @@ def _main_process() -> t.Optional[int]:
         with open("/proc/%d/comm" % pid, encoding="utf-8", errors="replace") as file:
             return pid if file.read() == "dovecot\n" else None
     return None
+
+
+def _log_processes() -> frozenset[int]:
+    """The main process's children that write its log (proc(5), stat)."""
+    found = set()
+    pid = _main_process()
+    for path in glob.glob("/proc/[0-9]*/stat") if pid else ():
+        with contextlib.suppress(OSError):
+            with open(path, encoding="utf-8", errors="replace") as file:
+                child, dummy, rest = file.read().partition(" (")
+            name, dummy, rest = rest.rpartition(") ")
+            if name == LOG_PROCESS and int(rest.split()[1]) == pid:
+                found.add(int(child))
+    return frozenset(found)

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import activate_unit
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
 
 _PROC = "/proc"
@@ -88,8 +89,9 @@ class Control:
         systemd may take the unit for active without a master, and "start" would then do nothing.
         """
         if self._unit:
-            run(["systemctl", "reset-failed", self._unit])  # or some restarts in a row are too many
-            _succeed(["systemctl", "restart", self._unit])
+            status, dummy, errors = activate_unit("restart", self._unit)
+            if status:
+                raise Failed("systemctl restart %s failed: %s" % (self._unit, errors.strip()))
         elif os.access(_INIT_SCRIPT, os.X_OK):
             _succeed([_INIT_SCRIPT, "restart"])
         else:

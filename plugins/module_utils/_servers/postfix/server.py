@@ -112,6 +112,11 @@ class Postfix(Server):
             details=details,
         )
 
+    def live_problem(self) -> str:
+        """postconf reads main.cf and master.cf, and refuses what master(8) would die of."""
+        status, dummy, errors = run(["postconf", "-M"])
+        return " / ".join(errors.strip().splitlines()[-1:]) if status else ""
+
     def _details(self) -> PostfixDetails:
         from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
             reading,

@@ -58,8 +58,14 @@ _TLS_ATTRIBUTES = ("olcTLSCertificateFile", "olcTLSCertificateKeyFile")
 def configured(setup: Setup) -> Configured:
     """A setup as others see it."""
     listeners, sockets = _listeners(setup.urls, setup.tls, setup.where)
+    pair = setup.tls.certificate, setup.tls.key
     return Configured(
-        listeners, tuple(_unmapped(setup)), sockets, setup.original.config_path, setup
+        listeners,
+        tuple(_unmapped(setup)),
+        sockets,
+        setup.original.config_path,
+        setup,
+        certificates_at_start=(pair,) if all(path.startswith("/") for path in pair) else (),
     )
 
 

@@ -86,6 +86,11 @@ olcTLSCertificateKeyFile: %(private_key_path)s
 
         return render.configured(host.read_setup())
 
+    def live_problem(self) -> str:
+        from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import service
+
+        return service.live_problem()
+
     def plan(
         self,
         configured: Configured,

@@ -16,7 +16,10 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sandbox import validate_in_copy
-from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import has_systemd
+from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import (
+    activate_unit,
+    has_systemd,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import host, render
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.host import (
@@ -92,6 +95,14 @@ def validate_resource(content: t.Optional[bytes]) -> None:
 
 
 # -- before a change
+
+
+def live_problem() -> str:
+    """Why slaptest(8) refuses the configuration; '' if it does not."""
+    path = host.current_config().path
+    kind = "-F" if os.path.isdir(path) else "-f"
+    status, dummy, errors = run([*_as_user(), "slaptest", "-Q", "-u", kind, path])
+    return " / ".join(errors.strip().splitlines()[-2:]) if status else ""
 
 
 def _validate(tls: Tls, error: type[Exception]) -> None:
@@ -230,8 +241,11 @@ def stop() -> None:
 def _service(verb: str) -> tuple[int, str]:
     if not has_systemd():
         return _run([host.INIT_SCRIPT, verb])
-    run(["systemctl", "reset-failed", UNIT])  # systemd refuses to start it too often
-    return _run(["systemctl", verb, UNIT])
+    try:
+        status, output, problem = activate_unit(verb, UNIT)
+    except Refused as error:
+        raise Failed(str(error)) from None
+    return status, " ".join((output + "\n" + problem).split())
 
 
 # -- running programs

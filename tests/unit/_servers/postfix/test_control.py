@@ -37,7 +37,12 @@ def test_restart_uses_the_unit_that_runs_master(monkeypatch, unit, content):
         Failed, match="Postfix's master process is not running after reload"
     ):  # nor was it before, so that it was restarted
         Postfix().activate("reload", frozenset())
-    assert host.commands() == ["systemctl reset-failed " + unit, "systemctl restart " + unit]
+    limits = "systemctl show %s -p TimeoutStartUSec -p TimeoutStopUSec" % unit
+    assert host.commands() == [
+        "systemctl reset-failed " + unit,
+        limits,
+        "systemctl restart " + unit,
+    ]
 
 
 @pytest.mark.parametrize(

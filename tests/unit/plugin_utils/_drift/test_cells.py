@@ -37,6 +37,7 @@ from support.drift_strategies import STATUSES
         ("tls_failed", "differs"),
         ("no_auth", "differs"),
         ("wrong_certificate", "wrong certificate"),
+        ("at_risk", "at risk"),
         ("expiring", "certificate expiring"),
         ("expired", "certificate expiring"),
         ("unheard_of", "could not be checked"),
