@@ -210,8 +210,8 @@ listeners:
           description: The fingerprint, as C(openssl x509 -fingerprint -sha256) prints it.
           type: str
         matches_file:
-          description: Whether it and the chain behind it are those in the declared file. None if they
-            were not compared.
+          description: Whether it and the chain behind it are those in the declared file. None if
+            they were not compared.
           type: bool
   sample:
     - {address: 192.0.2.10, port: 993, name: '192.0.2.10:993', protocol: imap, encryption: ssl,
