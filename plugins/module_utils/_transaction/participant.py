@@ -262,14 +262,37 @@ class Participant:
             yield self._change("file", resource, before, after)
 
     def _listener_changes(self) -> t.Iterator[dict[str, t.Any]]:
+        required = self._tls_becomes_required()
         for key, listener in in_order({**self.after, **self.before}):
             before, after = facts_of(self.before.get(key)), facts_of(self.after.get(key))
             if key in self.stale:
                 served = self.results[key]["certificate"]
                 before["fingerprint_sha256"] = served.get("fingerprint_sha256", "")
                 after["fingerprint_sha256"] = "as in " + self.after[key].certificate_path
+            if key in required:
+                before.update({"tls_required": False} if before else {})
+                after.update({"tls_required": True} if after else {})
             if before != after:
                 yield self._change("listener", listener.name, before, after)
+
+    def _tls_becomes_required(self) -> set[SocketKey]:
+        """The sockets of today where TLS is only offered, and those where it is required instead.
+
+        What is left of a wildcard counts as well.
+        """
+        was, stays = (
+            {key_of(found.listener) for found in listeners if found.tls_optional}
+            for listeners in (self.configured.listeners, self.plan.listeners)
+        )
+        if not self.plan.steps:
+            return set()
+        instead = {
+            (address, port)
+            for (address, port), listener in self.after.items()
+            if {(address, port), (wildcard_of(address), port)} & was
+            and listener.encryption != "none"
+        }
+        return (instead | (was - self.after.keys())) - stays
 
     def _change(
         self, kind: str, name: str, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]

@@ -43,6 +43,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.
     split_endpoint,
     unresolved_interfaces,
     unresolved_names,
+    words,
 )
 
 #: The unit that runs Postfix: the second one, unless it only stands for the first (Debian to 12).
@@ -82,6 +83,7 @@ def read_details(begun: t.Optional[subprocess.Popen[bytes]] = None) -> PostfixDe
         boot_files=_boot_files() if has_unit_folder else {},
         unit=unit_of_master() if has_unit_folder else "",
         can_authenticate=_can_authenticate(main),
+        serves_other=serves_other,
     )
 
 
@@ -149,6 +151,36 @@ def _with_keys(host: PostfixHost, files: t.Collection[str]) -> PostfixHost:
         key_files=frozenset(name for name, kind in kinds.items() if kind),
         curves=frozenset(name for name, kind in kinds.items() if kind == "EC"),
     )
+
+
+def serves_other(maps: str, name: str, path: str) -> bool:
+    """Do these maps have a certificate for the name that is not the one in the file?
+
+    Postfix looks for the name, then for its parent domains with a leading dot (postconf(5),
+    tls_server_sni_maps). False where that can't be told.
+    """
+    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.read import (
+        pem_certificates,
+    )
+
+    labels = _ascii_name(name).split(".")
+    parents = ["." + ".".join(labels[number:]) for number in range(1, len(labels))]
+    for key in (".".join(labels), *parents):
+        status, pem, dummy = run(["postmap", "-F", "-q", key, *words(maps)])
+        if not status and pem:
+            with contextlib.suppress(OSError, NotAFile, TooLarge):
+                files = pem.encode(), read_file(path) or b""
+                served, declared = (pem_certificates(content)[:1] for content in files)
+                return list(map(bytes.split, served)) != list(map(bytes.split, declared))
+            return False
+    return False
+
+
+def _ascii_name(name: str) -> str:
+    """As clients send it in a TLS handshake."""
+    with contextlib.suppress(UnicodeError):
+        return name.encode("idna").decode().lower()
+    return name.lower()
 
 
 def _can_authenticate(main: t.Mapping[str, str]) -> bool:

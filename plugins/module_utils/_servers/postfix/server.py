@@ -62,7 +62,8 @@ class Postfix(Server):
             return True
         for folder in (self._daemons, "/usr/libexec/postfix"):
             if os.access(folder + "/master", os.X_OK):
-                return run([folder + "/master", "-t"])[0] != 0
+                # it fails as well if no program of Postfix accepts main.cf
+                return run([folder + "/master", "-t"])[0] != 0 and not _problem_of_main_cf()
         return False
 
     # -- reading
@@ -140,6 +141,7 @@ class Postfix(Server):
         )
 
         folder = reading.postconf(["config_directory"])["config_directory"]
+        _check_main_cf()
         live = set(run(["postconf", "-M"])[2].splitlines())
         status, errors = validate_in_copy(folder, state, ["postconf", "-M"])
         new = [line for line in errors.splitlines() if line not in live]
@@ -174,6 +176,22 @@ class Postfix(Server):
 
         unit = reading.unit_of_master() if has_systemd() else ""
         return control.Control(self.running, self._live, expected, unit)
+
+
+def _problem_of_main_cf() -> str:
+    """Why no program of Postfix accepts main.cf; '' if they do. postmap reads it as all do."""
+    status, dummy, errors = run(["postmap", "-q", "key", "static:value"])
+    return "; ".join(errors.splitlines()[:3]) or "postmap ended" if status else ""
+
+
+def _check_main_cf() -> None:
+    """postconf does not check values. Raises Refused."""
+    problem = _problem_of_main_cf()
+    if problem:
+        raise Refused(
+            "Postfix does not accept its main.cf (%s): correct it first, postfix check says more"
+            % problem
+        )
 
 
 def _is_locked(path: str) -> bool:

@@ -87,6 +87,63 @@ def test_running_master_is_known_by_its_lock(monkeypatch, tmp_path):
     assert host.ran == ["/usr/lib/postfix/sbin/master -t"] * 2
 
 
+FATAL = "postmap: fatal: bad string length 0 < 1: myorigin = \n"
+
+
+def test_main_cf_that_no_program_accepts_is_seen_by_the_validation(monkeypatch, tmp_path):
+    """master -t fails because of it as well, and is then no sign of a running master."""
+    host = FakeHost(monkeypatch, {"main": {"config_directory": "/etc/postfix"}, "running": True})
+    monkeypatch.setattr(Postfix, "_queue", str(tmp_path))
+    monkeypatch.setattr(sandbox, "validate_in_copy", lambda folder, state, argv: (0, ""))
+    postmap = "postmap -q key static:value"
+    host.answers[postmap] = 0, "value\n", ""
+    Postfix().validate({PATH: b""})
+    assert Postfix().running()
+    host.answers[postmap] = 1, "", FATAL
+    message = r"does not accept its main.cf \(postmap: fatal: bad string length 0 < 1: myorigin ="
+    with pytest.raises(Refused, match=message):
+        Postfix().validate({PATH: b""})
+    assert not Postfix().running()
+
+
+CERTIFICATE, OTHER = (
+    "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n" % (letter * 8) for letter in "AB"
+)
+
+
+@pytest.mark.parametrize(
+    "key, content, other",
+    [
+        ("mail.example.com", CERTIFICATE + OTHER, False),
+        ("mail.example.com", OTHER + CERTIFICATE, True),
+        (".example.com", OTHER, True),
+        (".com", OTHER, True),
+        (".mail.example.com", OTHER, False),
+        ("www.example.com", OTHER, False),
+        ("xn--mxler-kva.example.com", OTHER, False),
+    ],
+)
+def test_certificate_of_a_name_is_looked_up_as_postfix_does(monkeypatch, key, content, other):
+    files = {"/tls/a.pem": (CERTIFICATE + OTHER).replace("\n", "\r\n").encode()}
+    host = FakeHost(monkeypatch, files=files)
+    host.run = None
+    asked = []
+
+    def run(argv):
+        asked.append(argv)
+        return (0, "KEY\n" + content, "") if argv[3] == key else (1, "", "")
+
+    monkeypatch.setattr(reading, "run", run)
+    maps = "hash:/etc/postfix/sni, hash:/etc/postfix/more"
+    assert reading.serves_other(maps, "Mail.example.com", "/tls/a.pem") == other
+    assert asked[0] == "postmap -F -q mail.example.com hash:/etc/postfix/sni".split() + [
+        "hash:/etc/postfix/more"
+    ]
+    assert reading.serves_other(maps, "m\u00fcxler.example.com", "/tls/a.pem") == (
+        other and key != "mail.example.com" or key.startswith("xn--")
+    )
+
+
 def test_missing_configuration_is_refused(monkeypatch):
     host = FakeHost(monkeypatch, {"main": {**DEBIAN, "config_directory": "/etc/postfix"}})
     with pytest.raises(
