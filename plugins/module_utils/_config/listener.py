@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
@@ -36,6 +37,13 @@ class Listener(t.NamedTuple):
     def key_path(self) -> str:
         """The file that holds the private key: the certificate's own unless another is named."""
         return self.private_key_path or self.certificate_path
+
+    @property
+    def server_name(self) -> str:
+        """The host name as clients ask for it in a TLS handshake (RFC 6066, 3): in ASCII."""
+        with contextlib.suppress(UnicodeError):
+            return self.hostname.encode("idna").decode().lower()
+        return self.hostname.lower()
 
 
 def listeners(bindings: Bindings) -> t.List[Listener]:

@@ -264,14 +264,15 @@ class Participant:
     def _listener_changes(self) -> t.Iterator[dict[str, t.Any]]:
         required = self._tls_becomes_required()
         for key, listener in in_order({**self.after, **self.before}):
-            before, after = facts_of(self.before.get(key)), facts_of(self.after.get(key))
+            before: dict[str, t.Any] = {**facts_of(self.before.get(key))}
+            after: dict[str, t.Any] = {**facts_of(self.after.get(key))}
             if key in self.stale:
                 served = self.results[key]["certificate"]
                 before["fingerprint_sha256"] = served.get("fingerprint_sha256", "")
                 after["fingerprint_sha256"] = "as in " + self.after[key].certificate_path
             if key in required:
-                before.update({"tls_required": False} if before else {})
-                after.update({"tls_required": True} if after else {})
+                for facts, is_required in ((before, False), (after, True)):
+                    facts.update({"tls_required": is_required} if facts else {})
             if before != after:
                 yield self._change("listener", listener.name, before, after)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import operator
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
@@ -70,6 +71,8 @@ class DovecotDetails(t.NamedTuple):
     #: What on the host prevents any change, as whole messages; costly, so only called for a change.
     problems: t.Callable[[], t.Iterable[str]] = tuple
     loopback: tuple[str, ...] = LOOPBACK  # those that can be bound
+    #: Do two files begin with the same certificate? Costly, so only called if the paths may differ.
+    same_certificate: t.Callable[[str, str], bool] = operator.eq
 
 
 class DesiredDovecot(t.NamedTuple):

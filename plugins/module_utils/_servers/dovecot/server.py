@@ -20,6 +20,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
 from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
     NotAFile,
+    TooLarge,
     read_file,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
@@ -125,6 +126,7 @@ class Dovecot(Server):
             os.path.isdir(UNITS),
             functools.partial(_problems, live),
             loopback(),
+            _same_certificate,
         )
         return Configured(
             listeners.listeners(live),
@@ -346,6 +348,21 @@ def _in_conf_d(conf: bytes) -> bool:
         if required or glob.glob(pattern):
             break
     return False
+
+
+def _same_certificate(path: str, other: str) -> bool:
+    """Do these files begin with the same certificate?"""
+    if path == other:
+        return True
+    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.read import (
+        pem_certificates,
+    )
+
+    try:
+        first, second = (pem_certificates(read_file(each) or b"")[:1] for each in (path, other))
+    except (OSError, NotAFile, TooLarge):
+        return False
+    return bool(first) and list(map(bytes.split, first)) == list(map(bytes.split, second))
 
 
 # -- what prevents any change on this host

@@ -151,7 +151,7 @@ def _certificates_by_name(case: PostfixCase) -> t.Iterator[dict[str, str]]:
         maps = expanded("tls_server_sni_maps", case.host.main, entry.overrides if entry else {})
         if not (maps and listener.hostname) or listener.encryption == "none":
             continue
-        if case.serves_other(maps, listener.hostname, listener.certificate_path):
+        if case.serves_other(maps, listener.server_name, listener.certificate_path):
             alternative = ', or write "-o tls_server_sni_maps=" in %s'
             yield {
                 "name": listener.name,

@@ -163,9 +163,9 @@ def serves_other(maps: str, name: str, path: str) -> bool:
         pem_certificates,
     )
 
-    labels = _ascii_name(name).split(".")
+    labels = name.split(".")
     parents = ["." + ".".join(labels[number:]) for number in range(1, len(labels))]
-    for key in (".".join(labels), *parents):
+    for key in (name, *parents):
         status, pem, dummy = run(["postmap", "-F", "-q", key, *words(maps)])
         if not status and pem:
             with contextlib.suppress(OSError, NotAFile, TooLarge):
@@ -174,13 +174,6 @@ def serves_other(maps: str, name: str, path: str) -> bool:
                 return list(map(bytes.split, served)) != list(map(bytes.split, declared))
             return False
     return False
-
-
-def _ascii_name(name: str) -> str:
-    """As clients send it in a TLS handshake."""
-    with contextlib.suppress(UnicodeError):
-        return name.encode("idna").decode().lower()
-    return name.lower()
 
 
 def _can_authenticate(main: t.Mapping[str, str]) -> bool:

@@ -133,7 +133,8 @@ def _tls_warnings(
                 "smtpd_tls_security_level=encrypt there" % (listener.name, where)
             )
             continue
-        where = was_optional.get(socket) or was_optional.get((wildcard_of(socket[0]), socket[1]))
+        of_wildcard = was_optional.get((wildcard_of(listener.address), listener.port), "")
+        where = was_optional.get(socket, of_wildcard)
         if where and listener.encryption != "none":
             yield (
                 "%s: TLS becomes required, which %s only offered: clients that send without TLS "

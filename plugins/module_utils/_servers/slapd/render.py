@@ -201,11 +201,38 @@ def _url_order(socket: SchemeSocket) -> tuple[bool, t.Any, int, str]:
 def plan(setup: Setup, listeners: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:
     """See C(Server.plan)."""
     if setup.problems:  # then nothing more can be said
-        return Plan(refusals=setup.problems)
+        as_it_is = listeners is not None and _is_as_declared(setup, listeners)
+        return _unchanged(setup) if as_it_is else Plan(refusals=setup.problems)
     desired = _desired_setup(setup, listeners, options)
     table = limits.ALWAYS if listeners is None else limits.DECLARING
     refusals = limits.refusals(table, setup, desired)
     return Plan(refusals=refusals) if refusals else _changes(setup, desired, options)
+
+
+def _unchanged(setup: Setup) -> Plan:
+    """Everything stays as it is."""
+    listeners, sockets = _listeners(setup.urls, setup.tls, setup.where)
+    return Plan(listeners=listeners, sockets=sockets)
+
+
+def _is_as_declared(setup: Setup, listeners: t.Sequence[Listener]) -> bool:
+    """Is what is declared, and nothing else but loopback, what it is configured with?"""
+    found = {
+        (each.listener.address, each.listener.port): each.listener
+        for each in _unchanged(setup).listeners
+    }
+    declared = {(each.address, each.port): each for each in listeners}
+    return all(is_loopback(address) for address, dummy in found.keys() - declared.keys()) and all(
+        key in found and _answers_as(found[key], listener) for key, listener in declared.items()
+    )
+
+
+def _answers_as(found: Listener, declared: Listener) -> bool:
+    """With encryption none, STARTTLS may be offered."""
+    if declared.encryption == "none":
+        return found.encryption != "ssl"
+    facts = (declared.encryption, declared.certificate_path, declared.key_path)
+    return facts == (found.encryption, found.certificate_path, found.key_path)
 
 
 def _changes(setup: Setup, desired: DesiredSetup, options: Options) -> Plan:

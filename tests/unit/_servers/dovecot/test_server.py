@@ -173,3 +173,22 @@ def test_dovecot_that_goes_on_after_stop_is_a_failure(monkeypatch, host):
     monkeypatch.setattr(server, "_main_process", lambda: 1)
     with pytest.raises(Failed, match="Dovecot can't be stopped: doveadm: Fatal: no"):
         host.dovecot.stop()
+
+
+def test_certificates_are_compared_by_what_the_files_begin_with(tmp_path):
+    block = "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n"
+    texts = {
+        "a": block % "AAAA",
+        "b": "# the same\r\n" + (block % "AAAA" + block % "CCCC").replace("\n", "\r\n"),
+        "c": block % "CCCC",
+        "d": "",
+        "e": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_bytes(text.encode())
+
+    def same(*names):
+        return server._same_certificate(*(str(tmp_path / name) for name in names))
+
+    assert same("a", "b") and same("gone", "gone")
+    assert not any(same("a", other) for other in ("c", "d", "gone")) and not same("d", "e")
