@@ -162,8 +162,13 @@ class Dovecot(Server):
             return base, base, in_conf_d
         text = _own_text_read_last(found, in_conf_d)
         ours = parser.own_section(text)
-        live = config(Reading(()).printed()) if ours is None else config(printed, ours)
-        return base, live, in_conf_d
+        if ours is not None:
+            return base, config(printed, ours), in_conf_d
+        try:
+            return base, config(Reading(()).printed()), in_conf_d
+        except Refused:
+            # since an edit or an upgrade Dovecot can't read it: it is written anew, or removed
+            return base, base, in_conf_d
 
     def _current_reading(self) -> Reading:
         begun, self._begun = self._begun, None

@@ -8,6 +8,7 @@ What we take over stays in /etc/default/slapd as comments, also what cn=config h
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import typing as t
@@ -315,7 +316,9 @@ def _new_text(setup: Setup, desired: DesiredSetup, config_path: str) -> str:
 
 def _our_lines(text: str, reader: str) -> str:
     """Our lines and the assignment that counts: what a diff shows of the file."""
-    counts = parser.setting(text, SERVICES, reader)
+    counts = None
+    with contextlib.suppress(parser.UnknownLayout):  # an edit has broken ours
+        counts = parser.setting(text, SERVICES, reader)
     lines, position = [], 0
     for line in parser.lines_of(text):
         is_counted = counts is not None and counts.start <= position < counts.end

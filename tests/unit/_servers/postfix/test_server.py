@@ -11,7 +11,9 @@ import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 from ansible_collections.mailops.bindings.plugins.module_utils._host import sandbox
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Options
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix import (
+    own_lines,
     reading,
     server,
 )
@@ -21,7 +23,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.settings import (
     PARAMETERS,
 )
-from support.postfix import DEBIAN, PATH, SMTP, FakeHost
+from support.postfix import DEBIAN, PATH, QUEUE, SMTP, FakeHost, details, smtp, written
 
 
 def test_one_call_of_postconf_reads_a_host_and_more_only_resolve_references(monkeypatch):
@@ -104,6 +106,39 @@ def test_main_cf_that_no_program_accepts_is_seen_by_the_validation(monkeypatch, 
     with pytest.raises(Refused, match=message):
         Postfix().validate({PATH: b""})
     assert not Postfix().running()
+
+
+@pytest.mark.parametrize("broken", ["garbage here\n", "9 fnet n - n - - smtpd\n", "x\n  -o y\n"])
+def test_entry_of_ours_that_an_edit_broke_is_written_anew_or_removed(monkeypatch, broken):
+    """postconf fails because of it, and then sees master.cf without our lines."""
+    wanted = [smtp("192.0.2.1")]
+    before = details(SMTP + QUEUE)
+    ours = written(before, wanted)
+    end = own_lines.block("", "\n", "", []).splitlines(keepends=True)[-1]
+    edited = ours.replace(end, broken + end, 1)
+    main = {**dict.fromkeys(PARAMETERS, ""), **DEBIAN, "config_directory": "/etc/postfix"}
+    host = FakeHost(monkeypatch, {"main": main}, {PATH: edited.encode()})
+    asides = []
+
+    def run(argv, input=None):
+        if argv[0] == "postconf" and broken in host.files[PATH].decode():
+            return 1, "", "postconf: fatal: bad field count"
+        if argv[0] == "unshare":
+            asides.append(input.decode())
+            return host.run(argv[argv.index(PATH) + 1 :])
+        return host.run(argv)
+
+    monkeypatch.setattr(reading, "run", run)
+    found = Postfix().read()
+    assert asides == [SMTP + QUEUE] and found.config_path == Options().config_path
+    for desired, text in ((wanted, ours), (None, SMTP + QUEUE)):
+        plan = Postfix().plan(found, desired, Options())
+        assert plan.refusals == () and plan.steps[-1][PATH].decode() == text
+        assert plan.back[-1][PATH].decode() == edited
+    # one of others' stays a reason to refuse
+    host.files[PATH] = (SMTP + broken).encode()
+    with pytest.raises(Refused, match="postconf can't read Postfix's settings: postconf: fatal"):
+        Postfix().read()
 
 
 CERTIFICATE, OTHER = (
