@@ -263,8 +263,9 @@ class Participant:
 
     def _listener_changes(self) -> t.Iterator[dict[str, t.Any]]:
         required = self._tls_becomes_required()
-        for key, listener in in_order({**self.after, **self.before}):
-            before: dict[str, t.Any] = {**facts_of(self.before.get(key))}
+        answering = {**self._lost_loopback(), **self.before}
+        for key, listener in in_order({**self.after, **answering}):
+            before: dict[str, t.Any] = {**facts_of(answering.get(key))}
             after: dict[str, t.Any] = {**facts_of(self.after.get(key))}
             if key in self.stale:
                 served = self.results[key]["certificate"]
@@ -275,6 +276,19 @@ class Participant:
                     facts.update({"tls_required": is_required} if facts else {})
             if before != after:
                 yield self._change("listener", listener.name, before, after)
+
+    def _lost_loopback(self) -> dict[SocketKey, Listener]:
+        """What the wildcard :: answers on ::1, where only 127.0.0.1 is kept.
+
+        See C(_config.addresses.loopback_beside).
+        """
+        return {
+            ("::1", port): listener._replace(address="::1")
+            for (address, port), listener in self.before.items()
+            if address == "::"
+            and not self.after.keys() & {(address, port), ("::1", port)}
+            and ("127.0.0.1", port) in self.after
+        }
 
     def _tls_becomes_required(self) -> set[SocketKey]:
         """The sockets of today where TLS is only offered, and those where it is required instead.

@@ -163,3 +163,23 @@ def test_tls_that_becomes_required_is_in_changes():
     }
     participant.plan = Plan()  # nothing is written: nothing becomes required
     assert facts()["192.0.2.1:587"] == [None, None] and "192.0.2.9:1587" not in facts()
+
+
+def test_loopback_of_ipv6_that_goes_with_its_wildcard_is_a_removal():
+    before = [Listener(address, 25, "smtp", "none") for address in ("0.0.0.0", "::")]
+
+    def removed(*after):
+        listeners = [Listener(address, 25, "smtp", "none") for address in after]
+        plan = Plan(
+            steps=({"/etc/x": b""},),
+            back=({"/etc/x": b""},),
+            listeners=tuple(ConfiguredListener(listener, "") for listener in listeners),
+        )
+        changes = a_participant(before, listeners[:1], plan).changes()
+        return {change["name"] for change in changes if change["action"] == "remove"} - {"/etc/x"}
+
+    wildcards = {"0.0.0.0:25", "[::]:25"}
+    assert removed("192.0.2.1", "127.0.0.1") == {*wildcards, "[::1]:25"}
+    assert removed("192.0.2.1", "127.0.0.1", "::1") == wildcards
+    assert removed("192.0.2.1") == wildcards  # keep_loopback: false
+    assert removed("::", "127.0.0.1") == {"0.0.0.0:25"}

@@ -17,6 +17,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     address_order,
     is_loopback,
     is_wildcard,
+    loopback_beside,
     reached_at,
     wildcard_of,
 )
@@ -119,7 +120,10 @@ def _desired_setup(
     original_urls = _urls(setup, setup.original.text)
     if listeners is None:
         return DesiredSetup((), original_urls, setup.original.tls, original_urls)
-    loopback = setup.addresses.loopback if options.keep_loopback else None
+    loopback = None
+    if options.keep_loopback:
+        declared = (listener.address for listener in listeners)
+        loopback = loopback_beside(declared, setup.addresses.loopback)
     urls = tuple(
         parser.url_of(text, setup.addresses) for text in _merged(original_urls, listeners, loopback)
     )
@@ -145,7 +149,7 @@ def _merged(
     """The URLs to have: C(listeners), loopback as it was, and what is not ours.
 
     A URL stays as it stands if all of its sockets stay. What a wildcard answered on loopback gets
-    URLs of its own, on the addresses of C(loopback), which can be bound; None: it is not kept.
+    URLs of its own, on those addresses of C(loopback); None: loopback is not kept.
     """
     declared = {_scheme_socket(listener) for listener in listeners}
     kept: list[str] = []
