@@ -195,6 +195,7 @@ def _warnings(
         )
     for participant in transaction.participants:
         yield from participant.plan.warnings
+    yield from transaction.left_over
     passed_over = transaction.passed_over()
     if passed_over:
         yield "%s: not applied, because the server is not listed in `servers`" % (

@@ -17,7 +17,10 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import endpoint
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
+from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import (
+    SEARCH_PATH,
+    run,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
     NotAFile,
     TooLarge,
@@ -86,10 +89,7 @@ class Dovecot(Server):
     _begun: t.Optional[Reading] = None
 
     def installed(self) -> bool:
-        return (
-            shutil.which("dovecot", path="/usr/local/sbin:/usr/sbin:/sbin") is not None
-            and shutil.which("doveconf") is not None
-        )
+        return all(shutil.which(name, path=SEARCH_PATH) for name in ("dovecot", "doveconf"))
 
     def running(self) -> bool:
         return _main_process() is not None

@@ -12,7 +12,11 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run, start
+from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import (
+    SEARCH_PATH,
+    run,
+    start,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import has_systemd
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
@@ -34,8 +38,6 @@ if t.TYPE_CHECKING:
         PostfixDetails,
     )
 
-_PROGRAM_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 
 class Postfix(Server):
     """Postfix, by master.cf."""
@@ -54,7 +56,7 @@ class Postfix(Server):
     _begun: t.Optional[subprocess.Popen[bytes]] = None  # postconf
 
     def installed(self) -> bool:
-        return shutil.which("postconf", path=_PROGRAM_FOLDERS) is not None
+        return shutil.which("postconf", path=SEARCH_PATH) is not None
 
     def running(self) -> bool:
         """A running master holds a lock; C(master -t) (master(8)) succeeds when no process does."""
