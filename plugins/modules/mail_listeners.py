@@ -164,8 +164,8 @@ changes:
         there was none.
       type: dict
     after:
-      description: The entry as it is now, of a server's file our lines. Empty if there is none. Where
-        TLS becomes required that was only offered (submission), both have C(tls_required).
+      description: The entry as it is now, of a server's file our lines. Empty if there is none.
+        Where TLS becomes required that was only offered (submission), both have C(tls_required).
       type: dict
   sample:
     - {action: add, kind: listener, name: '192.0.2.10:993', server: dovecot,
