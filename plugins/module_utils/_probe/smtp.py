@@ -25,9 +25,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._probe.result imp
 #: What a server answers that does not know EHLO or HELO: of FTP, 530 asks for a login first.
 _NOT_UNDERSTOOD = (b"500", b"502", b"503", b"530")
 _REFUSED_AT_EHLO = (
-    "refuses this client at EHLO %s: %s. Let its own addresses through, in Postfix by "
-    "permit_mynetworks before what rejects them in smtpd_helo_restrictions and "
-    "smtpd_client_restrictions"
+    "refuses this client at EHLO %s: %s. Let its own addresses through before what rejects them "
+    "(smtpd_helo_restrictions, smtpd_client_restrictions: permit_mynetworks first)"
 )
 
 
