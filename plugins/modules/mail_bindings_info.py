@@ -102,6 +102,8 @@ unmapped:
       they are. A listener that can't be declared (TLS without a certificate in a file, an address
       beside its wildcard) is removed by M(mailops.bindings.mail_listeners) as any other that is not
       declared; its check mode shows that.
+    - It also names a server that is not running, or whose programs are not found although there are
+      files of it, and Dovecot's own submission service.
     - With O(store=smartermail), what is on that server and has no place in a bindings config, or
       breaks its rules. A warning names it.
     - Otherwise empty.

@@ -84,8 +84,11 @@ options:
   keep_loopback:
     description:
       - Leave what listens on loopback addresses as it is, since local programs send through it.
-      - A wildcard that is replaced by addresses leaves its loopback part, 127.0.0.1 and ::1. Where
-        local programs use another address of 127.0.0.0/8, as 127.0.1.1, which Debian's
+      - A wildcard that is replaced by addresses leaves its loopback part, 127.0.0.1 and, beside a
+        declared IPv6 address of the same server, ::1. Without one, ::1 is C(remove) in C(changes),
+        since the server would not start any more once IPv6 is switched off; programs that ask for
+        localhost try 127.0.0.1 next. A ::1 that the server's files name themselves stays.
+      - Where local programs use another address of 127.0.0.0/8, as 127.0.1.1, which Debian's
         C(/etc/hosts) may have for the host's own name, declare that too.
     type: bool
     default: true
@@ -175,6 +178,7 @@ changes:
       type: dict
     after:
       description: The entry as it is now, of a server's file our lines. Empty if there is none.
+        Where TLS becomes required that was only offered (submission), both have C(tls_required).
       type: dict
   sample:
     - {action: add, kind: listener, name: '192.0.2.10:993', server: dovecot,

@@ -170,7 +170,7 @@ listeners:
         - V(tls_failed) the TLS handshake failed.
         - V(wrong_protocol) speaks something else.
         - V(no_auth) a submission listener that offers no AUTH.
-        - V(refused) refuses connections, or turns clients away in its greeting.
+        - V(refused) refuses connections, or turns clients away in its greeting or at EHLO.
         - V(timeout) does not answer in time.
         - V(not_local) its address is not on this host.
         - V(unexpected) speaks one of the five protocols on an address of the config or on a

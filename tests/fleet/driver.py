@@ -13,7 +13,7 @@ arguments of the function of that name. Each answer is a line of JSON as well:
     failed      "Refused: ..." or "Failed: ...", '' if nothing failed
     why, back   of a failure that was rolled back: its message, and the seconds of the rollback
     seconds     that the order took
-    steps, in_order, activation, planned, foreseen, again, as_planned, as_before, visited: of apply
+    steps, in_order, activation, planned, foreseen, warnings, again, as_planned, as_before, visited: of apply
     listeners, where, sockets, unmapped, config_path, running, live: after the order
 """
 
@@ -87,8 +87,8 @@ def put(configured, answer, resource, content):
     SERVER.put(resource, None if content is None else content.encode())
 
 
-def apply(configured, answer, wanted, options=None, spoil=None, pause=0, validate=True):
-    """Plan, validate, write and activate; roll back if that fails.
+def apply(configured, answer, wanted, options=None, spoil=None, pause=0, validate=True, dry=False):
+    """Plan, validate, write and activate; roll back if that fails. C(dry): only plan.
 
     wanted: listeners as dicts; None gives back what was taken over; "what it has" is what was read
     spoil: (text, replacement) for what is written, after which all is rolled back
@@ -109,7 +109,10 @@ def apply(configured, answer, wanted, options=None, spoil=None, pause=0, validat
         activation=plan.activation,
         planned=sorted(plan.sockets),
         foreseen=as_dicts(plan.listeners),
+        warnings=plan.warnings,
     )
+    if dry:
+        return
     before = {resource: SERVER.get(resource) for state in plan.steps for resource in state}
     if validate and plan.steps:
         SERVER.validate(

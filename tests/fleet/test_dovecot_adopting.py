@@ -276,3 +276,32 @@ local {host.four} {{
         assert clients.served_certificate(host.four, 2993) == b[1]
         assert clients.served_certificate(host.four2, 993) == host.facts["fingerprint"]
         assert dovecot.done("what it has")["steps"] == []
+
+
+def test_other_certificate_by_name_is_refused_although_nothing_would_be_written(
+    dovecot, other_certificates, clients
+):
+    """As Dovecot takes its blocks: of those that cover a name the first in 2.3, the last in 2.4."""
+    host, (b, _c, _d) = dovecot.host, other_certificates
+
+    def block(pattern, files):
+        return "local_name %s {\n%s}\n" % (pattern, dovecot.ssl(*files))
+
+    def apply(name):
+        wanted = [
+            {**listener(address, port), "hostname": name}
+            for address in ("0.0.0.0", "::")
+            for port in (110, 143, 993, 995)
+        ]
+        told = dovecot("apply", wanted=wanted, dry=True)
+        assert told["steps"] == []
+        return told["refusals"]
+
+    texts = [block("*.example.com", b[0]), block("mail.example.com", HOST)]
+    for text in (texts, texts[::-1]):
+        with dovecot.configured("".join(text)):
+            dovecot("activate")
+            for name in ("mail.example.com", "www.example.com", "a.b.example.com"):
+                served = clients.served_certificate(host.four, 993, servername=name)
+                assert (served == b[1]) == bool(apply(name)), name
+                assert all("by the block local_name *.example.com" in each for each in apply(name))

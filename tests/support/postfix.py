@@ -313,7 +313,7 @@ class FakeHost:
         return [
             command
             for command in self.ran
-            if not command.endswith("master -t") and not command.startswith("postconf")
+            if not command.endswith("master -t") and not command.startswith(("postconf", "postmap"))
         ]
 
     def run(self, argv, **_options):

@@ -121,6 +121,14 @@ def scan(content: bytes) -> Scanned:
     return Scanned(blocks, damage)
 
 
+def own_der(content: bytes) -> bytes:
+    """The certificate that a server presents for itself: the first; empty if there is none."""
+    for block in scan(content).certificates[:1]:
+        with contextlib.suppress(ValueError):
+            return block.der
+    return b""
+
+
 def damage(content: bytes) -> str:
     """Why OpenSSL does not find the blocks of this file, as far as that can be told; '' if not."""
     scanned = scan(content)

@@ -40,6 +40,16 @@ def reached_at(address: str) -> str:
     return _LOOPBACK.get(address, address)
 
 
+def loopback_beside(declared: t.Iterable[str], bindable: t.Iterable[str]) -> t.Tuple[str, ...]:
+    """The loopback addresses that are kept of wildcards which make room for declared addresses.
+
+    Of those that can be bound now; ::1 only beside an address of its family. IPv6 may be switched
+    off before the next start: a wildcard does not mind, and a server with ::1 would not start.
+    """
+    needs_ipv6 = any(family(address) == 6 and not is_wildcard(address) for address in declared)
+    return tuple(address for address in bindable if family(address) == 4 or needs_ipv6)
+
+
 def meet(first: str, second: str) -> bool:
     """Do these meet, so that two sockets can't listen on one port of both?
 

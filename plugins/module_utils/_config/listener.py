@@ -37,6 +37,20 @@ class Listener(t.NamedTuple):
         """The file that holds the private key: the certificate's own unless another is named."""
         return self.private_key_path or self.certificate_path
 
+    @property
+    def server_name(self) -> str:
+        """The host name as clients ask for it in a TLS handshake (RFC 6066, 3): in ASCII."""
+        if self.hostname.isascii():
+            return self.hostname.lower()
+        from ansible_collections.mailops.bindings.plugins.module_utils._config.idna import (
+            ascii_form,
+        )
+
+        try:
+            return ascii_form(self.hostname)
+        except ValueError:
+            return self.hostname.lower()
+
 
 def listeners(bindings: Bindings) -> t.List[Listener]:
     """All listeners that this config declares, in address order, then by port number."""

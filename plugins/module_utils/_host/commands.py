@@ -11,10 +11,9 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
 
-_ENVIRONMENT = {
-    "LC_ALL": "C",
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-}
+#: Where programs are looked for, whatever the PATH of this task is.
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ENVIRONMENT = {"LC_ALL": "C", "PATH": SEARCH_PATH}
 
 #: (exit status, standard output, standard error)
 Finished = tuple[int, str, str]

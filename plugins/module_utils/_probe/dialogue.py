@@ -20,6 +20,7 @@ class Dialogue:
     farewell = b""
     greeting = b""  # pattern: how each greeting begins; b'' for a server that waits for its client
     refusal = b""  # pattern: how a greeting begins that refuses the client
+    certificate_demand = b""  # pattern: a reply that refuses a client without a certificate
 
     def whole_greeting(self, conversation: Conversation, line: bytes) -> bytes:
         """The last line of a greeting that begins with this one."""
@@ -42,3 +43,8 @@ class Dialogue:
     def refuses_with(self, greeting: bytes) -> bool:
         """Does this greeting refuse the client?"""
         return bool(self.refusal) and bool(re.match(self.refusal, greeting, re.IGNORECASE))
+
+    def demands_certificate(self, line: bytes) -> bool:
+        """Does this reply refuse a client for want of a certificate?"""
+        pattern = self.certificate_demand
+        return bool(pattern) and bool(re.match(pattern, line, re.IGNORECASE))

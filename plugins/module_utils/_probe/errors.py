@@ -22,6 +22,10 @@ class Greeted(Exception):
     """The server sent text in place of TLS or LDAP. The text is the next to be read."""
 
 
+class CertificateDemanded(Exception):
+    """The server requires a client certificate, and says so by a reply after the handshake."""
+
+
 class TlsFault(OSError):
     """A handshake or a record failed. C(str()) is OpenSSL's reason in lower case."""
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.connection import (
@@ -13,9 +14,19 @@ from ansible_collections.mailops.bindings.plugins.module_utils._probe.connection
     words,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.dialogue import Dialogue
+from ansible_collections.mailops.bindings.plugins.module_utils._probe.errors import (
+    CertificateDemanded,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.result import (
     Ending,
     ProbeStatus,
+)
+
+#: What a server answers that does not know EHLO or HELO: of FTP, 530 asks for a login first.
+_NOT_UNDERSTOOD = (b"500", b"502", b"503", b"530")
+_REFUSED_AT_EHLO = (
+    "refuses this client at EHLO %s: %s. Let its own addresses through before what rejects them "
+    "(smtpd_helo_restrictions, smtpd_client_restrictions: permit_mynetworks first)"
 )
 
 
@@ -25,6 +36,8 @@ class Smtp(Dialogue):
     name, starttls, farewell = "smtp", "STARTTLS", b"QUIT\r\n"
     greeting = rb"[2-5]\d\d(?:[ -]|$)"
     refusal = rb"[345]"
+    #: Postfix says so after the handshake (smtpd_tls_req_ccert); it is no matter of the protocol.
+    certificate_demand = rb"[45]\d\d .*client certificate"
 
     def whole_greeting(self, conversation: Conversation, line: bytes) -> bytes:
         """postscreen says "220-" at once, and six seconds later "220 ", or that it refuses."""
@@ -32,15 +45,26 @@ class Smtp(Dialogue):
 
     def offers(self, conversation: Conversation) -> t.Union[t.AbstractSet[str], Ending]:
         """The extensions that EHLO lists; none where only HELO is understood (RFC 5321, 3.2)."""
-        conversation.send(b"EHLO %s\r\n" % conversation.own_name(), "answer to EHLO")
+        name = conversation.own_name()
+        conversation.send(b"EHLO %s\r\n" % name, "answer to EHLO")
         reply = conversation.lines(_is_last)
         if reply[-1].startswith((b"500", b"502")):
-            conversation.send(b"HELO %s\r\n" % conversation.own_name(), "answer to HELO")
-            if conversation.lines(_is_last)[-1].startswith(b"250"):
+            conversation.send(b"HELO %s\r\n" % name, "answer to HELO")
+            answer = conversation.lines(_is_last)[-1]
+            if answer.startswith(b"250"):
                 return frozenset()
-        if not reply[-1].startswith(b"250"):  # LMTP greets with 220 too, and so does FTP
-            return Ending(ProbeStatus.WRONG_PROTOCOL, "answers EHLO with " + readable(reply[-1]))
-        return {words(line[4:])[0] for line in reply[1:]}
+            reply = reply if answer.startswith(_NOT_UNDERSTOOD) else [answer]
+        if reply[-1].startswith(b"250"):
+            return {words(line[4:])[0] for line in reply[1:]}
+        if conversation.secured and self.demands_certificate(reply[-1]):
+            raise CertificateDemanded
+        refuses = re.match(rb"[45]\d\d(?: |$)", reply[-1])
+        if refuses and not reply[-1].startswith(_NOT_UNDERSTOOD):
+            return Ending(
+                ProbeStatus.REFUSED, _REFUSED_AT_EHLO % (readable(name), readable(reply[-1]))
+            )
+        # LMTP greets with 220 too, and so does FTP
+        return Ending(ProbeStatus.WRONG_PROTOCOL, "answers EHLO with " + readable(reply[-1]))
 
     def start_tls(
         self, conversation: Conversation, offered: t.AbstractSet[str]

@@ -66,6 +66,8 @@ _BY_PROGRAM: t.Mapping[str, tuple[Guess, ...]] = {
     "couriertcpd": (_IMAP,),
     "slapd": (Guess("ldap", "none"), Guess("ldap", "ssl")),
 }
+#: Its main process, or its login process (15 characters), hold its sockets.
+_DOVECOT_PROGRAMS = ("dovecot", "submission-logi")
 
 
 def unexpected(
@@ -100,7 +102,7 @@ def unexpected(
             problem = (
                 "" if result.status in (ProbeStatus.OK, ProbeStatus.NO_AUTH) else entry["detail"]
             )
-            notes = filter(None, [_holder(socket), _covers(socket, declared), problem])
+            notes = filter(None, [_holder(socket, listener), _covers(socket, declared), problem])
             entries.append({**entry, "status": ProbeStatus.UNEXPECTED, "detail": "; ".join(notes)})
     return entries
 
@@ -197,11 +199,15 @@ def _smtp_or_submission(number: int, offered: t.AbstractSet[str]) -> str:
     return "submission" if number != PROTOCOLS["smtp"].number and "AUTH" in offered else "smtp"
 
 
-def _holder(socket: Socket) -> str:
+def _holder(socket: Socket, listener: Listener) -> str:
     """That it is not declared, and which process holds it."""
     if not socket.pids:
         return "not declared"
-    return "not declared: held by %s (pid %d)" % (socket.program, socket.pids[0])
+    held = "not declared: held by %s (pid %d)" % (socket.program, socket.pids[0])
+    speaks_smtp = PROTOCOLS[listener.protocol].dialogue == "smtp"
+    if speaks_smtp and socket.program.startswith(_DOVECOT_PROGRAMS):
+        held += ": Dovecot's own submission service, which can't be declared"
+    return held
 
 
 def _covers(socket: Socket, declared: t.AbstractSet[tuple[str, int]]) -> str:

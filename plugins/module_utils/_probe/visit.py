@@ -22,6 +22,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._probe.connection
     readable,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.errors import (
+    CertificateDemanded,
     Closed,
     Endless,
     Greeted,
@@ -40,6 +41,9 @@ from ansible_collections.mailops.bindings.plugins.module_utils._probe.result imp
 
 UNUSUAL_SECONDS = 1.0  # for a server to speak first that is not expected to
 
+_CERTIFICATE_DEMANDED = (
+    "requires a client certificate, which a probe does not have: the rest was not seen"
+)
 _BEHIND_PROXY = "expect the PROXY protocol (a listener behind HAProxy)"
 
 
@@ -86,9 +90,10 @@ class _Visit:
         except TlsFault as fault:
             if not fault.wants_certificate:
                 return Ending(ProbeStatus.TLS_FAILED, "%s: %s" % (conversation.awaited, fault))
-            self.result.notes.append(
-                "requires a client certificate, which a probe does not have: the rest was not seen"
-            )
+            self.result.notes.append(_CERTIFICATE_DEMANDED)
+            return None
+        except CertificateDemanded:
+            self.result.notes.append(_CERTIFICATE_DEMANDED)
             return None
         except OSError as error:
             return Ending(
@@ -175,6 +180,8 @@ class _Visit:
             return Ending(ProbeStatus.WRONG_PROTOCOL, self._other_greeting(), sure=True)
         greeting = dialogue.whole_greeting(self.conversation, line)
         result.greeting = readable(greeting)
+        if self.conversation.secured and dialogue.demands_certificate(greeting):
+            raise CertificateDemanded
         if dialogue.refuses_with(greeting):
             return Ending(
                 ProbeStatus.REFUSED,
@@ -263,13 +270,19 @@ class _Visit:
             )
             return None
         in_handshake = conversation.awaited == HANDSHAKE
+        at_starttls = conversation.awaited == "answer to " + self._dialogue.starttls
         note = "closed the connection instead of sending its " + conversation.awaited
         if not (conversation.answered or conversation.secured):
             note = (
                 "closed the connection before sending anything: it may %s%s, or refuse this client"
             )
             note %= self._tls_hint(in_handshake), _BEHIND_PROXY
-        return Ending(ProbeStatus.TLS_FAILED if in_handshake else ProbeStatus.WRONG_PROTOCOL, note)
+        elif self._dialogue.greeting and self.result.greeting and not in_handshake:
+            note += ": it may refuse this client"
+        if in_handshake or at_starttls:
+            return Ending(ProbeStatus.TLS_FAILED, note)
+        greeted = self._dialogue.greeting and self.result.spoken == self._dialogue.name
+        return Ending(ProbeStatus.REFUSED if greeted else ProbeStatus.WRONG_PROTOCOL, note)
 
     def _tls_hint(self, in_handshake: bool) -> str:
         """What TLS may have to do with it. Servers that greet would have waited for a handshake."""

@@ -29,6 +29,7 @@ class ConfiguredListener(t.NamedTuple):
 
     listener: Listener
     where: str  # for people: 'master.cf, line 12', 'inet_listener imaps'
+    tls_optional: bool = False  # is TLS only offered, where the model requires it (submission)?
 
 
 class UnmappedKind(enum.Enum):
@@ -102,3 +103,4 @@ class Plan(t.NamedTuple):
     sockets: frozenset[SocketKey] = frozenset()  # as Configured.sockets, afterwards
     #: resource -> (before, after): our lines and those that they replace, for the diff.
     shown: t.Mapping[str, tuple[str, str]] = {}
+    warnings: tuple[str, ...] = ()  # whole messages: what a user has to know of this, in any case

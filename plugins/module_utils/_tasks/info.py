@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import is_wildcard
@@ -12,6 +13,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.model imp
     Bindings,
     Refused,
 )
+
+if t.TYPE_CHECKING:
+    from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
+    from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Unmapped
 
 
 def look(
@@ -40,4 +45,26 @@ def look(
     }
     away = {address for address in addresses if not is_wildcard(address) and not is_here(address)}
     bindings, unmapped = adopted(configured, away)
+    unmapped += _silent_servers(servers, installed)
     return bindings, {"unmapped": [entry.as_result() for entry in unmapped]}
+
+
+def _silent_servers(
+    servers: t.Iterable[Server], installed: t.Container[Server]
+) -> t.Iterator[Unmapped]:
+    """The servers that do not answer, although there are files of them."""
+    from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Unmapped
+
+    for server in servers:
+        main_file = server.files[0]
+        if server in installed and not server.running():
+            reason = (
+                "%s is not running: what is listed of it is what its files say, and nothing "
+                "answers there now. Start it, or leave its ports out" % server.title
+            )
+            yield Unmapped(server.name, main_file, "not running", reason)
+        elif server not in installed and os.path.exists(main_file):
+            reason = (
+                "%s has files here, but its programs are not found: it was not read" % server.title
+            )
+            yield Unmapped(server.name, main_file, "not installed", reason)

@@ -201,13 +201,16 @@ def _transaction_options(module: AnsibleModule) -> TransactionOptions:
 def _warnings(
     transaction: Transaction, results: t.Iterable[t.Mapping[str, t.Any]]
 ) -> t.Iterator[str]:
-    """Sessions that end, servers that are left out, and listeners with problems."""
+    """Sessions that end, what servers warn of, what is left out, and listeners with problems."""
     for participant, sessions in transaction.interruptions:
         yield "%s: all its sessions end with this, %d now: %s. Clients reconnect" % (
             participant.server.title,
             sessions,
             participant.plan.ends_sessions,
         )
+    for participant in transaction.participants:
+        yield from participant.plan.warnings
+    yield from transaction.left_over
     passed_over = transaction.passed_over()
     if passed_over:
         yield "%s: not applied, because the server is not listed in `servers`" % (

@@ -284,16 +284,54 @@ class Participant:
             yield self._change("file", resource, before, after)
 
     def _listener_changes(self) -> t.Iterator[dict[str, t.Any]]:
-        for key, listener in in_order({**self.after, **self.before}):
-            before, after = facts_of(self.before.get(key)), facts_of(self.after.get(key))
+        required = self._tls_becomes_required()
+        answering = {**self._lost_loopback(), **self.before}
+        for key, listener in in_order({**self.after, **answering}):
+            before: dict[str, t.Any] = {**facts_of(answering.get(key))}
+            after: dict[str, t.Any] = {**facts_of(self.after.get(key))}
             if key in self.stale:
                 served = self.results[key]["certificate"]
                 before["fingerprint_sha256"] = served.get("fingerprint_sha256", "")
                 after["fingerprint_sha256"] = "as in " + self.after[key].certificate_path
+            if key in required:
+                for facts, is_required in ((before, False), (after, True)):
+                    facts.update({"tls_required": is_required} if facts else {})
             if key in self.broken:
                 before, after = {"status": self.results[key]["status"]}, {"status": "ok"}
             if before != after:
                 yield self._change("listener", listener.name, before, after)
+
+    def _lost_loopback(self) -> dict[SocketKey, Listener]:
+        """What the wildcard :: answers on ::1, where only 127.0.0.1 is kept.
+
+        See C(_config.addresses.loopback_beside).
+        """
+        return {
+            ("::1", port): listener._replace(address="::1")
+            for (address, port), listener in self.before.items()
+            if address == "::"
+            and not self.after.keys() & {(address, port), ("::1", port)}
+            and ("127.0.0.1", port) in self.after
+        }
+
+    def _tls_becomes_required(self) -> set[SocketKey]:
+        """The sockets of today where TLS is only offered, and those where it is required instead.
+
+        What is left of a wildcard counts as well.
+        """
+        was, stays = (
+            {key_of(found.listener) for found in listeners if found.tls_optional}
+            for listeners in (self.configured.listeners, self.plan.listeners)
+        )
+        if not self.plan.steps:
+            return set()
+        instead = {
+            (address, port)
+            for (address, port), listener in self.after.items()
+            if {(address, port), (wildcard_of(address), port)} & was
+            and listener.encryption != "none"
+        }
+        return (instead | (was - self.after.keys())) - stays
 
     def _change(
         self, kind: str, name: str, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]

@@ -47,9 +47,32 @@ def not_running(participants: t.Iterable[Participant], start: bool) -> t.Iterato
     for participant in participants:
         if participant.follows and not participant.running and not start:
             yield (
-                "%s is not running: start it first, or set start to true, or take %s off servers"
-                % (participant.server.title, participant.server.name)
+                "%s is not running%s: start it first, or set start to true, or take %s off servers"
+                % (
+                    participant.server.title,
+                    _unbindable(participant),
+                    participant.server.name,
+                )
             )
+
+
+def _unbindable(participant: Participant) -> str:
+    """What in its files keeps it from starting: addresses that this host does not have now."""
+    from ansible_collections.mailops.bindings.plugins.module_utils._host.addresses import (
+        cannot_listen,
+    )
+
+    found = [
+        endpoint(address, port)
+        for address, port in sorted(participant.configured.sockets)
+        if cannot_listen(address, floating=False)
+    ]
+    if not found:
+        return ""
+    reason = ", and can't start: its files have %s, which can't be bound on this host now%s"
+    ipv6_is_off = any(place.startswith("[::1]") for place in found)
+    hint = " (IPv6 is switched off; a run with start: true writes them anew without ::1)"
+    return reason % (", ".join(found), hint if ipv6_is_off else "")
 
 
 def addresses_away(participants: t.Iterable[Participant]) -> t.Iterator[str]:

@@ -56,6 +56,8 @@ class Selection:
 
     def __init__(self, options: TransactionOptions):
         self.options = options
+        #: What stays of ours because its server is not installed, as whole messages.
+        self.left_over: list[str] = []
         self._latest: t.Optional[tuple[t.Sequence[Listener], list[Candidate]]] = None
         self.servers = [
             server
@@ -129,6 +131,7 @@ class Selection:
         if not candidate.installed:
             if candidate.required:
                 raise Refused(_not_installed(server))
+            self.left_over += _left_over(server)
             return None
         configured = server.read()
         if not candidate.required and not configured.config_path:
@@ -140,11 +143,23 @@ class Selection:
 
 def _has_managed_parts(server: Server) -> bool:
     """Do its files have parts of ours, as far as they can be read?"""
-    for path in server.files:
-        with contextlib.suppress(OSError, NotAFile, TooLarge):
-            if MANAGED_MARK.encode() in (read_file(path) or b""):
-                return True
+    return any(map(_is_managed, server.files))
+
+
+def _is_managed(path: str) -> bool:
+    with contextlib.suppress(OSError, NotAFile, TooLarge):
+        return MANAGED_MARK.encode() in (read_file(path) or b"")
     return False
+
+
+def _left_over(server: Server) -> t.Iterator[str]:
+    paths = [*filter(_is_managed, server.files)]
+    if paths:
+        yield (
+            "%s: its programs are not found on this host, so what mail_listeners wrote stays in %s "
+            "(marked %s): install it and run this again, or remove these parts by hand"
+            % (server.title, ", ".join(paths), MANAGED_MARK)
+        )
 
 
 def _not_installed(server: Server) -> str:

@@ -130,6 +130,11 @@ class Transaction:
         problems += preflight.certificates(self.participants, self.options.now)
         _refuse(problems)
 
+    @property
+    def left_over(self) -> list[str]:
+        """What stays of ours because its server is not installed, as whole messages."""
+        return self._selection.left_over
+
     def passed_over(self) -> list[Listener]:
         """The declared listeners whose servers do not take part, as C(servers) excludes them."""
         if not self.options.present:

@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
+    LOOPBACK,
     address_order,
     canonical_address,
     canonical_addresses,
     endpoint,
+    loopback_beside,
     meet,
     reached_at,
 )
@@ -117,3 +119,18 @@ def test_an_endpoint_has_brackets_around_ipv6_and_a_wildcard_is_reached_at_loopb
         "::1",
         "192.0.2.1",
     ]
+
+
+@pytest.mark.parametrize(
+    "declared, bindable, kept",
+    [
+        ([], LOOPBACK, ("127.0.0.1",)),
+        (["192.0.2.1", "::", "0.0.0.0"], LOOPBACK, ("127.0.0.1",)),
+        (["192.0.2.1", "2001:db8::1"], LOOPBACK, LOOPBACK),
+        (["::1"], LOOPBACK, LOOPBACK),
+        (["2001:db8::1"], ("127.0.0.1",), ("127.0.0.1",)),
+        (["2001:db8::1"], ("::1",), ("::1",)),
+    ],
+)
+def test_loopback_of_ipv6_is_needed_only_beside_an_address_of_it(declared, bindable, kept):
+    assert loopback_beside(declared, bindable) == kept

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import (
     Listener,
     listeners,
@@ -52,3 +54,16 @@ def test_listeners_are_in_address_order_then_by_number():
         Listener("192.0.2.10", 993, "imap", "ssl", "/cert", "/key", "mail.example.com", True, "A"),
         Listener("2001:db8::1", 25, "smtp", "none", port_name="B"),
     ]
+
+
+@pytest.mark.parametrize(
+    "hostname, asked",
+    [
+        ("Mail.Example.com", "mail.example.com"),
+        ("m\u00fcller.example.com", "xn--mller-kva.example.com"),
+        (".example.com", ".example.com"),
+        ("", ""),
+    ],
+)
+def test_server_name_is_as_clients_ask_for_it(hostname, asked):
+    assert Listener("192.0.2.1", 25, "smtp", "tls", hostname=hostname).server_name == asked

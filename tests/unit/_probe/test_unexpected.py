@@ -210,3 +210,16 @@ def test_a_wildcard_that_answers_for_declared_listeners_is_unexpected(monkeypatc
             config("192.0.2.10", server.port), Socket("::", server.port, (7,), "dovecot")
         )
         assert "as declared" not in result["detail"]
+
+
+@pytest.mark.parametrize("program", ["dovecot", "submission-logi", "master"])
+def test_submission_service_of_dovecot_is_called_so(program, monkeypatch):
+    """Postfix answers for submission: nobody can declare Dovecot's."""
+    with scripted.Server(scripted.smtp()) as server:
+        monkeypatch.setattr(unexpected, "by_number", lambda number: ("submission", "tls"))
+        (result,) = found(config("127.0.0.2", 993), Socket("0.0.0.0", server.port, (7,), program))
+    assert result["status"] == "unexpected"
+    words = (
+        "held by %s (pid 7): Dovecot's own submission service, which can't be declared" % program
+    )
+    assert (words in result["detail"]) == (program != "master")

@@ -23,6 +23,18 @@ def dripping(session):
         time.sleep(0.05)
 
 
+REFUSED_AT_EHLO = "refuses this client at EHLO [127.0.0.1]: "
+
+
+def only_helo_and_not_this(answer):
+    def script(session):
+        session.say(b"220 old")
+        for line in scripted.until_farewell(session):
+            session.say(answer if line.startswith(b"HELO ") else b"502 5.5.2 not recognized")
+
+    return script
+
+
 @pytest.mark.parametrize(
     "protocol, script, status, detail, tries",
     [
@@ -47,7 +59,7 @@ def dripping(session):
         (
             "smtp",
             lambda session: session.say(b"220 hi"),
-            "wrong_protocol",
+            "refused",
             "closed the connection instead of sending its answer to EHLO",
             2,
         ),
@@ -79,6 +91,26 @@ def dripping(session):
             1,
         ),
         ("smtp", scripted.lmtp, "wrong_protocol", "answers EHLO with 500 5.5.1 Unknown command", 2),
+        (
+            "smtp",
+            scripted.answering([b"220 FTP"], [b"530 Please login with USER and PASS."]),
+            "wrong_protocol",
+            "answers EHLO with 530 Please login",
+            2,
+        ),
+        *(
+            ("smtp", scripted.answering([b"220 hi"], lines), "refused", REFUSED_AT_EHLO + said, 2)
+            for lines, said in (
+                ([b"554 5.7.1 <[x]>: Helo command rejected"], "554 5.7.1 <[x]>: Helo command rej"),
+                ([b"504 5.5.2 need fully-qualified hostname"], "504 5.5.2 need"),
+                ([b"450 4.7.1 come back later"], "450 4.7.1 come back later. Let its own"),
+                ([b"421 4.7.0 too busy"], "421 4.7.0 too busy"),
+                ([b"550-no", b"550 never"], "550 never"),
+                ([b"501 Syntactically invalid EHLO argument(s)"], "501 Syntactically"),
+            )
+        ),
+        ("smtp", only_helo_and_not_this(b"504 no"), "refused", REFUSED_AT_EHLO + "504 no", 2),
+        ("smtp", only_helo_and_not_this(b"500 what"), "wrong_protocol", "answers EHLO with 502", 2),
         (
             "imap",
             scripted.answering([b"* OK hi"], [b"a NO not now"]),
@@ -315,3 +347,57 @@ def test_another_protocol_in_tls(tls):
 def test_a_server_that_closes_at_once_fails_tls():
     result = ask(scripted.closing, "imap", "ssl")[0]
     assert result["status"] == "tls_failed" and "PROXY protocol" in result["detail"]
+
+
+@pytest.mark.parametrize(
+    "protocol, word", [("smtp", "STARTTLS"), ("imap", "STARTTLS"), ("pop", "STLS")]
+)
+def test_a_server_that_closes_on_starttls_fails_tls(protocol, word, tls):
+    def script(session):
+        say = session.say
+
+        def until_starttls(*lines):
+            if session.heard and word.encode() in session.heard[-1].upper().split():
+                raise EOFError
+            say(*lines)
+
+        session.say = until_starttls
+        scripted.SCRIPTS[protocol](tls)(session)
+
+    result, server = ask(script, protocol, "tls")
+    assert result["status"] == "tls_failed"
+    assert result["detail"].startswith(
+        "closed the connection instead of sending its answer to " + word
+    )
+    assert len(server.sessions) == 2
+
+
+DEMANDS = b"421 4.7.1 mail.example.com Error: No client certificate presented"
+
+
+@pytest.mark.parametrize("encryption", ["ssl", "tls"])
+@pytest.mark.parametrize("answer", [DEMANDS, b"554 5.7.1 Client certificate not trusted"])
+def test_certificate_that_is_demanded_by_a_reply_after_the_handshake(encryption, answer, tls):
+    """As Postfix does (smtpd_tls_req_ccert)."""
+
+    def script(session):
+        if encryption == "tls":
+            session.say(b"220 hi")
+            session.hear()
+            session.say(b"250-hi", b"250 STARTTLS")
+            session.hear()
+            session.say(b"220 go ahead")
+        session.start_tls(tls)
+        if encryption == "tls":
+            session.hear()
+        session.say(answer)
+
+    result, server = ask(script, "submission", encryption)
+    assert result["status"] == "ok" and result["tls_version"] == "TLSv1.3"
+    assert result["detail"].startswith("requires a client certificate, which a probe does not")
+    assert len(server.sessions) == 1
+
+
+def test_certificate_that_is_demanded_before_the_handshake_is_a_refusal():
+    result = ask(scripted.answering([b"220 hi"], [DEMANDS]), "smtp")[0]
+    assert result["status"] == "refused"

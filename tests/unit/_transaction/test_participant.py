@@ -122,3 +122,64 @@ def test_a_wildcard_is_probed_on_addresses_that_will_replace_it():
 
 def keys(listeners):
     return [(listener.address, listener.port) for listener in listeners]
+
+
+def test_tls_that_becomes_required_is_in_changes():
+    wildcard, replaced, other = (
+        Listener(address, port, "submission", "tls", **PEM)
+        for address, port in (("0.0.0.0", 587), ("192.0.2.9", 1587), ("192.0.2.9", 2587))
+    )
+    new = wildcard._replace(address="192.0.2.1")
+    loopback = wildcard._replace(address="127.0.0.1")
+    plan = Plan(
+        steps=({"/etc/x": b""},),
+        back=({"/etc/x": b""},),
+        listeners=(
+            *(ConfiguredListener(listener, "") for listener in (new, replaced)),
+            *(
+                ConfiguredListener(listener, "", tls_optional=True)
+                for listener in (loopback, other)
+            ),
+        ),
+    )
+    before = [wildcard, replaced, other]
+    participant = a_participant(before, [new, replaced, other], plan)
+    participant.configured = participant.configured._replace(
+        listeners=tuple(ConfiguredListener(each, "", tls_optional=True) for each in before)
+    )
+
+    def facts():
+        changes = (change for change in participant.changes() if change["kind"] == "listener")
+        return {
+            change["name"]: [change[side].get("tls_required") for side in ("before", "after")]
+            for change in changes
+        }
+
+    assert facts() == {
+        "0.0.0.0:587": [False, None],
+        "127.0.0.1:587": [None, None],
+        "192.0.2.1:587": [None, True],
+        "192.0.2.9:1587": [False, True],
+    }
+    participant.plan = Plan()  # nothing is written: nothing becomes required
+    assert facts()["192.0.2.1:587"] == [None, None] and "192.0.2.9:1587" not in facts()
+
+
+def test_loopback_of_ipv6_that_goes_with_its_wildcard_is_a_removal():
+    before = [Listener(address, 25, "smtp", "none") for address in ("0.0.0.0", "::")]
+
+    def removed(*after):
+        listeners = [Listener(address, 25, "smtp", "none") for address in after]
+        plan = Plan(
+            steps=({"/etc/x": b""},),
+            back=({"/etc/x": b""},),
+            listeners=tuple(ConfiguredListener(listener, "") for listener in listeners),
+        )
+        changes = a_participant(before, listeners[:1], plan).changes()
+        return {change["name"] for change in changes if change["action"] == "remove"} - {"/etc/x"}
+
+    wildcards = {"0.0.0.0:25", "[::]:25"}
+    assert removed("192.0.2.1", "127.0.0.1") == {*wildcards, "[::1]:25"}
+    assert removed("192.0.2.1", "127.0.0.1", "::1") == wildcards
+    assert removed("192.0.2.1") == wildcards  # keep_loopback: false
+    assert removed("::", "127.0.0.1") == {"0.0.0.0:25"}

@@ -13,6 +13,7 @@ import types
 import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._host import addresses
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import Socket
 from ansible_collections.mailops.bindings.plugins.module_utils._transaction import preflight
 
@@ -31,7 +32,7 @@ def participant(**facts):
     return types.SimpleNamespace(
         **{
             "server": server,
-            "configured": types.SimpleNamespace(config_path=""),
+            "configured": types.SimpleNamespace(config_path="", sockets=()),
             "desired": [Listener("127.0.0.2", 25, "smtp", "none")],
             "running": True,
             "follows": True,
@@ -77,6 +78,32 @@ def test_not_running():
         ),
     ):
         assert list(fine) == []
+
+
+def test_not_running_names_what_keeps_it_from_starting():
+    files = {("127.0.0.1", 25), ("2001:db8:99::1", 25), ("0.0.0.0", 587)}
+    configured = types.SimpleNamespace(config_path="", sockets=files)
+    stopped = participant(running=False, configured=configured)
+    assert list(preflight.not_running([stopped], start=False)) == [
+        "Postfix is not running, and can't start: its files have [2001:db8:99::1]:25, which can't "
+        "be bound on this host now: start it first, or set start to true, or take postfix off "
+        "servers"
+    ]
+
+
+def test_not_running_names_ipv6_that_is_switched_off(monkeypatch):
+    monkeypatch.setattr(
+        addresses, "cannot_listen", lambda address, floating: "away" * (address == "::1")
+    )
+    files = {("127.0.0.1", 25), ("::1", 25), ("::1", 587)}
+    configured = types.SimpleNamespace(config_path="", sockets=files)
+    stopped = participant(running=False, configured=configured)
+    (message,) = preflight.not_running([stopped], start=False)
+    assert message.startswith(
+        "Postfix is not running, and can't start: its files have [::1]:25, [::1]:587, which can't "
+        "be bound on this host now (IPv6 is switched off; a run with start: true writes them anew "
+        "without ::1): start it first"
+    )
 
 
 def test_addresses_away():

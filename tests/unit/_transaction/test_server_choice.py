@@ -126,3 +126,21 @@ def test_the_reason_to_take_part(world, present, named, declared, managed, reaso
     assert [(candidate.server.name, candidate.reason) for candidate in candidates] == (
         [("dove", reason)] if reason else []
     )
+
+
+@pytest.mark.parametrize("named", [None, ["post", "slap"]])
+def test_parts_of_ours_that_stay_because_the_server_is_gone_are_named(world, monkeypatch, named):
+    world.slap.write("# " + MANAGED_MARK)
+    monkeypatch.setattr(world.slap, "installed", lambda: False)
+    options = TransactionOptions(str(world.config), NOW, present=False, servers=named)
+    selection = Selection(options)
+    assert selection.read([])[1] == []
+    assert selection.left_over == [
+        "Slap: its programs are not found on this host, so what mail_listeners wrote stays in %s "
+        "(marked %s): install it and run this again, or remove these parts by hand"
+        % (world.slap.path, MANAGED_MARK)
+    ]
+    world.slap.write("")
+    selection = Selection(options)
+    selection.read([])
+    assert selection.left_over == []

@@ -169,7 +169,7 @@ def _other_services(case: DovecotCase) -> t.Iterator[str]:
     for entry in case.base.inet_listeners:
         if entry.login:
             continue
-        for listener in case.declared:
+        for listener in case.declared if case.changes else ():
             if listener.port == entry.port and any(
                 meet(address, listener.address) for address in entry.addresses
             ):
@@ -184,9 +184,7 @@ def _other_services(case: DovecotCase) -> t.Iterator[str]:
 
 def _by_name(case: DovecotCase) -> t.Iterator[str]:
     named = case.base.by_name()
-    if case.base.release >= (2, 4):
-        yield from _other_certificate_by_name(case)
-    elif named and case.desired.certificates:
+    if case.base.release < (2, 4) and named and case.desired.certificates:
         yield (
             "%s: Dovecot 2.3 can't have certificates by address beside those by server name "
             "(local_name %s): it rejects clients that send such a name. Declare the certificate "
@@ -200,19 +198,18 @@ def _by_name(case: DovecotCase) -> t.Iterator[str]:
 
 
 def _other_certificate_by_name(case: DovecotCase) -> t.Iterator[str]:
-    for listener in case.with_tls:
-        for block in case.base.by_name():
-            if (
-                listener.hostname
-                and listener.hostname.lower() in block.of("local_name").lower().split()
-                and block.of("protocol") in ("", PROTOCOLS[listener.protocol])
-                and block.tls["certificate"] != listener.certificate_path
-            ):
-                yield (
-                    "%s: clients that ask for %s get %s, by a local_name block in Dovecot's "
-                    "configuration: declare that certificate, or remove the block"
-                    % (listener.name, listener.hostname, block.tls["certificate"])
-                )
+    then = after(case.base, case.desired)
+    for listener in case.with_tls if case.base.by_name() else ():
+        place = PROTOCOLS[listener.protocol], listener.address, listener.server_name
+        deciding = then.deciding(*place)
+        name = deciding[-1].of("local_name") if deciding else ""
+        served = then.tls_of(*place).certificate
+        if name and not case.details.same_certificate(served, listener.certificate_path):
+            yield (
+                "%s: clients that ask for %s get %s, by the block local_name %s in Dovecot's "
+                "configuration: declare that certificate, or remove the block"
+                % (listener.name, listener.hostname, served, name)
+            )
 
 
 def _second_certificate(case: DovecotCase) -> t.Iterator[str]:
@@ -285,6 +282,7 @@ LIMITS: tuple[Limit, ...] = (
     _wildcard_beside_address,
     _other_services,
     _by_name,
+    _other_certificate_by_name,
     _second_certificate,
     _overruled,
     _nameless,

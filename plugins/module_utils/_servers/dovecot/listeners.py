@@ -104,10 +104,18 @@ def alternative(release: Release) -> str:
     return "ssl_alt_cert" if release < (2, 4) else "ssl_server_alt_cert_file"
 
 
+#: Protocols of Dovecot's whose listeners would be missed in the config.
+_OTHER_PROTOCOLS = {
+    "submission": "Dovecot's own submission service, which can't be declared: submission is "
+    "Postfix's here. It is left as it is, with the certificate that Dovecot has for all"
+}
+
+
 def _reasons(config: DovecotConfig, entry: InetListener) -> list[tuple[str, UnmappedKind]]:
     """What of an inet_listener has no place in the model, and the kind of each."""
     if not entry.login:
-        reason = "a listener of another protocol: %s" % (entry.protocol or entry.service)
+        reason = _OTHER_PROTOCOLS.get(entry.protocol)
+        reason = reason or "a listener of another protocol: %s" % (entry.protocol or entry.service)
         return [(reason, UnmappedKind.OTHER)]
     return [(reason, kind) for applies, reason, kind in _REASONS if applies(config, entry)]
 

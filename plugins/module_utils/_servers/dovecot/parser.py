@@ -103,16 +103,16 @@ class DovecotConfig(t.NamedTuple):
     base_dir: str = ""
     instance_name: str = ""
 
-    def tls_of(self, protocol: str, address: str) -> TLSSettings:
-        """What clients of this protocol (Dovecot's name) meet at this address."""
+    def tls_of(self, protocol: str, address: str, name: str = "") -> TLSSettings:
+        """What clients of this protocol (Dovecot's name) meet at this address, by this name."""
         met = self.tls
-        for block in self.deciding(protocol, address):
+        for block in self.deciding(protocol, address, name):
             met = met._replace(**block.tls)
         return met
 
-    def deciding(self, protocol: str, address: str) -> list[Filter]:
+    def deciding(self, protocol: str, address: str, name: str = "") -> list[Filter]:
         """The filters with TLS settings that hold there, the one that decides last."""
-        return tls.deciding(self.filters, self.release, protocol, address)
+        return tls.deciding(self.filters, self.release, protocol, address, name)
 
     def by_name(self) -> list[Filter]:
         """The filters that have a certificate for a server name (SNI)."""

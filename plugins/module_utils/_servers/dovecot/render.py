@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import operator
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
@@ -18,6 +19,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     address_order,
     is_loopback,
     is_wildcard,
+    loopback_beside,
     reached_at,
     wildcard_of,
 )
@@ -70,6 +72,8 @@ class DovecotDetails(t.NamedTuple):
     #: What on the host prevents any change, as whole messages; costly, so only called for a change.
     problems: t.Callable[[], t.Iterable[str]] = tuple
     loopback: tuple[str, ...] = LOOPBACK  # those that can be bound
+    #: Do two files begin with the same certificate? Costly, so only called if the paths may differ.
+    same_certificate: t.Callable[[str, str], bool] = operator.eq
 
 
 class DesiredDovecot(t.NamedTuple):
@@ -93,7 +97,7 @@ def desired_state(
     base: DovecotConfig,
     declared: t.Sequence[Listener],
     options: Options,
-    loopback: t.Container[str] = LOOPBACK,
+    loopback: t.Iterable[str] = LOOPBACK,
 ) -> DesiredDovecot:
     """Keep what is as declared, switch off what is not, add what is missing.
 
@@ -103,12 +107,13 @@ def desired_state(
     stays = _StaysOnLoopback(declared, options.keep_loopback)
     kept, displaced = _sorted_out(logins, declared, stays)
     provided = {(address, entry.port) for entry in kept for address in entry.addresses}
+    beside = loopback_beside((listener.address for listener in declared), loopback)
     missing: dict[InetListener, list[str]] = {}  # without addresses -> its addresses
     for listener in declared:
         if (listener.address, listener.port) not in provided:
             missing.setdefault(_made_for(listener, logins), []).append(listener.address)
     for entry in displaced:
-        for address in _loopback_of(entry, loopback):
+        for address in _loopback_of(entry, beside):
             if stays(address, entry.port) and (address, entry.port) not in provided:
                 provided.add((address, entry.port))
                 nameless = entry._replace(name="", addresses=())
@@ -189,7 +194,7 @@ def _made_for(listener: Listener, logins: t.Iterable[InetListener]) -> InetListe
 
 
 def _loopback_of(entry: InetListener, loopback: t.Container[str]) -> list[str]:
-    """The loopback addresses that it answers on, in order."""
+    """The loopback addresses that it names, and those of its wildcards' in C(loopback); sorted."""
     found = {
         reached_at(address)
         for address in entry.addresses

@@ -17,9 +17,13 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import endpoint
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run
+from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import (
+    SEARCH_PATH,
+    run,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._host.files import (
     NotAFile,
+    TooLarge,
     read_file,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._host.sockets import listening
@@ -29,7 +33,10 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd imp
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Failed, Server
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import UNITS
-from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import config_files
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot import (
+    config_files,
+    process,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.dovecot.command import (
     Reading,
     brief,
@@ -51,10 +58,7 @@ if t.TYPE_CHECKING:
         Section,
     )
 
-BASE_DIR = "/run/dovecot"
-PID_FILE = BASE_DIR + "/master.pid"
 
-LOG_PROCESS = "log"  # a child of the main process, another one after each reload that it took
 SETTLE_SECONDS = 3  # by then it listens as its files say, or never will; a rollback waits for this
 STOP_SECONDS = 8
 
@@ -88,16 +92,13 @@ class Dovecot(Server):
     _begun: t.Optional[Reading] = None
 
     def installed(self) -> bool:
-        return (
-            shutil.which("dovecot", path="/usr/local/sbin:/usr/sbin:/sbin") is not None
-            and shutil.which("doveconf") is not None
-        )
+        return all(shutil.which(name, path=SEARCH_PATH) for name in ("dovecot", "doveconf"))
 
     def running(self) -> bool:
-        return _main_process() is not None
+        return process.main_process() is not None
 
     def main_process(self) -> int:
-        return _main_process() or 0
+        return process.main_process() or 0
 
     def unit(self) -> str:
         return config_files.UNIT
@@ -138,6 +139,7 @@ class Dovecot(Server):
             os.path.isdir(UNITS),
             functools.partial(_problems, live),
             loopback(),
+            _same_certificate,
         )
         return Configured(
             listeners.listeners(live),
@@ -174,8 +176,13 @@ class Dovecot(Server):
             return base, base, in_conf_d
         text = _own_text_read_last(found, in_conf_d)
         ours = parser.own_section(text)
-        live = config(Reading(()).printed()) if ours is None else config(printed, ours)
-        return base, live, in_conf_d
+        if ours is not None:
+            return base, config(printed, ours), in_conf_d
+        try:
+            return base, config(Reading(()).printed()), in_conf_d
+        except Refused:
+            # since an edit or an upgrade Dovecot can't read it: it is written anew, or removed
+            return base, base, in_conf_d
 
     def _current_reading(self) -> Reading:
         begun, self._begun = self._begun, None
@@ -224,7 +231,7 @@ class Dovecot(Server):
             raise Refused("doveconf rejects the new configuration: %s" % brief(errors))
 
     def activate(self, how: str, sockets: frozenset[SocketKey]) -> None:
-        before, loggers = self._live(), _log_processes()
+        before, loggers = self._live(), process.log_processes()
         if how == "reload" and self.running():
             _reload()
         else:
@@ -297,7 +304,7 @@ class Dovecot(Server):
         while True:
             time.sleep(0.02)
             live, now = self._live(), time.monotonic()
-            taken = bool(_log_processes() - loggers)
+            taken = bool(process.log_processes() - loggers)
             if live == sockets and taken:
                 return
             if not self.running():
@@ -319,7 +326,7 @@ class Dovecot(Server):
 
 def _reload() -> None:
     status, dummy, errors = run(["doveadm", "reload"])
-    if status and _main_process():
+    if status and process.main_process():
         raise Failed("doveadm reload failed: %s" % brief(errors))
 
 
@@ -374,6 +381,19 @@ def _in_conf_d(conf: bytes) -> bool:
     return False
 
 
+def _same_certificate(path: str, other: str) -> bool:
+    """Do these files begin with the same certificate?"""
+    if path == other:
+        return True
+    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import own_der
+
+    try:
+        first, second = (own_der(read_file(each) or b"") for each in (path, other))
+    except (OSError, NotAFile, TooLarge):
+        return False
+    return bool(first) and first == second
+
+
 # -- what prevents any change on this host
 
 
@@ -390,7 +410,7 @@ def _problems(config: DovecotConfig) -> t.Iterator[str]:
 
 
 def _several_instances(config: DovecotConfig) -> t.Iterator[str]:
-    same_folder = os.path.realpath(config.base_dir) == os.path.realpath(BASE_DIR)
+    same_folder = os.path.realpath(config.base_dir) == os.path.realpath(process.BASE_DIR)
     if not same_folder or config.instance_name != "dovecot":
         yield (
             "this Dovecot is one of several instances (base_dir = %s, instance_name = %s), which "
@@ -400,7 +420,7 @@ def _several_instances(config: DovecotConfig) -> t.Iterator[str]:
 
 
 def _other_main_file() -> t.Iterator[str]:
-    pid = _main_process()
+    pid = process.main_process()
     with contextlib.suppress(OSError):
         if pid:
             with open("/proc/%d/cmdline" % pid, "rb") as file:
@@ -411,30 +431,3 @@ def _other_main_file() -> t.Iterator[str]:
                     "Dovecot runs with %s: start it with %s, the only main file that "
                     "mail_listeners supports" % (used[-1], config_files.MAIN_FILE)
                 )
-
-
-# -- running
-
-
-def _main_process() -> t.Optional[int]:
-    """The main process's number; None if it does not run."""
-    with contextlib.suppress(OSError, ValueError):
-        with open(PID_FILE, encoding="ascii") as file:
-            pid = int(file.read())
-        with open("/proc/%d/comm" % pid, encoding="utf-8", errors="replace") as file:
-            return pid if file.read() == "dovecot\n" else None
-    return None
-
-
-def _log_processes() -> frozenset[int]:
-    """The main process's children that write its log (proc(5), stat)."""
-    found = set()
-    pid = _main_process()
-    for path in glob.glob("/proc/[0-9]*/stat") if pid else ():
-        with contextlib.suppress(OSError):
-            with open(path, encoding="utf-8", errors="replace") as file:
-                child, dummy, rest = file.read().partition(" (")
-            name, dummy, rest = rest.rpartition(") ")
-            if name == LOG_PROCESS and int(rest.split()[1]) == pid:
-                found.add(int(child))
-    return frozenset(found)

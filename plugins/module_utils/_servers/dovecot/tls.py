@@ -52,9 +52,15 @@ class Filter(t.NamedTuple):
         net = network(self.of("local"))
         return (net.prefixlen if net else -1, len(self.chain))
 
-    def matches(self, protocol: str, address: str) -> bool:
-        """Does it hold for clients of this protocol at this address, whatever name they ask for?"""
-        return all(_holds(key, value, protocol, address) for key, value in self.chain)
+    def matches(self, protocol: str, address: str, name: str = "") -> bool:
+        """Does it hold for clients of this protocol at this address that ask for this name?
+
+        C(name) '': whatever name they ask for.
+        """
+        return all(
+            covers(value, name) if key == "local_name" else _holds(key, value, protocol, address)
+            for key, value in self.chain
+        )
 
 
 def certificate_keys(release: Release) -> tuple[str, str]:
@@ -71,15 +77,18 @@ def file_of(value: str) -> str:
 
 
 def deciding(
-    filters: t.Sequence[Filter], release: Release, protocol: str, address: str
+    filters: t.Sequence[Filter], release: Release, protocol: str, address: str, name: str = ""
 ) -> list[Filter]:
     """The filters with TLS settings that hold there, the one that decides last.
 
-    In 2.3 the narrowest decides, and it refuses filters of which none is narrower. In 2.4 the last
-    in the files does; one that is repeated has the place of its first block.
+    In 2.3 the narrowest decides, and it refuses filters of which none is narrower; of those by
+    name the first in the files does. In 2.4 the last in the files does; one that is repeated has
+    the place of its first block.
     """
-    found = [block for block in filters if block.tls and block.matches(protocol, address)]
-    return sorted(found, key=Filter.narrowness) if release < (2, 4) else found
+    found = [block for block in filters if block.tls and block.matches(protocol, address, name)]
+    if release >= (2, 4):
+        return found
+    return sorted(reversed(found) if name else found, key=Filter.narrowness)
 
 
 def with_filters(filters: t.Sequence[Filter], added: t.Sequence[Filter]) -> tuple[Filter, ...]:
@@ -155,6 +164,23 @@ def _holds(key: str, value: str, protocol: str, address: str) -> bool:
     if key == "protocol":
         return (value.lstrip("!") == protocol) != value.startswith("!")
     return key == "local" and _within(value, address)
+
+
+def covers(patterns: str, name: str) -> bool:
+    """Does local_name hold for this name? '*' stands for a part of one label, in any place.
+
+    2.3 takes several patterns, separated by blanks.
+    """
+    if not name:
+        return False
+    if "*" not in patterns:  # as most are
+        return name.lower() in patterns.lower().split()
+    import re
+
+    return any(
+        re.fullmatch("[^.]*".join(map(re.escape, pattern.split("*"))), name, re.IGNORECASE)
+        for pattern in patterns.split()
+    )
 
 
 @functools.lru_cache(maxsize=None)

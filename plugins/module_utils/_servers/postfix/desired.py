@@ -11,6 +11,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     endpoint,
     is_loopback,
     is_wildcard,
+    loopback_beside,
     reached_at,
     wildcard_of,
 )
@@ -65,7 +66,7 @@ class DesiredEntries(t.NamedTuple):
 def desired_entries(
     services: t.Sequence[Service],
     desired: t.Sequence[Listener],
-    loopback: t.Container[str],
+    loopback: t.Collection[str],
     keep_loopback: bool,
 ) -> DesiredEntries:
     """Compute it from others' services. C(loopback): the addresses of it that can be bound."""
@@ -133,13 +134,15 @@ class _Draft:
         self.new.append(NewEntry(name, _template(self.services, listener), sockets, listener))
         self.covered.update(sockets)
 
-    def keep_loopback(self, loopback: t.Container[str]) -> None:
+    def keep_loopback(self, loopback: t.Collection[str]) -> None:
         """Keep what displaced entries answer on loopback, for the programs of this host."""
+        beside = loopback_beside((address for address, dummy in self.declared), loopback)
         for service in self.displaced:
             for address, port in service.sockets:
                 socket = reached_at(address), port
                 covered = {socket, (wildcard_of(address), port)} & self.covered
-                if is_loopback(socket[0]) and socket[0] in loopback and not covered:
+                kept = beside if is_wildcard(address) else loopback
+                if is_loopback(socket[0]) and socket[0] in kept and not covered:
                     self.new.append(NewEntry(endpoint(*socket), service, (socket,), None))
                     self.covered.add(socket)
 

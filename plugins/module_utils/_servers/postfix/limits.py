@@ -13,11 +13,18 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.
     DesiredEntries,
     NewEntry,
 )
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.master_cf import (
+    MasterEntry,
+)
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.parser import (
+    Service,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.settings import (
     PostfixHost,
     expanded,
     families,
     is_disabled,
+    shares_postscreen_cache,
 )
 
 
@@ -29,6 +36,8 @@ class PostfixCase(t.NamedTuple):
     listeners: t.Sequence[Listener]  # the declared ones
     desired: DesiredEntries
     changes: bool  # is anything to be written?
+    #: (maps, name, path): do clients that ask for the name get another certificate than the file's?
+    serves_other: t.Callable[[str, str, str], bool] = lambda maps, name, path: False
 
 
 class PostfixLimit(t.NamedTuple):
@@ -57,7 +66,7 @@ def _several_instances(case: PostfixCase) -> t.Iterator[dict[str, str]]:
     """Each instance has its own master.cf, and one must not take another's port."""
     main = case.host.main
     enabled = main.get("multi_instance_enable", "").lower() == "yes"
-    if enabled or main.get("multi_instance_directories", "").strip():
+    if case.changes and (enabled or main.get("multi_instance_directories", "").strip()):
         yield {}
 
 
@@ -82,7 +91,7 @@ def _port_of_another_service(case: PostfixCase) -> t.Iterator[dict[str, str]]:
     """Postfix itself may use the port; the check of other programs' sockets does not see that."""
     others = [service for service in case.desired.kept if not service.protocol]
     for service in others:
-        for listener in case.listeners:
+        for dummy, listener in _declared(case):
             if any(
                 port == listener.port and meet(address, listener.address)
                 for address, port in service.sockets
@@ -92,17 +101,26 @@ def _port_of_another_service(case: PostfixCase) -> t.Iterator[dict[str, str]]:
 
 
 def _several_postscreens(case: PostfixCase) -> t.Iterator[dict[str, str]]:
-    """Two postscreens can't share their cache: the second exits, and its port does not answer."""
-    new = [entry for entry in case.desired.declared if entry.is_postscreen]
-    kept = [
-        service
-        for service in case.desired.kept
-        if service.is_postscreen and service.protocol and service.sockets
-    ]
-    if len(new) + len(kept) > 1:
-        templates = [entry.template for entry in new if entry.template]
-        names = [entry.listener.name for entry in new if entry.listener]
-        yield {"where": [*templates, *kept][0].entry.where, "names": " and ".join(names)}
+    """Two postscreens can share only some caches: else the second exits, and does not answer."""
+    new = [entry for entry in case.desired.declared if entry.is_postscreen and case.changes]
+    caches = [_cache(case, service) for service in case.desired.kept if _is_screening(service)]
+    for entry in new:
+        if entry.template and not shares_postscreen_cache(_cache(case, entry.template)):
+            caches.append(_cache(case, entry.template))
+            if caches.count(caches[-1]) > 1:
+                yield {
+                    "where": entry.template.entry.where,
+                    "names": " and ".join(each.listener.name for each in new if each.listener),
+                    "cache": caches[-1],
+                }
+
+
+def _is_screening(service: Service) -> bool:
+    return service.is_postscreen and bool(service.protocol and service.sockets)
+
+
+def _cache(case: PostfixCase, service: Service) -> str:
+    return expanded("postscreen_cache_map", case.host.main, service.entry.overrides)
 
 
 def _changed_postscreens(
@@ -128,24 +146,40 @@ def _postscreen_with_other_tls(case: PostfixCase) -> t.Iterator[dict[str, str]]:
 
 
 def _certificates_by_name(case: PostfixCase) -> t.Iterator[dict[str, str]]:
-    """tls_server_sni_maps beats every entry's own certificate."""
-    for entry, listener in _declared(case) if case.changes else ():
-        template = entry.template.entry if entry.template else None
-        maps = expanded(
-            "tls_server_sni_maps", case.host.main, template.overrides if template else {}
-        )
-        if maps and listener.encryption != "none" and not entry.is_postscreen:
+    """tls_server_sni_maps beats every entry's own certificate for the names in it."""
+    for listener, entry in _answering(case):
+        maps = expanded("tls_server_sni_maps", case.host.main, entry.overrides if entry else {})
+        if not (maps and listener.hostname) or listener.encryption == "none":
+            continue
+        if case.serves_other(maps, listener.server_name, listener.certificate_path):
             alternative = ', or write "-o tls_server_sni_maps=" in %s'
             yield {
                 "name": listener.name,
+                "hostname": listener.hostname,
                 "maps": maps,
-                "alternative": alternative % template.where if template else "",
+                "path": listener.certificate_path,
+                "alternative": alternative % entry.where if entry else "",
             }
+
+
+def _answering(
+    case: PostfixCase,
+) -> t.Iterator[tuple[Listener, t.Optional[MasterEntry]]]:
+    """Each declared listener, and the entry whose options it has; None: it has main.cf's."""
+    kept = {socket: service.entry for service in case.desired.kept for socket in service.sockets}
+    made_from = {
+        socket: entry.template and entry.template.entry
+        for entry in case.desired.declared
+        for socket in entry.sockets
+    }
+    for listener in case.listeners:
+        socket = listener.address, listener.port
+        yield listener, made_from.get(socket) or kept.get(socket)
 
 
 def _no_authentication(case: PostfixCase) -> t.Iterator[dict[str, str]]:
     """Without a way to check logins, smtpd exits at the first client: no SASL mechanisms."""
-    if case.can_authenticate:
+    if case.can_authenticate or not case.changes:
         return
     for entry, listener in _declared(case):
         overrides = entry.template.entry.overrides if entry.template else {}
@@ -200,10 +234,10 @@ LIMITS = (
     ),
     PostfixLimit(
         _several_postscreens,
-        "%(where)s: postscreen can have only one entry in master.cf, for one address or for all, "
-        "and can't listen on %(names)s separately",
-        "declare its port on both 0.0.0.0 and ::, or on one address, or replace postscreen by "
-        "smtpd",
+        "%(where)s: postscreen can't listen on %(names)s separately, because several of its "
+        "entries can't share its cache (postscreen_cache_map = %(cache)s)",
+        "set postscreen_cache_map = proxy:%(cache)s in main.cf and reload Postfix, or declare its "
+        "port on both 0.0.0.0 and ::, or on one address, or replace postscreen by smtpd",
     ),
     PostfixLimit(
         _postscreen_with_ssl,
@@ -219,9 +253,10 @@ LIMITS = (
     ),
     PostfixLimit(
         _certificates_by_name,
-        "%(name)s: tls_server_sni_maps = %(maps)s would serve other certificates than the declared "
-        "one",
-        "remove it from main.cf%(alternative)s",
+        "%(name)s: clients that ask for %(hostname)s get another certificate than %(path)s, by "
+        "tls_server_sni_maps = %(maps)s",
+        "give that name the declared key and certificate in this table (postmap -F), or remove the "
+        "name from it%(alternative)s",
     ),
     PostfixLimit(
         _no_authentication,

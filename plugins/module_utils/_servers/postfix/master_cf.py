@@ -72,9 +72,12 @@ def parse(text: str) -> MasterCf:
     return parse_lines(physical_lines(text))
 
 
-def parse_lines(lines: t.Sequence[str]) -> MasterCf:
-    """Parse physical lines. Raises Refused, with the line."""
-    return MasterCf(tuple(lines), tuple(_entries(lines)))
+def parse_lines(lines: t.Sequence[str], lenient: t.Container[int] = ()) -> MasterCf:
+    """Parse physical lines. Raises Refused, with the line.
+
+    C(lenient): numbers of lines, counted from 0, where a broken entry is passed over.
+    """
+    return MasterCf(tuple(lines), tuple(_entries(lines, lenient)))
 
 
 def physical_lines(text: str) -> list[str]:
@@ -83,8 +86,20 @@ def physical_lines(text: str) -> list[str]:
     return [line + "\n" for line in whole] + ([rest] if rest else [])
 
 
-def _entries(lines: t.Sequence[str]) -> t.Iterator[MasterEntry]:
-    """The logical lines. Comments and empty lines between the parts of an entry belong to it."""
+def _entries(lines: t.Sequence[str], lenient: t.Container[int]) -> t.Iterator[MasterEntry]:
+    for first, last, text in _logical_lines(lines):
+        try:
+            yield _entry(first, last, text)
+        except Refused:
+            if first not in lenient:
+                raise
+
+
+def _logical_lines(lines: t.Sequence[str]) -> t.Iterator[tuple[int, int, str]]:
+    """(number of the first line, of the last, text) of each.
+
+    Comments and empty lines between the parts of an entry belong to it.
+    """
     first = last = 0
     parts: list[str] = []
     for number, line in enumerate(lines):
@@ -97,10 +112,10 @@ def _entries(lines: t.Sequence[str]) -> t.Iterator[MasterEntry]:
                 parts.append(line)
             continue
         if parts:
-            yield _entry(first, last, "".join(parts))
+            yield first, last, "".join(parts)
         first, last, parts = number, number, [line]
     if parts:
-        yield _entry(first, last, "".join(parts))
+        yield first, last, "".join(parts)
 
 
 def _entry(first: int, last: int, text: str) -> MasterEntry:

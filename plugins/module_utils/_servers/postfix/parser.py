@@ -63,6 +63,11 @@ class Service(t.NamedTuple):
         """Is it the screening daemon, which hands its clients on to smtpd?"""
         return self.entry.command == "postscreen"
 
+    @property
+    def tls_optional(self) -> bool:
+        """Is TLS only offered, where the model's submission requires it?"""
+        return (self.protocol, self.encryption) == ("submission", "tls") and not self.requires_tls
+
     def answers_as(self, listener: Listener) -> bool:
         """Does it already do what is declared? With encryption none, STARTTLS may be offered."""
         if listener.encryption == "none":
@@ -94,6 +99,8 @@ class PostfixDetails(t.NamedTuple):
     boot_files: t.Mapping[str, t.Optional[bytes]] = {}
     unit: str = ""  # that runs master; '' without systemd
     can_authenticate: bool = True  # does main.cf say how logins are checked?
+    #: As C(limits.PostfixCase) has it. It runs a program: called for declared names only.
+    serves_other: t.Callable[[str, str, str], bool] = lambda maps, name, path: False
 
 
 def interpret(file: MasterCf, host: PostfixHost) -> ReadMasterCf:
@@ -153,6 +160,11 @@ def _service(
 
 # -- what an smtpd answers
 
+_TLS_IS_OPTIONAL = (
+    "TLS is offered and not required here (smtpd_tls_security_level = may): submission with tls "
+    "requires it, and so does this listener as soon as mail_listeners writes it anew"
+)
+
 
 def _smtpd_setting(host: PostfixHost, overrides: t.Mapping[str, str]) -> Setting:
     return lambda parameter: expanded(parameter, host.main, overrides)
@@ -199,14 +211,16 @@ def _answering(
         pairs = []
     certificate, private_key = pairs[0] if pairs else ("", "")
     wrapped = is_yes(setting("smtpd_tls_wrappermode"))
-    return service._replace(
+    answering = service._replace(
         protocol=protocol,
         encryption=encryption,
         certificate=certificate,
         private_key=private_key,
         requires_tls=encryption != "none" and (wrapped or security_level(setting) != "may"),
-        remarks=(*remarks, *_remarks(setting, pairs, encryption)),
     )
+    if answering.tls_optional:
+        remarks.append(_TLS_IS_OPTIONAL)
+    return answering._replace(remarks=(*remarks, *_remarks(setting, pairs, encryption)))
 
 
 def _usual_protocol(port: int, setting: Setting) -> str:
@@ -278,7 +292,9 @@ def _chains(files: t.Sequence[str], key_files: frozenset[str]) -> list[tuple[str
 def configured_listeners(services: t.Iterable[Service]) -> tuple[ConfiguredListener, ...]:
     """The listeners of smtp and submission, as Configured has them."""
     return tuple(
-        ConfiguredListener(_listener(service, address, port), service.entry.where)
+        ConfiguredListener(
+            _listener(service, address, port), service.entry.where, service.tls_optional
+        )
         for service in services
         if service.protocol
         for address, port in service.sockets

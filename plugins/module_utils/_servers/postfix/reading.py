@@ -22,8 +22,8 @@ from ansible_collections.mailops.bindings.plugins.module_utils._host.local impor
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import UNITS, boot_file
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.master_cf import (
     MasterEntry,
-    parse,
     parse_lines,
+    physical_lines,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.own_lines import (
     marked_lines,
@@ -43,6 +43,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.
     split_endpoint,
     unresolved_interfaces,
     unresolved_names,
+    words,
 )
 
 #: The unit that runs Postfix: the second one, unless it only stands for the first (Debian to 12).
@@ -53,6 +54,8 @@ _UNIT_FOLDERS = (
     "/usr/lib/systemd/system/",
     "/lib/systemd/system/",
 )
+#: Unless main.cf's own folder is another one, which only postconf knows.
+MASTER_CF = "/etc/postfix/master.cf"
 _SASL_FOLDERS = ("/etc/postfix/sasl", "/etc/sasl2", "/usr/lib/sasl2")
 _MAX_ROUNDS = 5  # of values that refer to values
 
@@ -66,10 +69,13 @@ def read_details(begun: t.Optional[subprocess.Popen[bytes]] = None) -> PostfixDe
             "check that Postfix is set up"
         )
     path = main["config_directory"] + "/master.cf"
-    current = original = parse(_text(path))
-    lines = original_lines(marked_lines(current.lines))
-    if lines != list(current.lines):
-        original = parse_lines(lines)
+    lines = physical_lines(_text(path))
+    marked = marked_lines(lines)
+    # what an edit has broken in our lines does not count: they are written anew, or removed
+    ours = {number for number, line in enumerate(marked) if line.ours}
+    current = original = parse_lines(lines, ours)
+    if ours or any(line.displaced for line in marked):
+        original = parse_lines(original_lines(marked))
     # Entries behind our marks count, too: they may come back.
     host = _host(main, {*current.entries, *original.entries})
     read = interpret(current, host)
@@ -82,6 +88,7 @@ def read_details(begun: t.Optional[subprocess.Popen[bytes]] = None) -> PostfixDe
         boot_files=_boot_files() if has_unit_folder else {},
         unit=unit_of_master() if has_unit_folder else "",
         can_authenticate=_can_authenticate(main),
+        serves_other=serves_other,
     )
 
 
@@ -103,12 +110,40 @@ def _settings(
 def postconf(
     arguments: t.Sequence[str], begun: t.Optional[subprocess.Popen[bytes]] = None
 ) -> dict[str, str]:
-    """The parameters that postconf prints, by name. C(begun): it, if it runs already."""
+    """The parameters that postconf prints, by name. C(begun): it, if it runs already.
+
+    It fails where master.cf has a broken entry. Raises Refused if that is not one of ours.
+    """
     status, output, errors = finished(begun) if begun else run(["postconf", *arguments])
+    if status:
+        status, output = _without_our_lines(["postconf", *arguments])
     if status:
         raise Refused("postconf can't read Postfix's settings: %s" % errors.strip())
     pairs = (line.partition("=") for line in output.splitlines() if "=" in line)
     return {name.strip(): value.strip() for name, dummy, value in pairs}
+
+
+#: Runs a program ($2 …) that sees the standard input in place of the file $1, and no other does.
+_INSTEAD = """
+set -e
+mount -t tmpfs -o mode=0700 tmpfs /run
+cat >/run/instead
+mount --bind /run/instead "$1"
+shift
+exec "$@"
+"""
+
+
+def _without_our_lines(argv: t.Sequence[str]) -> tuple[int, str]:
+    """(exit status, output) of a program for which master.cf is without our lines."""
+    text = _text(MASTER_CF)
+    others = "".join(original_lines(marked_lines(physical_lines(text))))
+    if others == text:
+        return 1, ""
+    aside = ["unshare", "--mount", "--propagation", "private", "sh", "-c", _INSTEAD, "sh"]
+    content = others.encode("utf-8", "surrogateescape")
+    status, output, dummy = run([*aside, MASTER_CF, *argv], input=content)
+    return status, output
 
 
 def _host(main: dict[str, str], entries: t.Collection[MasterEntry]) -> PostfixHost:
@@ -149,6 +184,25 @@ def _with_keys(host: PostfixHost, files: t.Collection[str]) -> PostfixHost:
         key_files=frozenset(name for name, kind in kinds.items() if kind),
         curves=frozenset(name for name, kind in kinds.items() if kind == "EC"),
     )
+
+
+def serves_other(maps: str, name: str, path: str) -> bool:
+    """Do these maps have a certificate for the name that is not the one in the file?
+
+    Postfix looks for the name, then for its parent domains with a leading dot (postconf(5),
+    tls_server_sni_maps). False where that can't be told.
+    """
+    from ansible_collections.mailops.bindings.plugins.module_utils._certificates.pem import own_der
+
+    labels = name.split(".")
+    parents = ["." + ".".join(labels[number:]) for number in range(1, len(labels))]
+    for key in (name, *parents):
+        status, pem, dummy = run(["postmap", "-F", "-q", key, *words(maps)])
+        if not status and pem:
+            with contextlib.suppress(OSError, NotAFile, TooLarge):
+                return own_der(pem.encode()) != own_der(read_file(path) or b"")
+            return False
+    return False
 
 
 def _can_authenticate(main: t.Mapping[str, str]) -> bool:

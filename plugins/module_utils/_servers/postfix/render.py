@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses import (
     is_loopback,
     is_wildcard,
+    wildcard_of,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import boot_file
@@ -40,6 +41,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.postfix.parser import (
     PostfixDetails,
+    Service,
     bound_sockets,
     configured_listeners,
     interpret,
@@ -92,7 +94,8 @@ def plan(
         )
         text = with_entries(original.file, desired, host, options.config_path)
     changes = text != current.file.text
-    case = PostfixCase(host, details.can_authenticate, listeners or (), desired, changes)
+    able, serves_other = details.can_authenticate, details.serves_other
+    case = PostfixCase(host, able, listeners or (), desired, changes, serves_other)
     refused = refusals(case, gives_back=listeners is None)
     if refused:
         return Plan(refusals=refused)
@@ -102,7 +105,9 @@ def plan(
     bound = listeners or () if text != original.file.text else ()
     boot = _changed_boot_files(details, bound, options.config_path)
     unchanged = Plan(
-        listeners=configured_listeners(after.services), sockets=bound_sockets(after.services)
+        listeners=configured_listeners(after.services),
+        sockets=bound_sockets(after.services),
+        warnings=tuple(_tls_warnings(current.services, after.services, listeners or ())),
     )
     if not changes and not boot:
         return unchanged
@@ -111,6 +116,36 @@ def plan(
     )
 
     return transition.planned(unchanged, details, after, boot, live, options.config_path)
+
+
+def _tls_warnings(
+    before: t.Iterable[Service], after: t.Iterable[Service], listeners: t.Iterable[Listener]
+) -> t.Iterator[str]:
+    """Submission listeners where TLS is only offered, and those where it is required from now."""
+    was_optional, is_optional = _optional_tls(before), _optional_tls(after)
+    for listener in listeners:
+        socket = listener.address, listener.port
+        where = is_optional.get(socket, "")
+        if where:
+            yield (
+                "%s: TLS is offered and not required (%s: smtpd_tls_security_level = may), so "
+                "clients can send without it. To require it, add -o "
+                "smtpd_tls_security_level=encrypt there" % (listener.name, where)
+            )
+            continue
+        of_wildcard = was_optional.get((wildcard_of(listener.address), listener.port), "")
+        where = was_optional.get(socket, of_wildcard)
+        if where and listener.encryption != "none":
+            yield (
+                "%s: TLS becomes required, which %s only offered: clients that send without TLS "
+                "are rejected" % (listener.name, where)
+            )
+
+
+def _optional_tls(services: t.Iterable[Service]) -> dict[tuple[str, int], str]:
+    """socket -> where its entry is, of submission where TLS is only offered."""
+    optional = (service for service in services if service.tls_optional)
+    return {socket: service.entry.where for service in optional for socket in service.sockets}
 
 
 def _changed_boot_files(

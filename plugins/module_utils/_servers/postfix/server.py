@@ -12,7 +12,11 @@ import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
 from ansible_collections.mailops.bindings.plugins.module_utils._config.model import Refused
-from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import run, start
+from ansible_collections.mailops.bindings.plugins.module_utils._host.commands import (
+    SEARCH_PATH,
+    run,
+    start,
+)
 from ansible_collections.mailops.bindings.plugins.module_utils._host.systemd import has_systemd
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.base import Server
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import (
@@ -34,8 +38,6 @@ if t.TYPE_CHECKING:
         PostfixDetails,
     )
 
-_PROGRAM_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 
 class Postfix(Server):
     """Postfix, by master.cf."""
@@ -54,7 +56,7 @@ class Postfix(Server):
     _begun: t.Optional[subprocess.Popen[bytes]] = None  # postconf
 
     def installed(self) -> bool:
-        return shutil.which("postconf", path=_PROGRAM_FOLDERS) is not None
+        return shutil.which("postconf", path=SEARCH_PATH) is not None
 
     def running(self) -> bool:
         """A running master holds a lock; C(master -t) (master(8)) succeeds when no process does."""
@@ -62,7 +64,8 @@ class Postfix(Server):
             return True
         for folder in (self._daemons, "/usr/libexec/postfix"):
             if os.access(folder + "/master", os.X_OK):
-                return run([folder + "/master", "-t"])[0] != 0
+                # it fails as well if no program of Postfix accepts main.cf
+                return run([folder + "/master", "-t"])[0] != 0 and not _problem_of_main_cf()
         return False
 
     def main_process(self) -> int:
@@ -165,6 +168,7 @@ class Postfix(Server):
         )
 
         folder = reading.postconf(["config_directory"])["config_directory"]
+        _check_main_cf()
         live = set(run(["postconf", "-M"])[2].splitlines())
         status, errors = validate_in_copy(folder, state, ["postconf", "-M"])
         new = [line for line in errors.splitlines() if line not in live]
@@ -199,6 +203,22 @@ class Postfix(Server):
 
         unit = reading.unit_of_master() if has_systemd() else ""
         return control.Control(self.running, self._live, expected, unit)
+
+
+def _problem_of_main_cf() -> str:
+    """Why no program of Postfix accepts main.cf; '' if they do. postmap reads it as all do."""
+    status, dummy, errors = run(["postmap", "-q", "key", "static:value"])
+    return "; ".join(errors.splitlines()[:3]) or "postmap ended" if status else ""
+
+
+def _check_main_cf() -> None:
+    """postconf does not check values. Raises Refused."""
+    problem = _problem_of_main_cf()
+    if problem:
+        raise Refused(
+            "Postfix does not accept its main.cf (%s): correct it first, postfix check says more"
+            % problem
+        )
 
 
 def _is_locked(path: str) -> bool:

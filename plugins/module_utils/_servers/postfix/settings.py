@@ -45,6 +45,7 @@ PARAMETERS = (
     "postscreen_use_tls",
     "postscreen_enforce_tls",
     "postscreen_upstream_proxy_protocol",
+    "postscreen_cache_map",
     "inet_interfaces",
     "inet_protocols",
     "known_tcp_ports",
@@ -107,6 +108,11 @@ def expanded(
         return "$" if match.group(1) else lookup(match.group(match.lastindex or 0), depth - 1)
 
     return lookup(parameter, _MAX_DEPTH).strip()
+
+
+def shares_postscreen_cache(cache_map: str) -> bool:
+    """Can several postscreens use this map (postconf(5), postscreen_cache_map)? '' is no cache."""
+    return not cache_map or cache_map.startswith(("proxy:", "memcache:"))
 
 
 def is_yes(value: str) -> bool:

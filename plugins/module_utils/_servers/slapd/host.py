@@ -38,6 +38,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.pa
     HostAddresses,
     Settings,
     Setup,
+    Tls,
     UnknownLayout,
     value_of,
 )
@@ -89,39 +90,62 @@ class Config(t.NamedTuple):
 def read_setup() -> Setup:
     """All of it. Works whether slapd runs or not. Raises Refused if a file can't be read."""
     running = processes()
-    problems = list(process_problems(running))
     text = text_of(DEFAULTS)
-    reader, where = "shell", DEFAULTS
-    services: t.Optional[str]
-    try:
-        reader = reader_of_defaults()
-        services, options = _checked_settings(text, reader)
-    except (UnknownLayout, ValueError) as error:
-        problems.insert(0, _LAYOUT % error)
-        services, options = (running[0].services or "" if running else None), []
-        where = "the command line of the running slapd"
-    addresses = _addresses(options, "%s %s" % (text, services))
-    config = read_config(text, reader)
-    if where == DEFAULTS and not os.path.isdir(config.path):
+    read = _read_defaults(text, running)
+    addresses = _addresses(read.options, "%s %s" % (text, read.services))
+    config = read_config(text, read.reader)
+    problems = [*read.problems, *process_problems(running)]
+    if not read.problems and not os.path.isdir(config.path):
         problems.append(
             "OpenLDAP is configured by %s, which can't be changed while slapd runs: convert it "
             "(slaptest -f %s -F /etc/ldap/slapd.d, as the user %s, into an empty folder), empty "
             "SLAPD_CONF in %s, and restart slapd"
             % (config.path, config.path, user()[0] or "root", DEFAULTS)
         )
-    problems.extend(_start_problems(text, reader))
+    problems.extend(_start_problems(text, read.reader))
     return parser.setup_of(
         text,
-        reader,
-        () if services is None else parser.urls_of(services, addresses),
+        read.reader,
+        () if read.services is None else parser.urls_of(read.services, addresses),
         config.settings,
         addresses=addresses,
-        where=where,
+        where=read.where,
         replicated=config.replicated,
         boot=read_file(boot_file(UNIT, "")[0]),
         has_units=os.path.isdir(UNITS),
         problems=tuple(problems),
     )
+
+
+class _Defaults(t.NamedTuple):
+    """What /etc/default/slapd says, and where it can't be told, the running slapd."""
+
+    services: t.Optional[str]  # the URLs; None: slapd does not run either
+    options: t.Sequence[str] = ()
+    reader: str = "shell"
+    where: str = DEFAULTS  # the URLs are from
+    problems: tuple[str, ...] = ()
+
+
+def _read_defaults(text: str, running: t.Sequence[SlapdProcess]) -> _Defaults:
+    of_process = _Defaults(
+        running[0].services or "" if running else None,
+        where="the command line of the running slapd",
+    )
+    try:
+        reader = reader_of_defaults()
+    except UnknownLayout as error:
+        return of_process._replace(problems=(_LAYOUT % error,))
+    try:
+        return _Defaults(*_checked_settings(text, reader), reader)
+    except (UnknownLayout, ValueError) as error:
+        problem = _LAYOUT % error
+    of_process = of_process._replace(reader=reader)
+    others = parser.original(text, Tls()).text
+    with contextlib.suppress(UnknownLayout, ValueError):
+        if others != text:  # an edit has broken our line, which is written anew, or removed
+            return of_process._replace(options=_checked_settings(others, reader)[1])
+    return of_process._replace(problems=(problem,))
 
 
 def _checked_settings(text: str, reader: str) -> tuple[str, list[str]]:

@@ -38,6 +38,10 @@ class DesiredSetup(t.NamedTuple):
         """The URLs as texts."""
         return [url.text for url in self.urls]
 
+    def changes_urls(self, setup: Setup) -> bool:
+        """Are the URLs to be other ones than today?"""
+        return self.texts != [url.text for url in setup.urls]
+
 
 def one_certificate(setup: Setup, desired: DesiredSetup) -> t.Iterator[str]:
     """cn=config has one certificate."""
@@ -59,7 +63,7 @@ def one_certificate(setup: Setup, desired: DesiredSetup) -> t.Iterator[str]:
 def urls_have_addresses(setup: Setup, desired: DesiredSetup) -> t.Iterator[str]:
     """The address of a name may change with every start."""
     for url in desired.original_urls:
-        if url.unknown:
+        if url.unknown and desired.changes_urls(setup):
             yield (
                 "SLAPD_SERVICES in %s has %s, but %s: replace it with a URL that has an address, "
                 "or remove it" % (DEFAULTS, url.text, url.unknown)
@@ -68,6 +72,8 @@ def urls_have_addresses(setup: Setup, desired: DesiredSetup) -> t.Iterator[str]:
 
 def sockets_do_not_meet(setup: Setup, desired: DesiredSetup) -> t.Iterator[str]:
     """slapd does not start if two of its URLs meet: it has no SO_REUSEPORT (socket(7))."""
+    if not desired.changes_urls(setup):
+        return
     owners: dict[SocketKey, list[str]] = {}
     for url in desired.urls:
         for socket in url.sockets:

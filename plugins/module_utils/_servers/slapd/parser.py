@@ -255,6 +255,10 @@ def urls_of(services: str, addresses: HostAddresses = HostAddresses()) -> tuple[
 # -- our lines in /etc/default/slapd
 
 
+#: As we write it, and as an edit may leave it.
+_OUR_ASSIGNMENT = re.compile(r"[ \t]*(export[ \t]+)?%s[ \t]*=" % SERVICES)
+
+
 class Original(t.NamedTuple):
     """How OpenLDAP was set up before us."""
 
@@ -276,8 +280,9 @@ def original(text: str, tls: Tls) -> Original:
         if line.startswith(TLS_HEAD):
             config_path = _quoted(line[len(TLS_HEAD) :]) or config_path
             tls = _tls_before(line, tls)
-        elif skip and line.startswith(SERVICES + "="):
-            folded = start + assignments(text[start:])[0].end
+        elif skip and _OUR_ASSIGNMENT.match(line):
+            ours = assignments(text[start:])[0]
+            folded = start + ours.end if ours.fixed else position  # else a quote has no end
         else:
             lines.append(line[len(BEFORE) :] if line.startswith(BEFORE) else line)
         skip = False

@@ -8,6 +8,7 @@ What we take over stays in /etc/default/slapd as comments, also what cn=config h
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import typing as t
@@ -16,6 +17,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._config.addresses
     address_order,
     is_loopback,
     is_wildcard,
+    loopback_beside,
     reached_at,
     wildcard_of,
 )
@@ -124,7 +126,10 @@ def _desired_setup(
     original_urls = _urls(setup, setup.original.text)
     if listeners is None:
         return DesiredSetup((), original_urls, setup.original.tls, original_urls)
-    loopback = setup.addresses.loopback if options.keep_loopback else None
+    loopback = None
+    if options.keep_loopback:
+        declared = (listener.address for listener in listeners)
+        loopback = loopback_beside(declared, setup.addresses.loopback)
     urls = tuple(
         parser.url_of(text, setup.addresses) for text in _merged(original_urls, listeners, loopback)
     )
@@ -150,7 +155,7 @@ def _merged(
     """The URLs to have: C(listeners), loopback as it was, and what is not ours.
 
     A URL stays as it stands if all of its sockets stay. What a wildcard answered on loopback gets
-    URLs of its own, on the addresses of C(loopback), which can be bound; None: it is not kept.
+    URLs of its own, on those addresses of C(loopback); None: loopback is not kept.
     """
     declared = {_scheme_socket(listener) for listener in listeners}
     kept: list[str] = []
@@ -207,11 +212,38 @@ def _url_order(socket: SchemeSocket) -> tuple[bool, t.Any, int, str]:
 def plan(setup: Setup, listeners: t.Optional[t.Sequence[Listener]], options: Options) -> Plan:
     """See C(Server.plan)."""
     if setup.problems:  # then nothing more can be said
-        return Plan(refusals=setup.problems)
+        as_it_is = listeners is not None and _is_as_declared(setup, listeners)
+        return _unchanged(setup) if as_it_is else Plan(refusals=setup.problems)
     desired = _desired_setup(setup, listeners, options)
     table = limits.ALWAYS if listeners is None else limits.DECLARING
     refusals = limits.refusals(table, setup, desired)
     return Plan(refusals=refusals) if refusals else _changes(setup, desired, options)
+
+
+def _unchanged(setup: Setup) -> Plan:
+    """Everything stays as it is."""
+    listeners, sockets = _listeners(setup.urls, setup.tls, setup.where)
+    return Plan(listeners=listeners, sockets=sockets)
+
+
+def _is_as_declared(setup: Setup, listeners: t.Sequence[Listener]) -> bool:
+    """Is what is declared, and nothing else but loopback, what it is configured with?"""
+    found = {
+        (each.listener.address, each.listener.port): each.listener
+        for each in _unchanged(setup).listeners
+    }
+    declared = {(each.address, each.port): each for each in listeners}
+    return all(is_loopback(address) for address, dummy in found.keys() - declared.keys()) and all(
+        key in found and _answers_as(found[key], listener) for key, listener in declared.items()
+    )
+
+
+def _answers_as(found: Listener, declared: Listener) -> bool:
+    """With encryption none, STARTTLS may be offered."""
+    if declared.encryption == "none":
+        return found.encryption != "ssl"
+    facts = (declared.encryption, declared.certificate_path, declared.key_path)
+    return facts == (found.encryption, found.certificate_path, found.key_path)
 
 
 def _changes(setup: Setup, desired: DesiredSetup, options: Options) -> Plan:
@@ -294,7 +326,9 @@ def _new_text(setup: Setup, desired: DesiredSetup, config_path: str) -> str:
 
 def _our_lines(text: str, reader: str) -> str:
     """Our lines and the assignment that counts: what a diff shows of the file."""
-    counts = parser.setting(text, SERVICES, reader)
+    counts = None
+    with contextlib.suppress(parser.UnknownLayout):  # an edit has broken ours
+        counts = parser.setting(text, SERVICES, reader)
     lines, position = [], 0
     for line in parser.lines_of(text):
         is_counted = counts is not None and counts.start <= position < counts.end

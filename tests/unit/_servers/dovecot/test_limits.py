@@ -35,7 +35,7 @@ def cannot(release=(2, 3), declared=(), problems=(), options=OPTIONS, **configur
 
 
 def test_all_limits_are_in_the_table_and_allow_a_simple_host():
-    assert len(LIMITS) == 12
+    assert len(LIMITS) == 13
     for release in ((2, 3), (2, 4)):
         assert (
             cannot(
@@ -210,23 +210,84 @@ def test_certificate_by_address_beside_those_by_name_is_refused_in_2_3():
     assert cannot((2, 3), [listener(FOUR, 993)], changed=SNI[2, 3]) == []
 
 
-def test_other_certificate_for_a_name_with_a_block_is_refused():
-    assert cannot(
-        (2, 4),
-        [listener(FOUR, 993, certificate=OTHER, hostname="WWW.example.com")],
-        changed=SNI[2, 4],
-    ) == [
-        "192.0.2.10:993: clients that ask for WWW.example.com get /sni, by a local_name block in "
-        "Dovecot's configuration: declare that certificate, or remove the block"
-    ]
-    assert (
-        cannot(
-            (2, 4),
-            [listener(FOUR, 993, certificate=OTHER, hostname="mail.example.com")],
-            changed=SNI[2, 4],
+MESSAGE = (
+    "192.0.2.10:993: clients that ask for %s get /sni, by the block local_name %s in Dovecot's "
+    "configuration: declare that certificate, or remove the block"
+)
+
+
+def by_name(release, *names):
+    return "".join(SNI[release].replace("www.example.com", name) for name in names)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "pattern, name",
+    [
+        ("www.example.com", "WWW.example.com"),
+        ("*.example.com", "mail.example.com"),
+        ("*.EXAMPLE.com", "Mail.example.com"),
+        ("mail.*.com", "mail.example.com"),
+        ("ma*.example.com", "mail.example.com"),
+        ("xn--mller-kva.example.com", "m\u00fcller.example.com"),
+    ],
+)
+def test_other_certificate_by_name_is_refused_where_a_block_covers_the_name(release, pattern, name):
+    """Although nothing would be written: the certificate of all is the declared one."""
+    wanted = [listener(address, 993, hostname=name) for address in ("0.0.0.0", "::")]
+    found = cannot(release, wanted, changed=by_name(release, pattern))
+    assert found[0] == (MESSAGE % (name, pattern)).replace("192.0.2.10", "0.0.0.0")
+    assert len(found) == 2
+    # without a name, or of the block's certificate
+    for more in ({}, {"hostname": name, "certificate": ("/sni", "/sni.key")}):
+        wanted = [listener(FOUR, 993, **more)]
+        changed = by_name(release, pattern)
+        assert not any(
+            "clients that ask" in text for text in cannot(release, wanted, changed=changed)
         )
-        == []
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "pattern", ["*.example.com", "example.com", "*", ".b.example.com", "x*.b.example.com"]
+)
+def test_block_that_does_not_cover_the_name_is_no_limit(release, pattern):
+    wanted = [listener(FOUR, 993, hostname="a.b.example.com")]
+    assert cannot(release, wanted, changed=by_name(release, pattern)) == []
+
+
+def test_several_names_of_a_block_in_2_3_are_each_covered():
+    changed = by_name((2, 3), '"x.example.org *.example.net"')
+    for name, refused in (("x.example.org", 1), ("Y.example.net", 1), ("z.example.org", 0)):
+        assert len(cannot((2, 3), [listener(FOUR, 993, hostname=name)], changed=changed)) == refused
+
+
+@BOTH
+def test_of_two_blocks_that_cover_the_name_the_one_that_dovecot_takes_counts(release):
+    """2.3 takes the first in the files, 2.4 the last."""
+    ours = (
+        SNI[release].replace("www.", "mail.").replace("/sni.key", HOST[1]).replace("/sni", HOST[0])
     )
+    other = by_name(release, "*.example.com")
+    wanted = [listener(FOUR, 993, hostname="mail.example.com")]
+    first_counts = release < (2, 4)
+    assert len(cannot(release, wanted, changed=ours + other)) == (not first_counts)
+    assert len(cannot(release, wanted, changed=other + ours)) == first_counts
+
+
+def test_same_certificate_under_another_path_is_no_other_one():
+    base = configuration((2, 4), changed=SNI[2, 4])
+    wanted = [listener(FOUR, 993, hostname="www.example.com")]
+    same = details(base, same_certificate=lambda *paths: paths == ("/sni", HOST[0]))
+    assert refusals(same, wanted, OPTIONS) == [] != refusals(details(base), wanted, OPTIONS)
+
+
+@BOTH
+def test_block_of_a_name_that_holds_elsewhere_is_no_limit(release):
+    changed = "local %s {\n%s}\n" % (SECOND, SNI[release])
+    wanted = [listener(address, 993, hostname="www.example.com") for address in (FOUR, SECOND)]
+    (message,) = cannot(release, wanted, changed=changed)
+    assert message.startswith(SECOND)
 
 
 def test_filter_that_overrules_ours_in_2_4_is_refused():

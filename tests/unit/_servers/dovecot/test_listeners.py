@@ -141,3 +141,22 @@ def test_second_certificate_is_unmapped_and_refused_beside_a_declared_one(releas
         refusals(details(base), [entry.listener for entry in listeners.listeners(base)], OPTIONS)
         == []
     )
+
+
+@BOTH
+def test_submission_service_of_dovecot_has_no_place_and_is_called_so(release):
+    services = [
+        *logins(release),
+        service(
+            "submission-login",
+            inet("submissions", 465, "yes", release=release),
+            protocol="submission",
+            kind="login",
+        ),
+    ]
+    base = configuration(release, services=services, protocols="imap pop3 submission")
+    found = {entry.where: (entry.text, entry.reason) for entry in listeners.unmapped(base)}
+    text, reason = found["service submission-login, inet_listener submissions"]
+    assert "port = 465" in text
+    assert reason.startswith("Dovecot's own submission service, which can't be declared")
+    assert not any(each.listener.port == 465 for each in listeners.listeners(base))

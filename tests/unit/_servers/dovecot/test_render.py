@@ -17,6 +17,7 @@ from support.dovecot import (
     OPTIONS,
     OTHER,
     SECOND,
+    SIX,
     SNI,
     blocks,
     configuration,
@@ -51,12 +52,12 @@ service imap-login {
     port = 0
   }
   inet_listener mailops-143-plain {
-    address = 127.0.0.1, ::1
+    address = 127.0.0.1
     port = 143
     ssl = no
   }
   inet_listener mailops-993-ssl {
-    address = 127.0.0.1, 192.0.2.10, ::1
+    address = 127.0.0.1, 192.0.2.10
     port = 993
     ssl = yes
   }
@@ -70,12 +71,12 @@ service pop3-login {
     port = 0
   }
   inet_listener mailops-110-plain {
-    address = 127.0.0.1, ::1
+    address = 127.0.0.1
     port = 110
     ssl = no
   }
   inet_listener mailops-995-ssl {
-    address = 127.0.0.1, ::1
+    address = 127.0.0.1
     port = 995
     ssl = yes
   }
@@ -171,7 +172,7 @@ def test_one_address_replaces_the_wildcards(release):
     assert planned.activation == "reload"
     assert planned.sockets == {
         (FOUR, 993),
-        *((address, port) for address in ("127.0.0.1", "::1") for port in (110, 143, 993, 995)),
+        *(("127.0.0.1", port) for port in (110, 143, 993, 995)),
     }
     assert next(
         entry.listener for entry in planned.listeners if entry.listener.address == FOUR
@@ -202,6 +203,17 @@ def test_loopback_that_cannot_be_bound_is_not_kept(release):
 
 
 @BOTH
+def test_loopback_of_ipv6_is_kept_beside_an_address_of_it_or_where_it_is_named(release):
+    """Else a host whose IPv6 is switched off would come to need ::1 for the next start."""
+    base = configuration(release)
+    both = {(address, port) for address in ("127.0.0.1", "::1") for port in (110, 143, 993, 995)}
+    assert plan(details(base), [listener(SIX, 993)], OPTIONS).sockets == {(SIX, 993), *both}
+    join = ", " if release < (2, 4) else " "
+    base = configuration(release, listen=join.join([FOUR, "127.0.0.1", "::1"]))
+    assert plan(details(base), [listener(FOUR, 993)], OPTIONS).sockets == {(FOUR, 993), *both}
+
+
+@BOTH
 def test_declared_wildcard_covers_loopback(release):
     planned = plan(
         details(configuration(release)), [listener("0.0.0.0", 143), listener("::", 2143)], OPTIONS
@@ -209,8 +221,7 @@ def test_declared_wildcard_covers_loopback(release):
     assert planned.sockets == {
         ("0.0.0.0", 143),
         ("::", 2143),
-        ("::1", 143),
-        *((address, port) for address in ("127.0.0.1", "::1") for port in (110, 993, 995)),
+        *(("127.0.0.1", port) for port in (110, 993, 995)),
     }
 
 

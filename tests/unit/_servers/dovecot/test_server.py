@@ -31,9 +31,11 @@ class Host:
         self.files[MAIN_FILE] = STOCK_CONF
         self.in_conf_d = True
         changed, by_name = printed((2, 3))
-        self.texts = changed, by_name + "\nbase_dir = /run/dovecot\ninstance_name = dovecot"
+        self.instance = "\nbase_dir = /run/dovecot\ninstance_name = dovecot"
+        self.texts = changed, by_name + self.instance
         self.started = []  # the files that are hidden from each call
         self.discarded = 0
+        self.cannot_read_ours = self.cannot_read_others = False
         host = self
 
         class Reading:
@@ -45,6 +47,8 @@ class Host:
                 return self.files == host.files
 
             def printed(self):
+                if host.cannot_read_others or host.cannot_read_ours and not host.started[-1]:
+                    raise Refused("doveconf: Fatal: Unknown setting")
                 return list(host.texts)
 
             def discard(self):
@@ -122,6 +126,35 @@ def test_doveconf_reads_our_file_if_it_is_not_as_we_write_it(host, change):
     assert len(configured.listeners) == 8  # as it prints
 
 
+@pytest.mark.parametrize("change", [edited, not_utf_8, there_twice])
+def test_file_of_ours_that_dovecot_cannot_read_is_written_anew_or_removed(host, change):
+    """After an edit, or an upgrade to another version."""
+    planned = host.declare(listener(FOUR, 993))
+    change(host)
+    host.cannot_read_ours = True
+    configured = host.dovecot.read()
+    assert configured.config_path == OPTIONS.config_path
+    again = host.dovecot.plan(configured, [listener(FOUR, 993)], OPTIONS)
+    assert again.refusals == () and again.listeners == planned.listeners
+    after = {**host.files, **again.steps[0]}
+    assert after[IN_CONF_D] == planned.steps[0][IN_CONF_D] and after[BESIDE] is None
+    absent = host.dovecot.plan(configured, None, OPTIONS)
+    assert absent.refusals == () and absent.steps[0][IN_CONF_D] is None
+    host.cannot_read_others = True
+    with pytest.raises(Refused):
+        host.dovecot.read()
+
+
+def test_file_that_was_written_for_another_version_is_written_anew(host):
+    planned = host.declare(listener(FOUR, 993))
+    assert b"address = " in planned.steps[0][IN_CONF_D]
+    changed, by_name = printed((2, 4))
+    host.texts = changed, by_name + host.instance
+    again = host.dovecot.plan(host.dovecot.read(), [listener(FOUR, 993)], OPTIONS)
+    text = again.steps[0][IN_CONF_D]
+    assert b"listen = " in text and b"address = " not in text
+
+
 def test_reading_that_was_begun_is_used(host):
     host.dovecot.begin_reading()
     host.dovecot.begin_reading()
@@ -162,7 +195,7 @@ def test_stop_takes_the_service_manager_s_way(monkeypatch, host, systemd, comman
     monkeypatch.setattr(server, "has_systemd", lambda: systemd)
     monkeypatch.setattr(server, "run", lambda argv: commands.append(argv) or (0, "", ""))
     monkeypatch.setattr(server, "listening", list)
-    monkeypatch.setattr(server, "_main_process", lambda: None)
+    monkeypatch.setattr(server.process, "main_process", lambda: None)
     host.dovecot.stop()
     assert commands == [command]
 
@@ -170,6 +203,25 @@ def test_stop_takes_the_service_manager_s_way(monkeypatch, host, systemd, comman
 def test_dovecot_that_goes_on_after_stop_is_a_failure(monkeypatch, host):
     monkeypatch.setattr(server, "run", lambda argv: (1, "", "doveadm: Fatal: no"))
     monkeypatch.setattr(server, "listening", list)
-    monkeypatch.setattr(server, "_main_process", lambda: 1)
+    monkeypatch.setattr(server.process, "main_process", lambda: 1)
     with pytest.raises(Failed, match="Dovecot can't be stopped: doveadm: Fatal: no"):
         host.dovecot.stop()
+
+
+def test_certificates_are_compared_by_what_the_files_begin_with(tmp_path):
+    block = "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n"
+    texts = {
+        "a": block % "AAAA",
+        "b": "# the same\r\n" + (block % "AAAA" + block % "CCCC").replace("\n", "\r\n"),
+        "c": block % "CCCC",
+        "d": "",
+        "e": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_bytes(text.encode())
+
+    def same(*names):
+        return server._same_certificate(*(str(tmp_path / name) for name in names))
+
+    assert same("a", "b") and same("gone", "gone")
+    assert not any(same("a", other) for other in ("c", "d", "gone")) and not same("d", "e")

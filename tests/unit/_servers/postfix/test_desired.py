@@ -96,3 +96,20 @@ def test_loopback_is_kept_as_keep_loopback_says():
     assert sockets == {("192.0.2.1", 25), ("127.0.0.1", 25)}
     own = planned(details(SMTP), [smtp("192.0.2.1"), smtp("127.0.0.1")])
     assert sum(found.listener.address == "127.0.0.1" for found in own.listeners) == 1
+
+
+def test_loopback_of_ipv6_is_kept_beside_an_address_of_it_or_where_it_is_named():
+    """Else a host whose IPv6 is switched off would come to need ::1 for the next start."""
+
+    def sockets(text, *wanted, **main):
+        return set(planned(details(text, main), list(wanted)).sockets)
+
+    one, six = smtp("192.0.2.1"), smtp("2001:db8::1")
+    loopback = {("127.0.0.1", 25), ("::1", 25)}
+    assert sockets(SMTP, one) == {("192.0.2.1", 25), ("127.0.0.1", 25)}
+    assert sockets(SMTP, six) == {("2001:db8::1", 25), *loopback}
+    everywhere = listener("::", 2525, "smtp")
+    assert sockets(SMTP, one, everywhere) == {("192.0.2.1", 25), ("127.0.0.1", 25), ("::", 2525)}
+    named = {"inet_interfaces": "192.0.2.2, localhost"}
+    assert sockets(SMTP, one, **named) == {("192.0.2.1", 25), *loopback}
+    assert sockets("[::1]:26 inet n - n - - smtpd\n" + SMTP, one) >= {("::1", 26)}

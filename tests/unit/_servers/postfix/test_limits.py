@@ -21,6 +21,16 @@ from support.postfix import (
     written,
 )
 
+NAME = "mail.example.com"
+UNSHARED = {
+    "postscreen_cache_map": "btree:$data_directory/cache",
+    "data_directory": "/var/lib/postfix",
+}
+
+
+def named(address, *more):
+    return smtp(address, *more)._replace(hostname=NAME)
+
 
 @pytest.mark.parametrize(
     "text, main, wanted, more, message",
@@ -69,12 +79,14 @@ from support.postfix import (
         ),
         (
             WRITTEN["postscreen"],
-            {},
+            UNSHARED,
             [smtp("192.0.2.1", "tls", *MAIN), smtp("192.0.2.2", "tls", *MAIN)],
             {},
-            "master.cf, line 1: postscreen can have only one entry in master.cf, for one address "
-            "or for all, and can't listen on 192.0.2.1:25 and 192.0.2.2:25 separately: declare its "
-            "port on both 0.0.0.0 and ::, or on one address, or replace postscreen by smtpd",
+            "master.cf, line 1: postscreen can't listen on 192.0.2.1:25 and 192.0.2.2:25 "
+            "separately, because several of its entries can't share its cache "
+            "(postscreen_cache_map = btree:/var/lib/postfix/cache): set postscreen_cache_map = "
+            "proxy:btree:/var/lib/postfix/cache in main.cf and reload Postfix, or declare its port "
+            "on both 0.0.0.0 and ::, or on one address, or replace postscreen by smtpd",
         ),
         (
             WRITTEN["postscreen"],
@@ -96,10 +108,11 @@ from support.postfix import (
         (
             SMTP,
             {"tls_server_sni_maps": "hash:/x"},
-            [smtp("192.0.2.1")],
-            {},
-            "192.0.2.1:25: tls_server_sni_maps = hash:/x would serve other certificates than the "
-            "declared one: remove it from main.cf, "
+            [named("192.0.2.1")],
+            {"serves_other": lambda *asked: asked == ("hash:/x", NAME, "/tls/a.pem")},
+            "192.0.2.1:25: clients that ask for mail.example.com get another certificate than "
+            "/tls/a.pem, by tls_server_sni_maps = hash:/x: give that name the declared key and "
+            "certificate in this table (postmap -F), or remove the name from it, "
             'or write "-o tls_server_sni_maps=" in master.cf, line 1',
         ),
         (
@@ -163,16 +176,6 @@ def test_every_limit_has_a_docstring():
 @pytest.mark.parametrize(
     "text, main, wanted",
     [
-        (
-            SMTP + "  -o tls_server_sni_maps=\n",
-            {"tls_server_sni_maps": "hash:/x"},
-            [smtp("192.0.2.1")],
-        ),
-        (
-            SMTP,
-            {"tls_server_sni_maps": "hash:/x"},
-            [smtp("0.0.0.0", "tls", *MAIN), smtp("::", "tls", *MAIN)],
-        ),  # as it is
         (CLIENTS, {}, [submission("192.0.2.1")]),  # its template, or main.cf, says how
         (
             "465 inet n - n - - smtpd -o smtpd_sasl_type=dovecot\n",
@@ -185,3 +188,65 @@ def test_every_limit_has_a_docstring():
 )
 def test_what_postfix_can_do_is_not_refused(text, main, wanted):
     assert refusals(text, wanted, main, can_authenticate="sasl" not in text) == []
+
+
+SCREENS = "smtp inet n - n - 1 postscreen\n10025 inet n - n - 1 postscreen\n"
+SCREENED = [
+    listener(address, port, "smtp", "tls", *MAIN)
+    for address in ("0.0.0.0", "::")
+    for port in (25, 10025)
+]
+
+
+@pytest.mark.parametrize(
+    "main", [UNSHARED, {"multi_instance_directories": "/etc/postfix-out"}, {}], ids=str
+)
+def test_what_changes_nothing_is_not_refused(main):
+    """Two postscreens, and several instances: the host has them already."""
+    assert refusals(SCREENS, SCREENED, main) == []
+    # a change of another entry does not concern them
+    more = [*SCREENED, submission("192.0.2.1")]
+    assert len(refusals(SCREENS + CLIENTS, more, main)) == ("multi_instance_directories" in main)
+
+
+def test_logins_that_were_set_up_when_we_wrote_the_entry_do_not_block_what_is_unchanged():
+    wanted = [submission("192.0.2.1")]
+    after = written(details(SMTP), wanted)
+    assert refusals(after, wanted, can_authenticate=False) == []
+    assert len(refusals(SMTP, wanted, can_authenticate=False)) == 1
+
+
+@pytest.mark.parametrize("cache", ["proxy:btree:/x", "memcache:/x", ""])
+def test_postscreens_with_a_shared_cache_listen_on_several_addresses(cache):
+    wanted = [smtp("192.0.2.1", "tls", *MAIN), smtp("192.0.2.2", "tls", *MAIN)]
+    text = WRITTEN["postscreen"]
+    assert refusals(text, wanted, {"postscreen_cache_map": cache}) == []
+    assert len(refusals(text, wanted, UNSHARED)) == 1
+    own = text.replace("1       postscreen", "1 postscreen -o postscreen_cache_map=" + cache)
+    assert refusals(own, wanted, UNSHARED) == []
+    # one beside a kept one that has a cache of its own
+    beside = "[::1]:26 inet n - n - 1 postscreen -o postscreen_cache_map=btree:/y\n"
+    assert refusals(beside + text, wanted[:1], UNSHARED) == []
+    same = beside.replace("/y", "$data_directory/cache")
+    assert len(refusals(same + text, wanted[:1], UNSHARED)) == 1
+
+
+def test_certificates_by_name_count_for_declared_names_only():
+    """Names choose further certificates, as before."""
+    maps, asked = {"tls_server_sni_maps": "hash:/x"}, []
+
+    def other(*question):
+        asked.append(question)
+        return True
+
+    ours = [smtp("0.0.0.0", "tls", *MAIN), smtp("::", "tls", *MAIN)]
+    for wanted in ([smtp("192.0.2.1")], ours, [named("192.0.2.1", "none")]):
+        assert refusals(SMTP, wanted, maps, serves_other=other) == []
+    assert refusals(SMTP, [named("192.0.2.1")], {}, serves_other=other) == []
+    override = SMTP + "  -o tls_server_sni_maps=\n"
+    assert refusals(override, [named("192.0.2.1")], maps, serves_other=other) == []
+    assert asked == []
+    # also where the entry stays as it is: a visit would see the other certificate
+    kept = [each._replace(hostname=NAME) for each in ours]
+    assert len(refusals(SMTP, kept, maps, serves_other=other)) == 2
+    assert refusals(SMTP, kept, maps, serves_other=lambda *question: False) == []

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.boot import boot_file
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Options
 from support.postfix import (
@@ -13,9 +15,11 @@ from support.postfix import (
     PATH,
     SMTP,
     WRITTEN,
+    applied,
     details,
     listener,
     planned,
+    read,
     smtp,
     submission,
     written,
@@ -218,3 +222,46 @@ def test_drop_in_waits_for_addresses_at_boot_where_some_are_declared():
         ({DROP_IN: b"old"},),
         "none",
     )
+
+
+OFFERED = "submission inet n - n - - smtpd -o smtpd_sasl_auth_enable=yes\n"
+AUTH_ONLY = {"smtpd_tls_auth_only": "yes"}
+
+
+def test_submission_where_tls_is_only_offered_is_said_and_so_is_that_it_becomes_required():
+    as_it_is = [submission(address, "tls", *MAIN) for address in ("0.0.0.0", "::")]
+    found = details(OFFERED, AUTH_ONLY)
+    configured = read(found)
+    assert [each.tls_optional for each in configured.listeners] == [True, True]
+    assert "TLS is offered and not required here" in configured.unmapped[0].reason
+    adopted = planned(found, as_it_is)
+    assert adopted.steps == ()
+    assert adopted.warnings[0] == (
+        "0.0.0.0:587: TLS is offered and not required (master.cf, line 1: "
+        "smtpd_tls_security_level = may), so clients can send without it. To require it, add -o "
+        "smtpd_tls_security_level=encrypt there"
+    )
+    wanted = [submission("192.0.2.1")]
+    moved = planned(found, wanted)
+    assert moved.warnings == (
+        "192.0.2.1:587: TLS becomes required, which master.cf, line 1 only offered: clients that "
+        "send without TLS are rejected",
+    )
+    optional = {each.listener.address: each.tls_optional for each in moved.listeners}
+    assert not optional.pop("192.0.2.1") and all(optional.values())  # loopback stays as it was
+    # once it is written, nothing more is said of it
+    assert planned(applied(found, moved), [*wanted, smtp("192.0.2.1")]).warnings == ()
+    assert planned(found, [submission("192.0.2.1", "none")]).warnings == ()
+
+
+@pytest.mark.parametrize(
+    "text, main",
+    [
+        (OFFERED, {"smtpd_tls_security_level": "encrypt"}),
+        (OFFERED.rstrip() + " -o smtpd_tls_security_level=encrypt\n", AUTH_ONLY),
+        (OFFERED.replace("submission", "smtp"), AUTH_ONLY),
+        (OFFERED, {}),  # it is read as encryption none
+    ],
+)
+def test_tls_that_is_required_or_not_of_submission_is_not_remarked_upon(text, main):
+    assert not any(each.tls_optional for each in read(details(text, main)).listeners)

@@ -18,7 +18,7 @@ from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.pa
     UnknownLayout,
 )
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.server import Slapd
-from support.slapd import STOCK, ldap, refused
+from support.slapd import STOCK, ldap, planned, refused
 
 RUNNING = SlapdProcess(7, ("/usr/sbin/slapd", "-h", "ldap://198.51.100.9/ ldapi:///"), True)
 
@@ -194,3 +194,32 @@ def test_the_tls_library_is_the_one_that_openldap_is_linked_to(
     (tmp_path / "libldap-2.5.so.0").write_bytes(b"\x7fELF\0%s\0" % content)
     monkeypatch.setattr(host_module, "LIBRARIES", (str(tmp_path / "libldap*.so.*"),))
     assert Slapd().tls_library == library
+
+
+OUR_LINE = 'SLAPD_SERVICES="ldapi:/// ldap://127.0.0.1:389/'
+
+
+@pytest.mark.parametrize("reader", ["shell", "systemd"])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        (OUR_LINE, "export " + OUR_LINE),
+        (OUR_LINE, "\t" + OUR_LINE),
+        (OUR_LINE, OUR_LINE.replace("ldapi", "$X ldapi")),
+        (OUR_LINE, OUR_LINE.replace('="', '="\n')),
+        (OUR_LINE, OUR_LINE.replace('"', "'")),
+        (OUR_LINE, "SLAPD_SERVICES= " + OUR_LINE[15:]),
+    ],
+    ids=str,
+)
+def test_line_of_ours_that_an_edit_broke_is_written_anew_or_removed(host, edit, reader):
+    host(STOCK, reader, [RUNNING])
+    before = Slapd().read()
+    wanted = [ldap("198.51.100.9", encryption="none")]
+    text = planned(wanted, before).steps[0][DEFAULTS].decode()
+    assert text.count(edit[0]) == 1
+    host(text.replace(*edit), reader, [RUNNING])
+    found = Slapd().read()
+    assert found.details.problems == ()
+    assert planned(wanted, found).steps[0][DEFAULTS].decode() == text
+    assert planned(None, found).steps[0][DEFAULTS].decode() == before.details.text

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.plans import Options
 from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd import parser
+from ansible_collections.mailops.bindings.plugins.module_utils._servers.slapd.server import Slapd
 from support.slapd import IPV4_ONLY, ONE, OTHER, applied, configured, ldap, planned, refused
 
 REFUSED = [
@@ -71,8 +73,8 @@ REFUSED = [
             "olcServerID in cn=config names URLs (ldap://one.example.com/, "
             "ldap://two.example.com/), and OpenLDAP does not start unless it listens on one of "
             "them, written the same way. It would listen on ldapi:/// ldap://127.0.0.1:389/ "
-            "ldap://[::1]:389/ ldap://198.51.100.11:389/: first change olcServerID to one of these "
-            "URLs, or to the number alone"
+            "ldap://198.51.100.11:389/: first change olcServerID to one of these URLs, or to the "
+            "number alone"
         ],
     ),
     (
@@ -150,6 +152,38 @@ def test_limits_are_refused_with_a_remedy(wanted, how, messages):
 )
 def test_what_stays_within_the_limits_is_not_refused(wanted, how):
     assert refused(configured(**how), wanted) == []
+
+
+NAMED = 'SLAPD_SERVICES="ldap://ldap.example.com/ ldap://198.51.100.9/ ldapi:///"\n'
+TWICE = 'SLAPD_SERVICES="ldap://198.51.100.9/ pldap://198.51.100.9/ ldapi:///"\n'
+
+
+@pytest.mark.parametrize("text", [NAMED, TWICE])
+def test_urls_that_stay_as_they_are_are_not_refused(text):
+    before = configured(text, ONE)
+    assert refused(before, [ldap("198.51.100.9")]) == []
+    assert planned([ldap("198.51.100.9")], before).steps == ()
+    assert len(refused(before, [ldap("198.51.100.9"), ldap("198.51.100.11")])) == 1
+
+
+@pytest.mark.parametrize(
+    "wanted, refusals",
+    [
+        ([ldap("0.0.0.0"), ldap("::")], 0),
+        ([ldap("0.0.0.0", encryption="none"), ldap("::")], 0),
+        ([ldap("0.0.0.0")], 1),
+        ([ldap("0.0.0.0"), ldap("::"), ldap("198.51.100.11")], 1),
+        ([ldap("0.0.0.0"), ldap("::", tls=OTHER)], 1),
+        ([ldap("0.0.0.0"), ldap("::", encryption="ssl")], 1),
+        ([], 1),
+    ],
+)
+def test_unsupported_layout_is_refused_only_where_it_is_not_as_declared(wanted, refusals):
+    text = 'SLAPD_SERVICES="ldap:/// ldap://127.0.0.1:1389/ ldapi:///"\n'
+    before = configured(text, ONE, problems=("an unsupported layout",))
+    assert refused(before, wanted) == ["an unsupported layout"] * refusals
+    plan = Slapd().plan(before, wanted, Options())
+    assert plan.steps == () and len(plan.listeners) == (0 if refusals else 3)
 
 
 # -- state: absent
