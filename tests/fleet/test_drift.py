@@ -186,7 +186,7 @@ def test_changes_by_hand_are_reported_and_undone_by_a_run(
                 # no server would start again without the third address
                 (25, "at risk", ["listening"]),
                 (465, "missing", ["files"]),
-                (587, "differs", ["config", "listening"]),
+                (587, "at risk", ["config", "listening"]),
                 (993, "at risk", ["listening"]),
                 (995, "at risk", ["listening"]),
             ], unlike(found, host)
