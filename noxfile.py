@@ -404,7 +404,7 @@ def fleet(session: Session) -> None:
     cache = session.folder / "cache"
     options = ("-o", f"cache_dir={cache}")
     try:
-        session.pytest(*options, "tests/fleet", parallel=FLEET_WORKERS)
+        session.pytest(*(*options, "--no-loadscope-reorder", "tests/fleet"), parallel=FLEET_WORKERS)
     except CommandFailed:
         failed = cache / "v/cache/lastfailed"
         tests = json.loads(failed.read_text(encoding="utf-8")) if failed.exists() else {}

@@ -49,8 +49,8 @@ options:
         but loopback's.
       - What is declared for a server that is not named is written into the config, and a warning
         says that it was not applied.
-      - By default those that the declared protocols need, and those in whose files this module has
-        written before.
+      - By default those that the declared protocols need, those that the config needed so far, and
+        those in whose files this module has written before.
     type: list
     elements: str
     choices: [postfix, dovecot, slapd]

@@ -44,7 +44,17 @@ def why_not_here():
     return isolation.why_not_here()
 
 
+#: Those that take longest begin first, so that no worker is left alone with one at the end.
+LONGEST = (
+    *("rollout", "rollback", "postfix_load", "renewal", "mail_listeners", "upkeep"),
+    *("dovecot_adopting", "dovecot_load", "role", "postfix_limits", "drift", "interrupted_run"),
+    *("listeners_info", "at_risk", "next_start", "transitions", "sandboxes"),
+)
+
+
 def pytest_collection_modifyitems(items):
+    order = {f"test_{name}": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONGEST)))
     for item in items:
         if HERE in item.path.parents:
             item.add_marker("fleet")

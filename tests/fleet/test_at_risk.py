@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import concurrent.futures
+import os
+import random
 
 import pytest
 
@@ -64,6 +66,27 @@ FAULTS = {
     ),
     "an address": (["ip address del %(six)s/64 dev eth0"], {*SERVERS}),
 }
+#: Parts of random faults; %(server)s is one of the servers.
+PARTS = (
+    "rm -f /etc/ssl/mail/%(server)s.pem",
+    "rm -f /etc/ssl/mail/%(server)s.key",
+    "truncate -s 0 /etc/ssl/mail/%(server)s.pem",
+    "truncate -s 0 /etc/ssl/mail/%(server)s.key",
+    "truncate -s 900 /etc/ssl/mail/%(server)s.pem",
+    "sed -i 's/^.\\{20\\}/#&/' /etc/ssl/mail/%(server)s.pem",
+    "cp /etc/ssl/mail/postfix.pem /etc/ssl/mail/%(server)s.pem",
+    "openssl ecparam -name prime256v1 -genkey -noout -out /etc/ssl/mail/%(server)s.key",
+    "chown root: /etc/ssl/mail/%(server)s.key; chmod 600 /etc/ssl/mail/%(server)s.key",
+    "chmod 700 /etc/ssl/mail",
+    "ip address del %(six)s/64 dev eth0",
+    "systemctl stop %(server)s",
+    "systemctl restart %(server)s",
+    "systemctl reload-or-restart %(server)s",
+    "sed -i '/^%(four)s:465 /s/^/#/' /etc/postfix/master.cf",
+    "echo 'smtp inet n' >> /etc/postfix/master.cf",
+    "echo 'service {' >> /etc/dovecot/conf.d/10-ssl.conf",
+    _LOCAL,
+)
 
 
 @pytest.fixture(name="hosts", scope="module")
@@ -181,6 +204,42 @@ def test_what_is_ok_answers_after_a_restart_and_what_would_not_is_at_risk(
             # those of Postfix have failed already: it reads its files for each of its processes
             assert ("at_risk" in statuses.values()) == bool(servers), (host.name, statuses)
             assert served(host, clients, seen) == fine, (host.name, statuses)
+    finally:
+        at_once(restore, hosts)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(int(os.environ.get("MAILOPS_RANDOM_FAULTS", "20"))))
+def test_random_faults_are_told_by_what_a_client_gets_now_and_after_a_restart(
+    seed, hosts, declare, play, clients
+):
+    choose = random.Random(seed)
+    commands = [
+        part.replace("%(server)s", choose.choice(SERVERS))
+        for part in choose.choices(PARTS, k=choose.randint(1, 4))
+    ]
+    for host in hosts:
+        host.run(f"rm -rf /root/kept; mkdir /root/kept; cp -a --parents {FILES} /root/kept")
+        four, six = host.addresses
+        for command in commands:
+            host.run(command.replace("%(six)s", six).replace("%(four)s", four), check=False)
+    try:
+        played = play([INFO], hosts)
+        seen = {
+            host: [
+                found
+                for found in played.of(host)[0]["listeners"]
+                if found["status"] != "unexpected"
+            ]
+            for host in hosts
+        }
+        now = {host: served(host, clients, seen[host]) for host in hosts}
+        at_once(restart, hosts)
+        for host in hosts:
+            statuses = {found["name"]: found["status"] for found in seen[host]}
+            fine = {name for name, status in statuses.items() if status == "ok"}
+            then = served(host, clients, seen[host])
+            assert fine == now[host] & then, (host.name, commands, statuses, now[host], then)
     finally:
         at_once(restore, hosts)
 

@@ -116,16 +116,17 @@ def test_a_lost_connection_rolls_back(hosts, stock, tried, phase, terminal):
         as_before(trial.host, stock)
 
 
-def kill_clients(process, hosts):
-    """The programs that Ansible waits for."""
+def kill_clients(process, hosts, play):
+    """The programs that Ansible waits for, and not those of other workers of pytest."""
     for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))):
         with contextlib.suppress(OSError):
             argv = pathlib.Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")
-            if argv[0] == "ssh" and any(host.address in argv for host in hosts):
+            ours = any(str(play.sockets) in word for word in argv)
+            if argv[0] == "ssh" and ours and any(host.address in argv for host in hosts):
                 os.kill(pid, SIGKILL)
 
 
-def press_control_c(process, hosts):
+def press_control_c(process, hosts, play):
     """All that the terminal's user has started gets it."""
     os.killpg(process.pid, SIGINT)
 
@@ -137,7 +138,7 @@ def test_a_connection_that_the_controller_ends_rolls_back(hosts, stock, play, lo
 
     def watcher(process):
         assert wait_until(lambda: all(host.exists(JOURNAL) for host in hosts), 60)
-        lose(process, hosts)
+        lose(process, hosts, play)
 
     play([{"name": "connect", "ansible.builtin.ping": {}}], hosts)
     played = play([{"name": "lost", MODULE: declared("SMTP", "IMAP")}], hosts, watcher=watcher)

@@ -29,7 +29,7 @@ PROTOCOLS = {
 SERVERS = (("SMTP", "Submissions"), ("IMAP", "IMAPS", "POP3S"), ("LDAP", "LDAPS"))
 NUMBERS = {number for dummy, dummy, number in PROTOCOLS.values()}
 WILDCARDS = ("0.0.0.0", "::")
-LENGTH = 10
+LENGTH = 6
 
 
 def generated(seed, addresses):

@@ -115,7 +115,7 @@ class ServersCommitter(StoreCommitter):
     def prepared(self, whole: bool = True) -> Prepared:
         """The plan for the config. Slow programs of servers are started before it is checked."""
         stored = load(self.store, self.task, whole)
-        self.selection.begin_reading(listeners(stored.bindings))
+        self.selection.set_stored(listeners(stored.bindings))
         return prepare(self.module, self.store, self.task, stored)
 
     def plan(self) -> Prepared:

@@ -30,10 +30,11 @@ class Reason(enum.Enum):
 
     DECLARED = "listeners of its protocols are declared"
     NAMED = "the option servers names it"
+    FORMERLY_DECLARED = "listeners of its protocols were declared, and no longer are"
     MANAGED = "its files may have parts of ours"
 
 
-#: With these it has to be installed, and takes part whatever its files say.
+#: With these it has to be installed.
 _REQUIRED = (Reason.DECLARED, Reason.NAMED)
 
 
@@ -47,7 +48,7 @@ class Candidate(t.NamedTuple):
 
     @property
     def required(self) -> bool:
-        """Does it take part whatever its files say?"""
+        """Does it have to be installed?"""
         return self.reason in _REQUIRED
 
 
@@ -58,12 +59,18 @@ class Selection:
         self.options = options
         #: What stays of ours because its server is not installed, as whole messages.
         self.left_over: list[str] = []
+        self._stored: t.Sequence[Listener] = ()
         self._latest: t.Optional[tuple[t.Sequence[Listener], list[Candidate]]] = None
         self.servers = [
             server
             for server in registry.all_servers()
             if options.servers is None or server.name in options.servers
         ]
+
+    def set_stored(self, stored: t.Sequence[Listener]) -> None:
+        """What the config declares so far: a server may listen for it without parts of ours."""
+        self._stored = stored
+        self.begin_reading(stored)
 
     def begin_reading(self, desired: t.Sequence[Listener]) -> None:
         """Have the servers for these listeners start what they will wait for in C(read).
@@ -92,9 +99,10 @@ class Selection:
         if self._latest and self._latest[0] == desired:
             return self._latest[1]
         by_server = self._by_server(desired if self.options.present else ())
+        formerly = self._by_server(self._stored if self.options.present else ())
         found = []
         for server in self.servers:
-            reason = self._reason(server, by_server[server])
+            reason = self._reason(server, by_server[server], formerly[server])
             if reason:
                 found.append(Candidate(server, by_server[server], reason, server.installed()))
         self._latest = desired, found
@@ -113,12 +121,16 @@ class Selection:
                 found[server].append(listener)
         return found
 
-    def _reason(self, server: Server, desired: t.Sequence[Listener]) -> t.Optional[Reason]:
+    def _reason(
+        self, server: Server, desired: t.Sequence[Listener], formerly: t.Sequence[Listener]
+    ) -> t.Optional[Reason]:
         """Why a server may take part; None if it does not."""
         if desired:
             return Reason.DECLARED
         if self.options.servers is not None:
             return Reason.NAMED if self.options.present else Reason.MANAGED
+        if formerly:
+            return Reason.FORMERLY_DECLARED
         return Reason.MANAGED if _has_managed_parts(server) else None
 
     def _read(self, candidate: Candidate) -> t.Optional[Participant]:
@@ -134,7 +146,7 @@ class Selection:
             self.left_over += _left_over(server)
             return None
         configured = server.read()
-        if not candidate.required and not configured.config_path:
+        if candidate.reason is Reason.MANAGED and not configured.config_path:
             return None
         return Participant(
             server, configured, candidate.desired if options.present else None, options

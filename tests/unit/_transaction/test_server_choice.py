@@ -83,6 +83,37 @@ def test_a_server_whose_listeners_are_declared_no_more_is_read_and_loses_them(wo
     assert world.post.listens() == {("127.0.0.1", 2525)} and world.slap.listens() == set()
 
 
+@pytest.mark.parametrize(
+    "present, named, declared, reason",
+    [
+        (True, None, False, Reason.FORMERLY_DECLARED),
+        (True, None, True, Reason.DECLARED),
+        (True, ["post"], False, None),
+        (False, None, False, None),
+    ],
+)
+def test_a_server_that_the_config_declared_takes_part_without_parts_of_ours(
+    world, present, named, declared, reason
+):
+    """Its own files may have said what was declared, so that nothing was written."""
+    options = TransactionOptions(str(world.config), NOW, present=present, servers=named)
+    stored = [Listener(*IMAP, "none")]
+    selection = Selection(options)
+    selection.set_stored(stored)
+    candidates = selection.candidates(stored if declared else [])
+    reasons = {candidate.server.name: candidate.reason for candidate in candidates}
+    assert reasons.get("dove") == reason
+    participants = {participant.server.name for participant in selection.read([])[0]}
+    assert ("dove" in participants) == (named is None and present)
+
+
+def test_a_server_that_the_config_declared_may_be_gone(world, monkeypatch):
+    monkeypatch.setattr(world.dove, "installed", lambda: False)
+    selection = Selection(TransactionOptions(str(world.config), NOW))
+    selection.set_stored([Listener(*IMAP, "none")])
+    assert selection.read([]) == ([], [])
+
+
 def test_all_servers_that_may_take_part_begin_to_read_before_any_is_read(world, monkeypatch):
     order = []
     for server in world.servers:
