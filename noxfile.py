@@ -402,9 +402,9 @@ def fleet(session: Session) -> None:
     """
     use_hosts(session)
     cache = session.folder / "cache"
-    options = ("-o", f"cache_dir={cache}")
+    options = ("-o", f"cache_dir={cache}", "--no-loadscope-reorder")
     try:
-        session.pytest(*(*options, "--no-loadscope-reorder", "tests/fleet"), parallel=FLEET_WORKERS)
+        session.pytest(*options, "tests/fleet", parallel=FLEET_WORKERS)
     except CommandFailed:
         failed = cache / "v/cache/lastfailed"
         tests = json.loads(failed.read_text(encoding="utf-8")) if failed.exists() else {}
