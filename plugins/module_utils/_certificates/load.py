@@ -24,10 +24,22 @@ def load_problem(
     C(private_key_path) is the same as C(certificate_path) where the key is in that file. The whole
     file is loaded, as SSL_CTX_use_certificate_chain_file(3) does it, so that any damaged block
     is found. It is loaded by the calling process, so it says nothing of the server's permissions.
-    Weak keys are loaded too: how weak they may be, each server sets for itself.
+    Weak keys are loaded too: how weak they may be, each server sets for itself. Not accepted is
+    what OpenSSL itself skips, and Postfix and Dovecot don't: NUL characters at the ends of lines.
     """
     context = lenient_context(ssl.PROTOCOL_TLS_SERVER)
-    return loading_problem(context, certificate_path, private_key_path, password)
+    paths = certificate_path, private_key_path
+    return loading_problem(context, *paths, password) or next(filter(None, map(_nul, paths)), "")
+
+
+def _nul(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            has_nul = b"\0" in file.read()
+    except OSError as error:  # gone since it was loaded
+        return "%s can't be read: %s" % (path, error.strerror)
+    reason = "has NUL characters, where some servers stop reading: save it as ASCII"
+    return "%s %s" % (path, reason) if has_nul else ""
 
 
 def lenient_context(protocol: t.Any) -> ssl.SSLContext:

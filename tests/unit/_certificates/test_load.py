@@ -44,6 +44,14 @@ def test_a_chain_that_was_cut_off(files, file):
     assert "PEM" in load_problem(cut, str(files / "key.pem"))
 
 
+def test_nul_characters_that_only_openssl_skips(files, file):
+    """Seen with Postfix: no private key found, or a part of the chain."""
+    whole = (files / "fullchain.pem").read_bytes() + (files / "key.pem").read_bytes()
+    for padded in (whole.replace(b"\n", b"\0\n"), whole + b"\0"):
+        path = file(padded)
+        assert load_problem(path, path).startswith(path + " has NUL characters")
+
+
 @pytest.mark.parametrize(
     "certificate, key, words",
     [
