@@ -53,8 +53,7 @@ class Judge:
             if result.der not in self._facts:
                 self._facts[result.der] = _facts_of(result.der, self._now)
             certificate = {**self._facts[result.der], "matches_file": None}
-            served = result.chain or [result.der]
-            problems = [*self._compared(listener, served, certificate), *self._dated(certificate)]
+            problems = [*self._compared(listener, result, certificate), *self._dated(certificate)]
         status = result.status
         if status == ProbeStatus.OK:
             status = next((problem.status for problem in problems if problem.status), status)
@@ -73,7 +72,7 @@ class Judge:
         }
 
     def _compared(
-        self, listener: Listener, served: t.Sequence[bytes], certificate: Facts
+        self, listener: Listener, result: ProbeResult, certificate: Facts
     ) -> t.Iterator[Problem]:
         """Compare what was served with the declared file, and set C(matches_file)."""
         path = listener.certificate_path
@@ -87,7 +86,9 @@ class Judge:
             difference,
         )
 
-        differs = difference(served, chains)
+        differs = difference(result.chain or [result.der], chains)
+        if differs and not result.chain:  # Python 3.9 does not show what is behind the first
+            differs = ""
         certificate["matches_file"] = differs == ""
         if differs is None:
             yield Problem(

@@ -19,9 +19,6 @@ import sys
 import threading
 import traceback
 
-if __package__:
-    from .commands import Process
-
 
 class ForkingPlaybook:
     """Runs ansible-playbook with one environment, one play at a time."""
@@ -68,6 +65,8 @@ class ForkingPlaybook:
         return int(answer)
 
     def _start(self):
+        from .commands import Process  # not where this file is a program
+
         return Process(
             ["nsenter", f"--net=/run/netns/{self._network}", sys.executable, __file__],
             stdin=subprocess.PIPE,

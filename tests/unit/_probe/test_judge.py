@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates import parse
 from ansible_collections.mailops.bindings.plugins.module_utils._config.listener import Listener
+from ansible_collections.mailops.bindings.plugins.module_utils._probe import tls as tls_module
 from ansible_collections.mailops.bindings.plugins.module_utils._probe.client import probe
 from support import pki, scripted
 from support.probing import NOW, ask
@@ -144,6 +145,20 @@ def test_a_file_of_any_format_is_compared(name, certificates, tls):
         scripted.imap(tls, implicit=True), "imap", "ssl", certificate_path=str(certificates / name)
     )[0]
     assert (result["status"], result["certificate"]["matches_file"]) == ("ok", True)
+
+
+def test_where_python_does_not_show_the_chain_the_first_certificate_counts(
+    certificates, tls, monkeypatch
+):
+    """Python 3.9, as Debian 11 has it."""
+    monkeypatch.setattr(tls_module.TlsSession, "chain", property(lambda self: []))
+    for name, status in (("fullchain.pem", "ok"), ("other-names.pem", "wrong_certificate")):
+        result = ask(
+            scripted.imap(tls, implicit=True),
+            *("imap", "ssl"),
+            certificate_path=str(certificates / name),
+        )[0]
+        assert result["status"] == status
 
 
 def test_without_the_library_dates_are_not_judged_and_the_detail_says_so(certificates, monkeypatch):

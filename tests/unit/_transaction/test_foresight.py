@@ -25,8 +25,9 @@ def _risks(world):
     """risks(): of all that is declared, and listens."""
     world.run(ALL)
 
-    def risks(declared=ALL):
-        looking = Foresight([Listener(*listener, "none") for listener in declared])
+    def risks(declared=None):
+        wanted = ALL if declared is None else declared
+        looking = Foresight([Listener(*listener, "none") for listener in wanted])
         return looking.risks(world._listening())
 
     return risks

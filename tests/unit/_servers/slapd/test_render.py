@@ -358,7 +358,7 @@ def test_a_plan_leads_to_what_is_declared_and_loopback(first, second, style, tls
             keep and is_loopback(address) for address, port in rest
         )
         # what answered on loopback still does; ::1 of a wildcard's only beside declared IPv6
-        ipv6 = any(":" in found.address != "::" for found in wanted)
+        ipv6 = any(":" in found.address and found.address != "::" for found in wanted)
         for address, port in before.sockets if keep else ():
             loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
             if is_loopback(loopback) and (address != "::" or ipv6):
