@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import ssl
 import subprocess
 import tempfile
 
@@ -24,7 +25,13 @@ from support.judging import CERTIFICATE, KEY, NOW, certificate, only, within, wr
     "change",
     [
         pytest.param(lambda pem: pem.replace(b"\n", b"\r\n"), id="line ends of Windows"),
-        pytest.param(lambda pem: b"\xef\xbb\xbf" + pem, id="byte order mark"),
+        pytest.param(
+            lambda pem: b"\xef\xbb\xbf" + pem,
+            id="byte order mark",
+            marks=pytest.mark.skipif(
+                ssl.OPENSSL_VERSION_INFO < (3,), reason="OpenSSL 1.1 finds no block behind it"
+            ),
+        ),
         pytest.param(
             lambda pem: b"Bag Attributes\n    friendlyName: mail\nsubject=CN = mail\n" + pem,
             id="notes before it",

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import ssl
+import types
+
 import pytest
 
 from ansible_collections.mailops.bindings.plugins.module_utils._certificates.judge import (
@@ -94,7 +97,12 @@ def test_what_only_clients_find_is_said(tmp_path, store):
 
 
 @pytest.mark.parametrize("trust", ["none", "system"])
-def test_known_stores(trust):
+def test_known_stores(trust, tmp_path, monkeypatch):
+    paths = types.SimpleNamespace(cafile=None, capath=str(tmp_path))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    problem = "certificate_trust: this host has no trust store: install ca-certificates"
+    assert option_problem(trust) == ("" if trust == "none" else problem)
+    (tmp_path / "ca.pem").touch()
     assert option_problem(trust) == ""
 
 
