@@ -13,7 +13,7 @@ from _collection import importable
 importable()
 
 # found only once importable() has run, so that they can't stand above it: E402
-from ansible_collections.mailops.bindings.plugins.module_utils._config import (  # noqa: E402
+from ansible_collections.mailops.bindings.plugins.module_utils._config import (
     changes,
     documents,
     plan,

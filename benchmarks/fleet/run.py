@@ -28,11 +28,11 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE.parent / "servers"), str(ROOT / "tests")]
 
 # they are found by the path that was just set, so that they can't stand above it: E402
-import run as servers  # noqa: E402  # the role written by hand, and what both are to lead to
+import run as servers  # the role written by hand, and what both are to lead to
 
-from support import pki  # noqa: E402
-from support.fleet.mail import mail_host, put_certificate  # noqa: E402
-from support.fleet.playing import network_to_play_on  # noqa: E402
+from support import pki
+from support.fleet.mail import mail_host, put_certificate
+from support.fleet.playing import network_to_play_on
 
 MOST = 126  # hosts in a fleet: two fleets share a /24
 Settings = collections.namedtuple("Settings", "forks strategy pipelining")

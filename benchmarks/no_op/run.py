@@ -22,10 +22,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-# found by the path that was just set, so that they can't stand above it: E402
-from support import pki  # noqa: E402
-from support.fleet.mail import CERTIFICATE, PRIVATE_KEY, mail_host  # noqa: E402
-from support.fleet.playing import Player, network_to_play_on  # noqa: E402
+from support import pki
+from support.fleet.mail import CERTIFICATE, PRIVATE_KEY, mail_host
+from support.fleet.playing import Player, network_to_play_on
 
 ADDRESSES = ["198.51.100.10", "198.51.100.11"]
 PORTS = [

@@ -19,10 +19,10 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 # they are found by the path that was just set, so that they can't stand above it: E402
-from support import pki  # noqa: E402
-from support.fleet.mail import mail_host, put_certificate  # noqa: E402
-from support.fleet.network import Network  # noqa: E402
-from support.fleet.playing import Player, network_to_play_on  # noqa: E402
+from support import pki
+from support.fleet.mail import mail_host, put_certificate
+from support.fleet.network import Network
+from support.fleet.playing import Player, network_to_play_on
 
 CERTIFICATES = [
     {

@@ -15,19 +15,10 @@ import random
 
 import pytest
 
-from support.fleet.declaring import MODULE, SECURE
+from support.fleet.declaring import KINDS, MODULE, SECURE
 
-PROTOCOLS = {
-    "SMTP": ("smtp", "tls", 25),
-    "Submissions": ("submission", "ssl", 465),
-    "IMAP": ("imap", "tls", 143),
-    "IMAPS": ("imap", "ssl", 993),
-    "POP3S": ("pop", "ssl", 995),
-    "LDAP": ("ldap", "tls", 389),
-    "LDAPS": ("ldap", "ssl", 636),
-}
 SERVERS = (("SMTP", "Submissions"), ("IMAP", "IMAPS", "POP3S"), ("LDAP", "LDAPS"))
-NUMBERS = {number for dummy, dummy, number in PROTOCOLS.values()}
+NUMBERS = {KINDS[name][2] for names in SERVERS for name in names}
 WILDCARDS = ("0.0.0.0", "::")
 LENGTH = 6
 
@@ -49,7 +40,7 @@ def generated(seed, addresses):
 
 def task(name, declaration, keep_loopback):
     ports = [
-        dict(zip(("protocol", "encryption", "port"), PROTOCOLS[port]), name=port, **SECURE)
+        dict(zip(("protocol", "encryption", "port"), KINDS[port]), name=port, **SECURE)
         for port in sorted({port for names in declaration.values() for port in names})
     ]
     entries = [{"address": address, "ports": names} for address, names in declaration.items()]
@@ -90,9 +81,7 @@ def test_any_set_of_listeners_follows_any_other(make_host, play, suite, keep_loo
     for count, declaration in enumerate(declarations):
         step = played[f"step {count}"]
         assert not step.failed, (declarations[max(count - 1, 0) : count + 1], step["msg"])
-        wanted = {
-            (where, PROTOCOLS[name][2]) for where, names in declaration.items() for name in names
-        }
+        wanted = {(where, KINDS[name][2]) for where, names in declaration.items() for name in names}
         found = listening(played[f"look {count}"]["stdout"])
         assert wanted <= found, declaration
         more = found - wanted
