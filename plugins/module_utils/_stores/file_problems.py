@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import typing as t
 
 from ansible_collections.mailops.bindings.plugins.module_utils._config import model
@@ -34,12 +35,14 @@ def refuse_others_folder(path: str) -> None:
     status = os.stat(folder)
     if status.st_uid != 0:
         why = "belongs to the user %s" % user_name(status.st_uid)
-        remedy = "chown root %s" % folder
+        remedy = ", or make the folder root's own: chown root %s" % folder
     else:
-        why, remedy = "can be written by other users", "chmod go-w %s" % folder
+        why = "can be written by other users"
+        # with the sticky bit it has to stay so, as /tmp
+        remedy = "" if status.st_mode & stat.S_ISVTX else ", or run chmod go-w %s" % folder
     raise Refused(
         "config_path: the folder %s %s, and root would write where that user wants it to. Choose "
-        "another config_path, or make the folder root's own: %s" % (folder, why, remedy)
+        "a path in a folder of root's own, such as /etc/mail-bindings%s" % (folder, why, remedy)
     )
 
 

@@ -242,7 +242,8 @@ def test_a_folder_that_can_not_be_synced_is_no_failure(store, config, monkeypatc
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder away, and so takes root")
 @pytest.mark.parametrize(
-    "owner, mode, remedy", [(65534, 0o755, "chown root"), (0, 0o1777, "chmod go-w")]
+    "owner, mode, remedy",
+    [(65534, 0o755, "chown root"), (0, 0o777, "chmod go-w"), (0, 0o1777, "/etc/mail-bindings$")],
 )
 def test_root_takes_no_config_in_a_folder_of_others(config, owner, mode, remedy):
     config.parent.mkdir()
